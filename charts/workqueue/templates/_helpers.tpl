@@ -1,0 +1,245 @@
+{{- define "workqueue.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/*
+The release's name, and the stem of every other. 46 characters, because a StatefulSet's name plus "-redis" has to fit, with
+the revision that Kubernetes appends, into a label of 63; a longer one is cut and gets a hash, so that no two become one.
+*/}}
+{{- define "workqueue.fullname" -}}
+{{- $name := .Values.fullnameOverride }}
+{{- if not $name }}
+{{- $name = .Release.Name }}
+{{- if and .Values.nameOverride (not (contains .Values.nameOverride $name)) }}
+{{- $name = printf "%s-%s" $name .Values.nameOverride }}
+{{- end }}
+{{- end }}
+{{- $name = $name | replace "." "-" }}
+{{- if gt (len $name) 46 }}
+{{- $name = printf "%s-%s" (trunc 37 $name | trimSuffix "-") (sha256sum $name | trunc 8) }}
+{{- end }}
+{{- $name }}
+{{- end }}
+
+{{- define "workqueue.chart" -}}
+{{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "workqueue.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "workqueue.fullname" .) "default" .Values.serviceAccount.create) }}
+{{- end }}
+
+{{/* Labels that find the pods of a component: (list $ component). */}}
+{{- define "workqueue.selectorLabels" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ include "workqueue.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Labels of a pod: (list $ component more). None that changes with the chart's version: a Job's pods cannot change. */}}
+{{- define "workqueue.podLabels" -}}
+{{- $root := index . 0 }}
+{{- $selector := include "workqueue.selectorLabels" . | fromYaml }}
+{{- mustMergeOverwrite (dict) $root.Values.commonLabels (index . 2) $selector | toYaml }}
+{{- end }}
+
+{{/* Labels of an object: (list $ component). */}}
+{{- define "workqueue.labels" -}}
+{{- $root := index . 0 }}
+{{- $labels := include "workqueue.selectorLabels" . | fromYaml }}
+{{- $_ := set $labels "helm.sh/chart" (include "workqueue.chart" $root) }}
+{{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion }}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- mustMergeOverwrite (dict) $root.Values.commonLabels $labels | toYaml }}
+{{- end }}
+
+{{/* Reference of an image: (list image default-tag). */}}
+{{- define "workqueue.image" -}}
+{{- with index . 0 }}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default (index $ 1) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.workerImage" -}}
+{{- include "workqueue.image" (list .Values.image .Chart.AppVersion) }}
+{{- end }}
+
+{{/*
+The items as JSON, checked. The schema refuses most of this first; what it cannot say, and what is left when it is
+switched off, is said here.
+*/}}
+{{- define "workqueue.items" -}}
+{{- $items := .Values.items }}
+{{- if not (kindIs "slice" $items) }}
+{{- fail "items: expected a list, such as `items: [apple, banana]`" }}
+{{- end }}
+{{- if and .Values.queue.seal (not $items) }}
+{{- fail "items: the list is empty, so there is nothing to do; list the items, or set queue.seal=false to add them to the queue later" }}
+{{- end }}
+{{- range $i, $item := $items }}
+{{- if kindIs "invalid" $item }}
+{{- fail (printf "items[%d] is null; remove it, or quote it if the word itself is meant" $i) }}
+{{- else if kindIs "bool" $item }}
+{{- fail (printf "items[%d] is a boolean (%t); quote it if the word itself is meant: YAML takes yes, no, on and off for booleans" $i $item) }}
+{{- else if kindIs "slice" $item }}
+{{- fail (printf "items[%d] is a list; an item is a string, a number or an object" $i) }}
+{{- else if and (kindIs "float64" $item) (or (gt $item 9007199254740992.0) (lt $item -9007199254740992.0)) }}
+{{- fail (printf "items[%d] is a number too large to be exact (it became %.0f); quote it" $i $item) }}
+{{- end }}
+{{- end }}
+{{- $json := toRawJson $items }}
+{{- if gt (len $json) 921600 }}
+{{- fail (printf "items: %d items take %d KiB, more than the 900 KiB that a ConfigMap can carry; install with items: [] and queue.seal=false, and push the items into the queue in Redis instead" (len $items) (div (len $json) 1024)) }}
+{{- end }}
+{{- $json }}
+{{- end }}
+
+{{/* What a run is named by: the same inputs are the same run. */}}
+{{- define "workqueue.inputsHash" -}}
+{{- printf "%s\n%v" (include "workqueue.items" .) (.Values.rerun | default "") | sha256sum | trunc 10 }}
+{{- end }}
+
+{{- define "workqueue.queue" -}}
+{{- .Values.queue.name | default (printf "%s-%s" (include "workqueue.fullname" .) (include "workqueue.inputsHash" .)) }}
+{{- end }}
+
+{{- define "workqueue.redis.serviceName" -}}
+{{- .Values.redis.serviceName | default (printf "%s-redis" (include "workqueue.fullname" .)) }}
+{{- end }}
+
+{{/* Variables that every verb of the worker takes. */}}
+{{- define "workqueue.env" -}}
+- name: WQ_QUEUE
+  value: {{ include "workqueue.queue" . | quote }}
+- name: WQ_REDIS_URL
+  value: redis://{{ include "workqueue.redis.serviceName" . }}:6379/0
+- name: WQ_LOG_FORMAT
+  value: {{ .Values.worker.logFormat }}
+- name: WQ_LOG_LEVEL
+  value: {{ .Values.worker.logLevel }}
+{{- end }}
+
+{{/*
+What every pod has. No service links: a Service called wq-redis would put WQ_REDIS_PORT among the worker's variables.
+*/}}
+{{- define "workqueue.podDefaults" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What the worker's own image needs to run under Pod Security "restricted". */}}
+{{- define "workqueue.restrictedContainer" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+readOnlyRootFilesystem: true
+{{- end }}
+
+{{/* The pod of a verb other than work: (dict root verb env resources items), items being the ConfigMap, if one is needed. */}}
+{{- define "workqueue.verbPodSpec" -}}
+{{- include "workqueue.podDefaults" .root }}
+restartPolicy: Never
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .root.Values.redis.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.redis.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: {{ .verb }}
+    image: {{ include "workqueue.workerImage" .root }}
+    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+    args: [{{ .verb }}]
+    env:
+      {{- include "workqueue.env" .root | nindent 6 }}
+      {{- range $name, $value := .env }}
+      - name: {{ $name }}
+        value: {{ $value | quote }}
+      {{- end }}
+    {{- with .resources }}
+    resources:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    securityContext:
+      {{- include "workqueue.restrictedContainer" . | nindent 6 }}
+    {{- if .items }}
+    volumeMounts:
+      - name: items
+        mountPath: /etc/workqueue
+        readOnly: true
+    {{- end }}
+{{- with .items }}
+volumes:
+  - name: items
+    configMap:
+      name: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/* Exit codes after which a new pod would fare no better: too many dead items, lost state, bad configuration. */}}
+{{- define "workqueue.podFailurePolicy" -}}
+rules:
+  - action: FailJob
+    onExitCodes:
+      containerName: {{ . }}
+      operator: In
+      values: [65, 70, 78]
+  - action: Ignore
+    onPodConditions:
+      - type: DisruptionTarget
+        status: "True"
+{{- end }}
+
+{{/*
+An object that has to be there before the release's own: (dict root template events weight deletePolicy).
+
+Helm does not own what its hooks create, and `helm uninstall` leaves it behind. So each comes with a husk: an object of the
+same kind and name with nothing in it, that runs after the rest is deleted. To create it Helm deletes the original, and as it
+has succeeded at once, Helm deletes it too. Husks go in the opposite order. Without hooks, the object is an ordinary one.
+*/}}
+{{- define "workqueue.hook" -}}
+{{- $object := include .template .root | fromYaml }}
+{{- if .root.Values.hooks.enabled }}
+{{- $husk := deepCopy $object }}
+{{- if eq $object.kind "StatefulSet" }}
+{{- $_ := set $husk.spec "replicas" 0 }}
+{{- else if eq $object.kind "Job" }}
+{{- $_ := set $husk.spec "parallelism" 0 }}
+{{- $_ := set $husk.spec "completions" 0 }}
+{{- else if eq $object.kind "ConfigMap" }}
+{{- $_ := unset $husk "data" }}
+{{- end }}
+{{- $_ := set $object.metadata "annotations" (dict
+  "helm.sh/hook" .events
+  "helm.sh/hook-weight" (toString .weight)
+  "helm.sh/hook-delete-policy" .deletePolicy) }}
+{{- if eq $object.kind "Job" }}
+{{- $_ := set $object.metadata.annotations "helm.sh/hook-output-log-policy" "hook-failed" }}
+{{- end }}
+{{- $_ := set $husk.metadata "annotations" (include "workqueue.huskAnnotations" . | fromYaml) }}
+{{- toYaml $object }}
+---
+{{ toYaml $husk }}
+{{- else }}
+{{- toYaml $object }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.huskAnnotations" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-weight: {{ mul -1 .weight | toString | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
