@@ -1,0 +1,119 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Common is what every verb needs to know.
+type Common struct {
+	Queue         string        `envconfig:"WQ_QUEUE" required:"true" desc:"name of the queue, which is the key of its list in Redis"`
+	RedisURL      URL           `envconfig:"WQ_REDIS_URL" default:"redis://localhost:6379/0" secret:"true" desc:"redis://host:port/db, or rediss:// for TLS"`
+	RedisUsername string        `envconfig:"WQ_REDIS_USERNAME" desc:"ACL user, if it is not in the URL"`
+	RedisPassword string        `envconfig:"WQ_REDIS_PASSWORD" secret:"true" desc:"password, if it is not in the URL"`
+	RedisPatience time.Duration `envconfig:"WQ_REDIS_PATIENCE" default:"2m" desc:"how long Redis may be out of reach before the worker gives up with exit code 69"`
+	LogFormat     LogFormat     `envconfig:"WQ_LOG_FORMAT" default:"text" desc:"text or json"`
+	LogLevel      LogLevel      `envconfig:"WQ_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+}
+
+// Work is what the verb work needs to know.
+type Work struct {
+	Common
+	Command            Command       `envconfig:"WQ_COMMAND" desc:"JSON array of the program and its arguments to run per item; {} in an argument is replaced by the item, without any {} the item is appended. Without a command the worker prints Working on <item>"`
+	Concurrency        int           `envconfig:"WQ_CONCURRENCY" default:"1" desc:"items run at the same time"`
+	ItemTimeout        time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" desc:"how long one attempt may take, 0s for any time"`
+	MaxAttempts        int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" desc:"failed attempts after which an item is dead"`
+	MaxCrashes         int           `envconfig:"WQ_MAX_CRASHES" default:"3" desc:"times an item that runs alone may take its worker down before it is dead"`
+	MaxDead            int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
+	StopAfterDead      int           `envconfig:"WQ_STOP_AFTER_DEAD" default:"100" desc:"dead items above which the run stops early, 0 for never"`
+	Backoff            time.Duration `envconfig:"WQ_BACKOFF" default:"1s" desc:"delay before the second attempt, doubled for each further one, with jitter"`
+	BackoffMax         time.Duration `envconfig:"WQ_BACKOFF_MAX" default:"5m" desc:"longest delay between attempts"`
+	PermanentExitCodes ExitCodes     `envconfig:"WQ_PERMANENT_EXIT_CODES" desc:"comma-separated exit codes after which an item is dead at once"`
+	TemporaryExitCodes ExitCodes     `envconfig:"WQ_TEMPORARY_EXIT_CODES" default:"75" desc:"comma-separated exit codes that are not a failed attempt: the item is tried again later"`
+	Lease              time.Duration `envconfig:"WQ_LEASE" default:"30s" desc:"how long this worker may be silent before its items are given to others; not a limit on an item's time"`
+	Grace              time.Duration `envconfig:"WQ_GRACE" default:"25s" desc:"how long running items may go on after SIGTERM; what is not finished then is handed back"`
+	SeedPatience       time.Duration `envconfig:"WQ_SEED_PATIENCE" default:"0s" desc:"how long to wait for a queue that was never seeded before giving up with exit code 70, 0s for ever"`
+	Retention          time.Duration `envconfig:"WQ_RETENTION" default:"168h" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
+	Host               string        `envconfig:"WQ_HOST" desc:"name of this worker in records, the host's name if empty"`
+	Node               string        `envconfig:"WQ_NODE" desc:"name of the machine in records"`
+}
+
+// Validate implements Validator.
+func (w *Work) Validate() (wrong []error) {
+	atLeast := func(name string, value, least int) {
+		if value < least {
+			wrong = append(wrong, fmt.Errorf("%s: %d is less than %d", name, value, least))
+		}
+	}
+	longer := func(name string, value, least time.Duration) {
+		if value < least {
+			wrong = append(wrong, fmt.Errorf("%s: %v is less than %v", name, value, least))
+		}
+	}
+	atLeast("WQ_CONCURRENCY", w.Concurrency, 1)
+	atLeast("WQ_MAX_ATTEMPTS", w.MaxAttempts, 1)
+	atLeast("WQ_MAX_CRASHES", w.MaxCrashes, 1)
+	atLeast("WQ_MAX_DEAD", w.MaxDead, 0)
+	atLeast("WQ_STOP_AFTER_DEAD", w.StopAfterDead, 0)
+	longer("WQ_LEASE", w.Lease, time.Second)
+	longer("WQ_BACKOFF", w.Backoff, 0)
+	longer("WQ_BACKOFF_MAX", w.BackoffMax, w.Backoff)
+	longer("WQ_ITEM_TIMEOUT", w.ItemTimeout, 0)
+	longer("WQ_GRACE", w.Grace, 0)
+	longer("WQ_SEED_PATIENCE", w.SeedPatience, 0)
+	longer("WQ_RETENTION", w.Retention, 0)
+	return wrong
+}
+
+// HostName is the name of this worker in records.
+func (w *Work) HostName() string {
+	if w.Host != "" {
+		return w.Host
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// Seed is what the verb seed needs to know.
+type Seed struct {
+	Common
+	ItemsFile string `envconfig:"WQ_ITEMS_FILE" desc:"path of a JSON array of items: strings are taken as they are, numbers as text, objects as compact JSON"`
+	SeedID    string `envconfig:"WQ_SEED_ID" default:"items" desc:"name of this seed: what was seeded under a name once is not seeded again"`
+	Seal      bool   `envconfig:"WQ_SEAL" default:"true" desc:"whether the queue is complete after this seed; if not, workers wait for more"`
+}
+
+// Verify is what the verb verify needs to know.
+type Verify struct {
+	Common
+	MaxDead int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
+	Timeout time.Duration `envconfig:"WQ_VERIFY_TIMEOUT" default:"4m30s" desc:"how long to wait for the end of the run"`
+}
+
+// Command is a program and its arguments.
+type Command []string
+
+// Decode implements envconfig.Decoder.
+func (c *Command) Decode(value string) error {
+	if value == "" {
+		return nil
+	}
+	var words []string
+	if err := json.Unmarshal([]byte(value), &words); err != nil {
+		return err
+	}
+	if len(words) == 0 || words[0] == "" {
+		return fmt.Errorf("no program")
+	}
+	*c = words
+	return nil
+}
+
+// Expected says what Decode takes.
+func (*Command) Expected() string {
+	return `a JSON array of strings that begins with a program, such as ["convert", "{}", "out.png"]`
+}

@@ -1,0 +1,67 @@
+// Package handler runs items: each Handler is a way in which a command, or the worker itself, meets an item.
+package handler
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// Handler runs items.
+type Handler interface {
+	// Handle runs some items, MaxItems at most, and answers an outcome for each. When ctx is done it must end soon;
+	// outcomes of items it did not finish are then HandedBack.
+	Handle(ctx context.Context, items []queue.Item) []Outcome
+	// MaxItems is how many items one call takes at most.
+	MaxItems() int
+}
+
+// Verdict is what the handler says of one attempt.
+type Verdict int
+
+// The verdicts of an attempt.
+const (
+	Done       Verdict = iota
+	Failed             // try again, until there were too many attempts
+	Permanent          // no further attempt will help
+	Temporary          // not the item's fault: later, and not counted as an attempt
+	HandedBack         // interrupted by the worker's own end: at once, and not counted
+	Misfit             // the command cannot run at all, for this or any item: the configuration is wrong
+)
+
+// Outcome is the result of one attempt on one item.
+type Outcome struct {
+	Verdict  Verdict
+	Reason   string // one line, "" if done
+	ExitCode int    // of the command; 128+n for signal n, 124 for a timeout
+	Output   string // last lines of the command's output, if it was not done
+	Started  time.Time
+	Duration time.Duration
+}
+
+// Print is the built-in handler: it prints "Working on <item>".
+type Print struct{ Out io.Writer }
+
+// MaxItems implements Handler.
+func (Print) MaxItems() int { return 1000 }
+
+// Handle implements Handler.
+func (p Print) Handle(_ context.Context, items []queue.Item) []Outcome {
+	outcomes := make([]Outcome, len(items))
+	lines := make([]byte, 0, 64*len(items))
+	for _, item := range items {
+		lines = fmt.Appendf(lines, "Working on %s\n", item.Payload)
+	}
+	started := time.Now()
+	_, err := p.Out.Write(lines)
+	for i := range outcomes {
+		outcomes[i] = Outcome{Started: started}
+		if err != nil {
+			outcomes[i].Verdict, outcomes[i].Reason = Failed, err.Error()
+		}
+	}
+	return outcomes
+}

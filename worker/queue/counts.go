@@ -1,0 +1,81 @@
+package queue
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Counts is the state of a queue at one instant of Redis's clock.
+type Counts struct {
+	Exists bool // the queue was seeded, or at least sealed
+	Sealed bool // nothing more will come
+
+	Ready    int // waiting in the list
+	Leased   int // with a worker
+	Delayed  int // waiting for their next attempt
+	Suspects int // waiting to run alone, after their worker died
+	Dead     int // given up
+	Done     int
+
+	Seeded         int // put in by seeding
+	Retried        int // failed attempts that were followed by another
+	Postponed      int // times an item was handed back, without an attempt
+	Expired        int // leases that ran out
+	Revived        int // dead letters that were put back
+	ResultsDropped int // results beyond the cap
+	Taken          int // items leased for the first time
+
+	Now      time.Time // Redis's clock
+	Started  time.Time // first lease, zero before
+	Finished time.Time // drained, zero before
+}
+
+// Total is the number of items that were ever put in.
+func (c Counts) Total() int { return c.Taken + c.Ready }
+
+// Pushed is the number of items that came by other ways than seeding.
+func (c Counts) Pushed() int { return c.Total() - c.Seeded }
+
+// Open is the number of items that are neither done nor dead.
+func (c Counts) Open() int { return c.Ready + c.Leased + c.Delayed + c.Suspects }
+
+// Drained says that the run is over: every item is done or dead and no more will come.
+func (c Counts) Drained() bool { return c.Sealed && c.Open() == 0 }
+
+// Consistent says that every item ever put in is accounted for.
+func (c Counts) Consistent() bool { return c.Total() == c.Open()+c.Dead+c.Done && c.Pushed() >= 0 }
+
+// Counts reads all counts in one atomic call.
+func (q *Queue) Counts(ctx context.Context) (Counts, error) {
+	keys := []string{q.Name, q.key("state"), q.key("leases"), q.key("delayed"), q.key("suspects")}
+	reply, err := countsScript.Run(ctx, q.redis, keys).StringSlice()
+	if err != nil {
+		return Counts{}, err
+	}
+	return parseCounts(reply), nil
+}
+
+// parseCounts reads the name and value pairs of counts.lua. What is not a number counts as 0.
+func parseCounts(pairs []string) Counts {
+	values := make(map[string]int, len(pairs)/2)
+	exists := false
+	for i := 0; i+1 < len(pairs); i += 2 {
+		exists = exists || pairs[i] == "epoch"
+		values[pairs[i]], _ = strconv.Atoi(pairs[i+1])
+	}
+	at := func(name string) time.Time {
+		if values[name] == 0 {
+			return time.Time{}
+		}
+		return time.UnixMilli(int64(values[name]))
+	}
+	return Counts{
+		Exists: exists, Sealed: values["sealed"] == 1,
+		Ready: values["ready"], Leased: values["leased"], Delayed: values["delayed"], Suspects: values["suspects"],
+		Dead: values["dead"], Done: values["done"],
+		Seeded: values["seeded"], Retried: values["retried"], Postponed: values["postponed"], Expired: values["expired"],
+		Revived: values["revived"], ResultsDropped: values["results_dropped"], Taken: values["taken"],
+		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"),
+	}
+}

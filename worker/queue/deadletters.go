@@ -1,0 +1,76 @@
+package queue
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Record is an item with what became of it: a dead letter or a result.
+type Record struct {
+	Key      string // place in the stream it was read from
+	ItemID   string
+	Payload  string
+	Attempts int    // failed attempts, dead letters only
+	Crashes  int    // workers that died on it, dead letters only
+	Report   string // the text of the verdict; empty if the item's worker died
+}
+
+// DeadLetters calls each for every dead letter, oldest first, until it answers false.
+func (q *Queue) DeadLetters(ctx context.Context, each func(Record) bool) error {
+	return q.records(ctx, "dead", each)
+}
+
+// Results calls each for every result that was kept, oldest first, until it answers false.
+func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
+	return q.records(ctx, "results", each)
+}
+
+func (q *Queue) records(ctx context.Context, stream string, each func(Record) bool) error {
+	const page = 500
+	from := "-"
+	for {
+		entries, err := q.redis.XRangeN(ctx, q.key(stream), from, "+", page).Result()
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			if !each(record(entry)) {
+				return nil
+			}
+		}
+		if len(entries) < page {
+			return nil
+		}
+		from = "(" + entries[page-1].ID
+	}
+}
+
+func record(entry redis.XMessage) Record {
+	text := func(field string) string { s, _ := entry.Values[field].(string); return s }
+	number := func(field string) int { n, _ := strconv.Atoi(text(field)); return n }
+	return Record{Key: entry.ID, ItemID: text("id"), Payload: text("item"), Attempts: number("attempts"),
+		Crashes: number("crashes"), Report: text("report")}
+}
+
+// Retry puts dead letters back into the queue as if they had never been tried. It answers how many went back; one that
+// somebody else has already put back is passed over.
+func (q *Queue) Retry(ctx context.Context, letters []string) (int, error) {
+	keys := []string{q.key("state"), q.key("delayed"), q.key("dead"), q.key("results"), q.key("workers")}
+	back := 0
+	for len(letters) > 0 {
+		n := min(len(letters), 1000)
+		args := make([]any, n)
+		for i, letter := range letters[:n] {
+			args[i] = letter
+		}
+		count, err := retryScript.Run(ctx, q.redis, keys, args...).Int()
+		if err != nil {
+			return back, err
+		}
+		back += count
+		letters = letters[n:]
+	}
+	return back, nil
+}

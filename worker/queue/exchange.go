@@ -1,0 +1,218 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Status is what an exchange says of the queue as a whole.
+type Status string
+
+// The states of a queue, as a worker meets them.
+const (
+	Items    Status = "items"    // a batch was leased
+	Wait     Status = "wait"     // nothing to lease now, but the run is not over
+	Drained  Status = "drained"  // sealed, and every item is done or dead
+	Stopped  Status = "stopped"  // too many dead items: nothing is leased any more
+	Unseeded Status = "unseeded" // nobody has seeded this queue yet
+)
+
+// Kind is the fate of an item that is not simply done.
+type Kind string
+
+// The kinds of verdict. Retry and Dead count as a failed attempt, Later does not.
+const (
+	Retry  Kind = "retry"
+	Later  Kind = "later"
+	Dead   Kind = "dead"
+	Result Kind = "result"
+)
+
+// Verdict is what became of one item of a batch, where that is more than "done".
+type Verdict struct {
+	Position int           // in the batch, from 0
+	Kind     Kind          // what to do with the item
+	Delay    time.Duration // until it is due again, for Retry and Later; whole milliseconds
+	Text     string        // kept with the dead letter or the result
+}
+
+// Report tells the queue about one leased batch. A report renews the batch's lease, or ends it.
+type Report struct {
+	Batch    string    // id of the batch
+	Release  bool      // every item of the batch is done or has its verdict
+	Finished []byte    // bitmap of all finished positions so far, lowest bit first; nil while unchanged
+	Done     int       // items that became done since the last report, those with a Result verdict included
+	Verdicts []Verdict // since the last report
+}
+
+// Limits are the parts of the queue's policy that its scripts apply.
+type Limits struct {
+	Lease      time.Duration // how long a worker may be silent before its items go to others
+	BatchBytes int           // cap on the payload bytes of one batch
+	MaxCrashes int           // times a suspect may take its worker down before it is dead
+	StopAfter  int           // dead letters above which the run stops early, 0 for never
+	MaxResults int           // cap on the number of results kept, 0 for none
+	Retention  time.Duration // how long the keys outlive the end of the run, 0 for ever
+}
+
+// Request is one exchange: reports on what is held, and how much more is wanted.
+type Request struct {
+	Reports []Report
+	Want    int // items at most in the next batch, 0 for none
+}
+
+// Reply is the queue's answer to a Request.
+type Reply struct {
+	Status   Status
+	Wait     time.Duration // until something may change by itself
+	Batch    *Batch        // the newly leased batch, nil without one
+	Suspects int           // items waiting for a worker that holds nothing else
+	Lost     []string      // batches whose lease had expired: the reports about them changed nothing
+}
+
+// Batch is a leased batch of items.
+type Batch struct {
+	ID      string
+	Items   []Item
+	Suspect bool // the item's worker died before: run it with nothing beside it
+}
+
+// Item is one unit of work.
+type Item struct {
+	ID       string // its place in the order in which items were first leased, from 1; the same on every attempt
+	Payload  string // any bytes
+	Attempts int    // failed attempts so far
+	Crashes  int    // workers that died on it so far
+}
+
+// Session is one worker's connection with a queue. Its calls are numbered, so that a call whose reply was lost can be
+// made again and settles nothing twice. It is used by one goroutine at a time.
+type Session struct {
+	queue  *Queue
+	worker string
+	limits Limits
+	epoch  string
+	calls  int
+	keys   []string
+}
+
+// NewSession opens a session for the worker of that name, which no other process may ever have used or use.
+func (q *Queue) NewSession(worker string, limits Limits) *Session {
+	keys := []string{q.Name}
+	for _, suffix := range []string{"state", "leases", "delayed", "suspects", "dead", "results", "workers", ""} {
+		keys = append(keys, q.key(suffix))
+	}
+	return &Session{queue: q, worker: worker, limits: limits, keys: keys}
+}
+
+// Exchange reports, takes back what others let expire, and leases: one call to Redis. After an error the same request
+// may be made again with Repeat; whatever the first try had achieved is not achieved twice.
+func (s *Session) Exchange(ctx context.Context, request Request) (Reply, error) {
+	s.calls++
+	return s.Repeat(ctx, request)
+}
+
+// Repeat makes the last Exchange once more, with the same request.
+func (s *Session) Repeat(ctx context.Context, request Request) (Reply, error) {
+	raw, err := exchangeScript.Run(ctx, s.queue.redis, s.keys, s.arguments(request)...).Slice()
+	if err != nil {
+		return Reply{}, err
+	}
+	reply, epoch, err := parseReply(raw)
+	if err != nil {
+		return Reply{}, fmt.Errorf("reply of exchange.lua: %w", err)
+	}
+	if reply.Status == "vanished" {
+		return Reply{}, ErrVanished
+	}
+	s.epoch = epoch
+	return reply, nil
+}
+
+// Close forgets the session. Batches that it still holds expire.
+func (s *Session) Close(ctx context.Context) error {
+	return s.queue.redis.HDel(ctx, s.queue.key("workers"), s.worker).Err()
+}
+
+func (s *Session) arguments(request Request) []any {
+	l := s.limits
+	args := make([]any, 0, 11+5*len(request.Reports))
+	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, l.BatchBytes,
+		l.MaxCrashes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, len(request.Reports))
+	for _, r := range request.Reports {
+		action := "keep"
+		if r.Release {
+			action = "release"
+		}
+		args = append(args, r.Batch, action, r.Finished, r.Done, len(r.Verdicts))
+		for _, v := range r.Verdicts {
+			args = append(args, v.Position+1, string(v.Kind), v.Delay.Milliseconds(), v.Text)
+		}
+	}
+	return args
+}
+
+// parseReply reads the reply of exchange.lua.
+func parseReply(raw []any) (reply Reply, epoch string, err error) {
+	if len(raw) != 7 {
+		return reply, "", fmt.Errorf("%d fields in place of 7", len(raw))
+	}
+	status, ok1 := raw[0].(string)
+	wait, ok2 := raw[1].(int64)
+	epoch, ok3 := raw[2].(string)
+	id, ok4 := raw[3].(string)
+	blob, ok5 := raw[4].(string)
+	suspects, ok6 := raw[5].(int64)
+	lost, ok7 := raw[6].([]any)
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) {
+		return reply, "", fmt.Errorf("unexpected types %T", raw)
+	}
+	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Suspects: int(suspects)}
+	for _, l := range lost {
+		reply.Lost = append(reply.Lost, fmt.Sprint(l))
+	}
+	if reply.Status == Items {
+		if reply.Batch, err = parseBatch(id, blob); err != nil {
+			return reply, "", fmt.Errorf("batch %s: %w", id, err)
+		}
+	}
+	return reply, epoch, nil
+}
+
+// parseBatch reads a batch as exchange.lua stores it: origin, ':', msgpack array.
+func parseBatch(id, blob string) (*Batch, error) {
+	head, packed, found := strings.Cut(blob, ":")
+	origin, err := strconv.ParseInt(head, 10, 64)
+	if !found || err != nil {
+		return nil, fmt.Errorf("no origin in %.20q", blob)
+	}
+	values, err := unpackStrings(packed)
+	if err != nil {
+		return nil, err
+	}
+	batch := &Batch{ID: id, Suspect: origin < 0, Items: make([]Item, len(values))}
+	for i, value := range values {
+		if origin > 0 {
+			batch.Items[i] = Item{ID: strconv.FormatInt(origin+int64(i), 10), Payload: value}
+		} else if batch.Items[i], err = parseEnvelope(value); err != nil {
+			return nil, err
+		}
+	}
+	return batch, nil
+}
+
+// parseEnvelope reads id ':' attempts ':' crashes ':' payload.
+func parseEnvelope(envelope string) (Item, error) {
+	parts := strings.SplitN(envelope, ":", 4)
+	if len(parts) == 4 {
+		attempts, err1 := strconv.Atoi(parts[1])
+		crashes, err2 := strconv.Atoi(parts[2])
+		if err1 == nil && err2 == nil {
+			return Item{ID: parts[0], Attempts: attempts, Crashes: crashes, Payload: parts[3]}, nil
+		}
+	}
+	return Item{}, fmt.Errorf("not an envelope: %.40q", envelope)
+}

@@ -1,0 +1,109 @@
+// Package queue is a finite work queue on Redis. A batch of items is the unit of leasing, an item is the unit of
+// accounting: at every instant
+//
+//	seeded + pushed = ready + leased + delayed + suspects + dead + done
+//
+// The waiting items are a plain list of raw payloads under the queue's own name, which anyone may fill with RPUSH and
+// read with LRANGE; all else lives beside it under "{name}:". Each .lua file in this folder documents the keys it uses.
+//
+// An item whose worker dies is leased again once the lease has expired by Redis's clock. Items are therefore run at
+// least once, and counted exactly once.
+package queue
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed *.lua
+var sources embed.FS
+
+func script(file string) *redis.Script {
+	source, err := sources.ReadFile(file)
+	if err != nil {
+		panic(err) // the file is part of the binary
+	}
+	return redis.NewScript(string(source))
+}
+
+var (
+	exchangeScript = script("exchange.lua")
+	countsScript   = script("counts.lua")
+	publishScript  = script("publish.lua")
+	retryScript    = script("retry.lua")
+)
+
+// ErrVanished says that the queue's state is gone or is another run's: Redis lost its data, or was replaced.
+var ErrVanished = errors.New("the queue's state has vanished: Redis lost its data or was replaced")
+
+// Queue is a named queue on a Redis server. It is safe for concurrent use and holds no state of its own.
+type Queue struct {
+	Name   string
+	redis  redis.UniversalClient
+	prefix string
+}
+
+// New names a queue on a server. It does not talk to the server.
+func New(client redis.UniversalClient, name string) *Queue {
+	return &Queue{Name: name, redis: client, prefix: "{" + name + "}:"}
+}
+
+// key answers the name of one of the keys beside the list. The braces put all of them, and the list, into the same slot
+// of a Redis Cluster.
+func (q *Queue) key(suffix string) string { return q.prefix + suffix }
+
+// Push appends payloads to the queue as they are, in one call. Unlike a seed it is not protected from being done twice.
+func (q *Queue) Push(ctx context.Context, payloads ...string) error {
+	values := make([]any, len(payloads))
+	for i, p := range payloads {
+		values[i] = p
+	}
+	return q.redis.RPush(ctx, q.Name, values...).Err()
+}
+
+// Seal says that nothing more will come: once the queue is empty it is drained.
+func (q *Queue) Seal(ctx context.Context) error {
+	return q.redis.HSet(ctx, q.key("state"), "sealed", 1).Err()
+}
+
+// AwaitPush blocks until the list of ready items is not empty, or for the given time, whichever is first. It takes
+// nothing from the list and costs Redis nothing while it waits.
+func (q *Queue) AwaitPush(ctx context.Context, atMost time.Duration) error {
+	// Moving the head to the head changes nothing, and blocks while there is no head.
+	seconds := fmt.Sprintf("%.3f", max(atMost, 10*time.Millisecond).Seconds())
+	err := q.redis.Do(ctx, "BLMOVE", q.Name, q.Name, "LEFT", "LEFT", seconds).Err()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	return err
+}
+
+// Purge deletes every key of the queue, whoever is working on it.
+func (q *Queue) Purge(ctx context.Context) error {
+	keys := []string{q.Name}
+	scan := q.redis.Scan(ctx, 0, globEscape(q.prefix)+"*", 1000).Iterator()
+	for scan.Next(ctx) {
+		keys = append(keys, scan.Val())
+	}
+	if err := scan.Err(); err != nil {
+		return err
+	}
+	return q.redis.Unlink(ctx, keys...).Err()
+}
+
+func globEscape(s string) string {
+	var escaped []rune
+	for _, r := range s {
+		switch r {
+		case '*', '?', '[', ']', '\\':
+			escaped = append(escaped, '\\')
+		}
+		escaped = append(escaped, r)
+	}
+	return string(escaped)
+}

@@ -1,0 +1,110 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	seedChunkItems = 1000      // payloads per RPUSH
+	seedChunkBytes = 1 << 20   // payload bytes per RPUSH
+	seedInFlight   = 16        // RPUSHes per round trip
+	stagingExpiry  = time.Hour // how long an abandoned seed occupies memory
+)
+
+// Seeder fills a queue exactly once. It stages the items in a list of its own, at the speed of plain RPUSH, and then
+// publishes all of them in one atomic step. A seeder may die at any point: before that step it has changed nothing, and
+// what it staged expires; after it, every further seed of the same name adds nothing.
+type Seeder struct {
+	queue   *Queue
+	name    string
+	staging string
+	staged  int
+	chunk   []any
+	bytes   int // of the chunk
+	pipe    redis.Pipeliner
+}
+
+// NewSeeder prepares a seed. Seeds of one name are the same seed: the first to be published counts.
+func (q *Queue) NewSeeder(name string) *Seeder {
+	return &Seeder{queue: q, name: name, staging: q.key("staging:" + rand.Text()), pipe: q.redis.Pipeline()}
+}
+
+// Add stages one item.
+func (s *Seeder) Add(ctx context.Context, payload string) error {
+	s.chunk = append(s.chunk, payload)
+	s.bytes += len(payload)
+	if len(s.chunk) < seedChunkItems && s.bytes < seedChunkBytes {
+		return nil
+	}
+	s.cut(ctx)
+	if s.pipe.Len() < seedInFlight {
+		return nil
+	}
+	return s.flush(ctx)
+}
+
+// Staged is the number of items added so far.
+func (s *Seeder) Staged() int { return s.staged + len(s.chunk) }
+
+// cut moves the chunk into the pipeline.
+func (s *Seeder) cut(ctx context.Context) {
+	if len(s.chunk) > 0 {
+		s.pipe.RPush(ctx, s.staging, s.chunk...)
+		s.staged += len(s.chunk)
+		s.chunk, s.bytes = nil, 0
+	}
+}
+
+// flush sends the pipeline. The expiry is set anew each time, so that only an abandoned list ever expires.
+func (s *Seeder) flush(ctx context.Context) error {
+	s.cut(ctx)
+	if s.pipe.Len() > 0 {
+		s.pipe.Expire(ctx, s.staging, stagingExpiry)
+	}
+	_, err := s.pipe.Exec(ctx)
+	return err
+}
+
+// Publish makes the staged items part of the queue, and seals the queue if asked to. It answers false if a seed of this
+// name was published before; the number of items is then that seed's.
+func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items int, err error) {
+	if err := s.flush(ctx); err != nil {
+		return false, 0, err
+	}
+	q := s.queue
+	keys := []string{q.Name, q.key("state"), s.staging, q.key("dead"), q.key("results"), q.key("workers")}
+	sealed := "0"
+	if seal {
+		sealed = "1"
+	}
+	reply, err := publishScript.Run(ctx, q.redis, keys, s.name, s.staged, rand.Text(), sealed).Slice()
+	if err != nil {
+		return false, 0, err
+	}
+	if len(reply) != 2 {
+		return false, 0, fmt.Errorf("reply of publish.lua: %v", reply)
+	}
+	count, _ := reply[1].(int64)
+	switch reply[0] {
+	case "published":
+		return true, int(count), nil
+	case "already":
+		return false, int(count), nil
+	}
+	return false, 0, fmt.Errorf("redis holds %d of the %d items that were sent to it: it lost data while the queue was "+
+		"being filled; nothing was published, seed again", count, s.staged)
+}
+
+// Seeded tells whether a seed of this name was published, and how many items it had.
+func (q *Queue) Seeded(ctx context.Context, name string) (bool, int, error) {
+	items, err := q.redis.HGet(ctx, q.key("state"), "seed:"+name).Int()
+	if err == redis.Nil {
+		return false, 0, nil
+	}
+	return err == nil, items, err
+}
