@@ -1,0 +1,359 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redisconn"
+)
+
+const (
+	idlePoll    = time.Second // how often an idle worker asks, at least
+	reportDelay = time.Second // how long an outcome may wait for the next call
+)
+
+type outcome = handler.Outcome
+
+// dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
+type dispatcher struct {
+	worker  *Worker
+	policy  Policy
+	session *queue.Session
+	running context.Context // of the handlers
+	calls   context.Context // of the calls to the queue
+
+	open   map[string]*batch // by id
+	pool   []*batch          // open batches with items that were not started
+	idle   int               // slots without a chunk
+	chunks chan chunk        // to the slots
+	ended  chan chunk        // from the slots
+
+	pace       pace
+	alone      bool      // a suspect is held: lease nothing beside it
+	suspects   bool      // suspects are waiting for a worker that holds nothing: lease no more before that
+	lastCall   time.Time // when the queue was last heard
+	unreported time.Time // since when there are outcomes that the queue has not heard, zero if none
+	leaseAgain time.Time // after a reply without items: not before this time
+	stopping   bool      // lease nothing any more
+	connected  bool      // the queue has answered at least once
+	status     queue.Status
+	misfit     error
+}
+
+// slot runs chunks until there are no more.
+func (d *dispatcher) slot(h handler.Handler) {
+	for c := range d.chunks {
+		c.outcomes = h.Handle(c.batch.ctx, c.batch.Items[c.from:c.to])
+		d.ended <- c
+	}
+}
+
+func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
+	stop := ctx.Done()
+	var graceOver <-chan time.Time
+	started := time.Now()
+	for {
+		d.handOut()
+		if d.stopping && len(d.open) == 0 {
+			break
+		}
+		if d.callDue() {
+			if err := d.call(); err != nil {
+				interrupt()
+				return err
+			}
+			switch {
+			case d.status == queue.Drained && len(d.open) == 0:
+				return nil
+			case d.status == queue.Stopped:
+				d.stopping = true
+				d.handBack()
+			case d.status == queue.Unseeded && d.policy.SeedPatience > 0 && time.Since(started) > d.policy.SeedPatience:
+				return ErrUnseeded
+			}
+			continue
+		}
+		if d.idle == d.policy.Slots && len(d.open) == 0 {
+			d.rest(ctx)
+			if ctx.Err() == nil {
+				continue
+			}
+		}
+		timer := time.NewTimer(time.Until(d.nextCall()))
+		select {
+		case c := <-d.ended:
+			d.finish(c)
+			for more := true; more; { // whatever else has ended by now
+				select {
+				case c := <-d.ended:
+					d.finish(c)
+				default:
+					more = false
+				}
+			}
+		case <-timer.C:
+		case <-stop:
+			stop = nil
+			d.worker.Log.Info("told to stop: starting nothing more, handing back what was not started",
+				"running", d.policy.Slots-d.idle, "grace", d.policy.Grace)
+			d.stopping = true
+			d.handBack()
+			graceOver = time.After(d.policy.Grace)
+		case <-graceOver:
+			d.worker.Log.Info("the grace is over: ending the running items and handing them back")
+			interrupt()
+		}
+		timer.Stop()
+	}
+	switch {
+	case d.misfit != nil:
+		return d.misfit
+	case d.status == queue.Stopped:
+		return ErrStopped
+	}
+	return ctx.Err()
+}
+
+// handOut gives items to idle slots.
+func (d *dispatcher) handOut() {
+	for d.idle > 0 && len(d.pool) > 0 {
+		b := d.pool[0]
+		// An equal share for each slot that could take some now.
+		n := min(d.worker.Handler.MaxItems(), (b.unstarted()+d.idle-1)/d.idle)
+		d.chunks <- chunk{batch: b, from: b.next, to: b.next + n}
+		d.idle--
+		b.next += n
+		if b.unstarted() == 0 {
+			d.pool = d.pool[1:]
+		}
+	}
+}
+
+// leaseWanted says whether more items are wanted now.
+func (d *dispatcher) leaseWanted() bool {
+	if d.stopping || len(d.pool) > 0 {
+		return false
+	}
+	if d.idle == d.policy.Slots && len(d.open) > 0 {
+		return true // all that was held has ended; to say so may be what ends the run
+	}
+	if d.alone || d.suspects || time.Now().Before(d.leaseAgain) {
+		return false
+	}
+	return d.idle > 0 || !d.pace.slow()
+}
+
+func (d *dispatcher) callDue() bool { return d.leaseWanted() || !time.Now().Before(d.nextCall()) }
+
+// nextCall is when the queue must be called if nothing else happens before.
+func (d *dispatcher) nextCall() time.Time {
+	next := d.lastCall.Add(d.policy.Limits.Lease / 3)
+	if !d.unreported.IsZero() {
+		delay := reportDelay
+		if d.stopping {
+			delay = 0
+		}
+		if report := d.unreported.Add(delay); report.Before(next) {
+			next = report
+		}
+	}
+	if !d.stopping && !d.alone && !d.suspects && d.idle > 0 && len(d.pool) == 0 && d.leaseAgain.Before(next) {
+		next = d.leaseAgain
+	}
+	return next
+}
+
+// call makes one exchange with the queue, for as long as it takes to be answered.
+func (d *dispatcher) call() error {
+	var request queue.Request
+	for _, b := range d.open {
+		request.Reports = append(request.Reports, b.report())
+	}
+	if d.leaseWanted() {
+		request.Want = d.pace.want(d.policy.Slots, d.idle)
+	}
+	exchange := d.session.Exchange
+	var reply queue.Reply
+	err := redisconn.Patiently(d.calls, d.policy.Patience, d.worker.Log, func(try context.Context) (err error) {
+		reply, err = exchange(try, request)
+		exchange = d.session.Repeat
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	d.connected = true
+	d.lastCall = time.Now()
+	d.unreported = time.Time{}
+	for id, b := range d.open {
+		b.reported()
+		if b.complete() {
+			d.release(id)
+		}
+	}
+	for _, id := range reply.Lost {
+		if b := d.open[id]; b != nil {
+			d.worker.Log.Warn("lost a lease: its items are run by others, what was done here since does not count",
+				"batch", id, "items", len(b.Items)-b.finished)
+			d.worker.Tally.Lost += len(b.Items) - b.finished
+			d.release(id)
+		}
+	}
+	d.alone = d.alone && len(d.open) > 0
+	d.suspects = reply.Suspects > 0
+	d.status = reply.Status
+	switch {
+	case reply.Batch != nil:
+		d.take(reply.Batch)
+	case request.Want > 0:
+		d.leaseAgain = d.lastCall.Add(pollDelay(reply.Wait))
+	}
+	return nil
+}
+
+// pollDelay spreads the questions of many idle workers, which are all told the same wait.
+func pollDelay(wait time.Duration) time.Duration {
+	delay := min(wait, idlePoll)
+	return delay + rand.N(min(delay, 50*time.Millisecond)+time.Millisecond)
+}
+
+func (d *dispatcher) take(b *queue.Batch) {
+	ctx, cancel := context.WithCancel(d.running)
+	taken := &batch{Batch: *b, ctx: ctx, cancel: cancel, bitmap: make([]byte, (len(b.Items)+7)/8)}
+	d.open[b.ID] = taken
+	d.pool = append(d.pool, taken)
+	d.alone = b.Suspect
+	if d.stopping {
+		d.handBack()
+	}
+}
+
+func (d *dispatcher) release(id string) {
+	b := d.open[id]
+	b.cancel()
+	delete(d.open, id)
+	for i, pooled := range d.pool {
+		if pooled == b {
+			d.pool = append(d.pool[:i], d.pool[i+1:]...)
+			break
+		}
+	}
+}
+
+// handBack gives up everything that was not started.
+func (d *dispatcher) handBack() {
+	for _, b := range d.pool {
+		for ; b.next < len(b.Items); b.next++ {
+			b.finish(b.next, &queue.Verdict{Kind: queue.Later})
+			d.worker.Tally.Postponed++
+		}
+		d.noteUnreported()
+	}
+	d.pool = nil
+}
+
+func (d *dispatcher) noteUnreported() {
+	if d.unreported.IsZero() {
+		d.unreported = time.Now()
+	}
+}
+
+// rest waits, with nothing in hand, until there may be something to lease.
+func (d *dispatcher) rest(ctx context.Context) {
+	wait := time.Until(d.leaseAgain)
+	if wait <= 0 {
+		return
+	}
+	if d.status == queue.Unseeded || d.suspects {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		return
+	}
+	resting := time.Now()
+	err := d.worker.Queue.AwaitPush(ctx, wait)
+	if err == nil {
+		d.leaseAgain = time.Now()
+		return
+	}
+	if left := wait - time.Since(resting); ctx.Err() == nil && left > 0 {
+		time.Sleep(min(left, idlePoll)) // the exchange that follows will tell what is wrong
+	}
+}
+
+// finish takes in the outcomes of a chunk.
+func (d *dispatcher) finish(c chunk) {
+	d.idle++
+	b := c.batch
+	if d.open[b.ID] != b {
+		return // its lease was lost
+	}
+	took := time.Duration(0)
+	for i, o := range c.outcomes {
+		position := c.from + i
+		b.finish(position, d.verdict(b.Items[position], o))
+		took += o.Duration
+	}
+	if len(c.outcomes) > 0 && c.outcomes[0].Verdict != handler.HandedBack {
+		if took == 0 {
+			took = time.Since(c.outcomes[0].Started)
+		}
+		d.pace.measured(len(c.outcomes), took)
+	}
+	d.noteUnreported()
+	if d.misfit != nil && !d.stopping {
+		d.stopping = true
+		d.handBack()
+	}
+}
+
+// verdict decides what becomes of an item after an attempt; nil if it is simply done.
+func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
+	tally, log := &d.worker.Tally, d.worker.Log
+	failed := item.Attempts + 1
+	switch o.Verdict {
+	case handler.Done:
+		tally.Done++
+		return nil
+	case handler.HandedBack:
+		tally.Postponed++
+		return &queue.Verdict{Kind: queue.Later}
+	case handler.Temporary:
+		tally.Postponed++
+		delay := d.policy.Backoff.Delay(1)
+		log.Info("not now", "item", item.Payload, "id", item.ID, "reason", o.Reason, "again in", delay.Round(time.Millisecond))
+		return &queue.Verdict{Kind: queue.Later, Delay: delay}
+	case handler.Misfit:
+		tally.Postponed++
+		d.misfit = &MisfitError{o.Reason}
+		return &queue.Verdict{Kind: queue.Later}
+	}
+	tally.Failed++
+	if o.Verdict == handler.Failed && failed < d.policy.MaxAttempts {
+		delay := d.policy.Backoff.Delay(failed)
+		log.Warn("attempt failed", "item", item.Payload, "id", item.ID, "attempt", failed, "of", d.policy.MaxAttempts,
+			"reason", o.Reason, "again in", delay.Round(time.Millisecond))
+		return &queue.Verdict{Kind: queue.Retry, Delay: delay}
+	}
+	tally.Dead++
+	log.Error("item is dead", "item", item.Payload, "id", item.ID, "attempts", failed, "reason", o.Reason)
+	return &queue.Verdict{Kind: queue.Dead, Text: letter(o, d.policy.Host, d.policy.Node)}
+}
+
+// Describe turns the error of a run into words for a person, or "" for a run that ended well.
+func Describe(err error) string {
+	var misfit *MisfitError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &misfit):
+		return fmt.Sprintf("%v: no item can be run, so none was tried; correct the command or the image", err)
+	}
+	return err.Error()
+}
