@@ -1,0 +1,3 @@
+module github.com/workqueue/workqueue/test/tools/pause
+
+go 1.26
