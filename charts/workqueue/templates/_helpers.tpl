@@ -84,7 +84,7 @@ switched off, is said here.
 {{- fail (printf "items[%d] is a boolean (%t); quote it if the word itself is meant: YAML takes yes, no, on and off for booleans" $i $item) }}
 {{- else if kindIs "slice" $item }}
 {{- fail (printf "items[%d] is a list; an item is a string, a number or an object" $i) }}
-{{- else if and (kindIs "float64" $item) (or (gt $item 9007199254740992.0) (lt $item -9007199254740992.0)) }}
+{{- else if and (kindIs "float64" $item) (or (ge $item 9007199254740992.0) (le $item -9007199254740992.0)) }}
 {{- fail (printf "items[%d] is a number too large to be exact (it became %.0f); quote it" $i $item) }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,82 @@
+package chart
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A wrong value is answered with its name, and with what to write instead where that is not plain.
+func TestWrongValuesAreRefused(t *testing.T) {
+	for _, test := range []struct {
+		name, values string
+		want         []string
+	}{
+		{"no values", "", []string{"items: the list is empty", "queue.seal=false"}},
+		{"empty list", "items: []", []string{"items: the list is empty"}},
+		{"no list", "items:", []string{"missing property 'items'"}},
+		{"a string for the list", "items: apple", []string{"'/items'", "want array"}},
+		{"a null item", "items: [apple, null]", []string{"'/items/1'", "got null"}},
+		{"a boolean item", "items: [apple, yes]", []string{"'/items/1'", "got boolean"}},
+		{"a list as an item", "items: [apple, [pear]]", []string{"'/items/1'", "got array"}},
+		{"several at once", "items: [null, apple, yes]", []string{"'/items/0'", "'/items/2'"}},
+		{"a number that is not exact", "items: [1, 9007199254740993]", []string{"items[1] is a number too large", "quote it"}},
+		{"more than a ConfigMap holds", "items: [" + strings.Repeat("x", 922_000) + "]", []string{"items: 1 items take 900 KiB", "queue.seal=false"}},
+
+		{"an image without a command", "{items: [a], worker: {image: busybox}}", []string{"worker.command", "cannot read an image's entrypoint", "command: ["}},
+		{"a command without an image", "{items: [a], worker: {command: [ls]}}", []string{"worker.image", "holds no other program"}},
+		{"a shell line as a command", "{items: [a], worker: {image: b, command: ls -l}}", []string{"'/worker/command'", "want array"}},
+		{"a variable of the chart's", "{items: [a], worker: {extraEnv: [{name: WQ_LEASE, value: 1s}]}}", []string{"worker.extraEnv: WQ_LEASE"}},
+
+		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},
+		{"a misspelt key of worker", "{items: [a], worker: {paralelism: 2}}", []string{"'/worker'", "'paralelism' not allowed"}},
+		{"a misspelt key of resources", "{items: [a], worker: {resources: {limit: {}}}}", []string{"'/worker/resources'", "'limit' not allowed"}},
+		{"parallelism", "{items: [a], worker: {parallelism: -1}}", []string{"'/worker/parallelism'", "want 0"}},
+		{"concurrency", "{items: [a], worker: {concurrency: 0}}", []string{"'/worker/concurrency'", "want 1"}},
+		{"a lease without a unit", `{items: [a], worker: {lease: "30"}}`, []string{"'/worker/lease'", "does not match"}},
+		{"a grace too short", "{items: [a], worker: {terminationGracePeriodSeconds: 5}}", []string{"'/worker/terminationGracePeriodSeconds'", "want 10"}},
+		{"an exit code that is success", "{items: [a], worker: {permanentExitCodes: [0]}}", []string{"'/worker/permanentExitCodes/0'"}},
+		{"a log format", "{items: [a], worker: {logFormat: xml}}", []string{"'/worker/logFormat'", "'text', 'json'"}},
+		{"a queue with braces", "{items: [a], queue: {name: '{a}'}}", []string{"'/queue/name'"}},
+		{"a digest without its kind", "{items: [a], image: {digest: abc}}", []string{"'/image/digest'"}},
+		{"Redis without a tag", "{items: [a], redis: {image: {tag: ''}}}", []string{"'/redis/image/tag'"}},
+		{"a label that is a number", "{items: [a], commonLabels: {a: 1}}", []string{"'/commonLabels/a'", "want string"}},
+		{"a pull secret by its bare name", "{items: [a], imagePullSecrets: [b]}", []string{"'/imagePullSecrets/0'", "want object"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			eachHelm(t, func(t *testing.T) {
+				out, err := release{values: test.values}.render(t)
+				if err == nil {
+					t.Fatalf("rendered:\n%s", out)
+				}
+				for _, want := range test.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("the message lacks %q:\n%v", want, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// What the schema refuses is refused without it as well, where it would be done wrong in silence.
+func TestWrongItemsAreRefusedWithoutTheSchema(t *testing.T) {
+	for item, want := range map[string]string{
+		"null":   "items[3] is null",
+		"no":     "items[3] is a boolean (false); quote it",
+		"[pear]": "items[3] is a list",
+	} {
+		t.Run(item, func(t *testing.T) {
+			eachHelm(t, func(t *testing.T) {
+				values := fmt.Sprintf("items: [apple, 1, {a: b}, %s]", item)
+				out, err := release{values: values}.render(t, "--skip-schema-validation")
+				if err == nil {
+					t.Fatalf("rendered:\n%s", out)
+				}
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the message lacks %q:\n%v", want, err)
+				}
+			})
+		})
+	}
+}
