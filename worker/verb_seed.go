@@ -25,7 +25,10 @@ func runSeed(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	client := redisconn.Open(settings.Common)
+	client, err := redisconn.Connect(ctx, settings.Common, log)
+	if err != nil {
+		return err
+	}
 	defer client.Close()
 	q := queue.New(client, settings.Queue)
 

@@ -24,7 +24,10 @@ func runWork(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	client := redisconn.Open(settings.Common)
+	client, err := redisconn.Connect(ctx, settings.Common, log)
+	if err != nil {
+		return err
+	}
 	defer client.Close()
 
 	w := &work.Worker{

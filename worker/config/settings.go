@@ -14,8 +14,20 @@ type Common struct {
 	RedisUsername string        `envconfig:"WQ_REDIS_USERNAME" desc:"ACL user, if it is not in the URL"`
 	RedisPassword string        `envconfig:"WQ_REDIS_PASSWORD" secret:"true" desc:"password, if it is not in the URL"`
 	RedisPatience time.Duration `envconfig:"WQ_REDIS_PATIENCE" default:"2m" desc:"how long Redis may be out of reach before the worker gives up with exit code 69"`
-	LogFormat     LogFormat     `envconfig:"WQ_LOG_FORMAT" default:"text" desc:"text or json"`
-	LogLevel      LogLevel      `envconfig:"WQ_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+
+	RedisAddrs            Addrs    `envconfig:"WQ_REDIS_ADDRS" desc:"host:port,host:port,… in place of the one in the URL: the Sentinels, or some nodes of the Cluster"`
+	RedisSentinelMaster   string   `envconfig:"WQ_REDIS_SENTINEL_MASTER" desc:"name under which the Sentinels know the master"`
+	RedisSentinelUsername string   `envconfig:"WQ_REDIS_SENTINEL_USERNAME" desc:"ACL user of the Sentinels themselves"`
+	RedisSentinelPassword string   `envconfig:"WQ_REDIS_SENTINEL_PASSWORD" secret:"true" desc:"password of the Sentinels themselves"`
+	RedisCluster          bool     `envconfig:"WQ_REDIS_CLUSTER" default:"false" desc:"true if the server is a node of a Redis Cluster"`
+	RedisTLS              bool     `envconfig:"WQ_REDIS_TLS" default:"false" desc:"true to speak TLS, as rediss:// in the URL does"`
+	RedisTLSCA            CertPool `envconfig:"WQ_REDIS_TLS_CA" desc:"file of the certificates, in PEM, to trust in place of the public ones"`
+	RedisTLSCert          string   `envconfig:"WQ_REDIS_TLS_CERT" desc:"file of the client's certificate, in PEM, if the server asks for one"`
+	RedisTLSKey           string   `envconfig:"WQ_REDIS_TLS_KEY" desc:"file of the key of WQ_REDIS_TLS_CERT, in PEM"`
+	RedisTLSServerName    string   `envconfig:"WQ_REDIS_TLS_SERVER_NAME" desc:"name in the server's certificate, if it is not the one it is called by"`
+
+	LogFormat LogFormat `envconfig:"WQ_LOG_FORMAT" default:"text" desc:"text or json"`
+	LogLevel  LogLevel  `envconfig:"WQ_LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
 }
 
 // Work is what the verb work needs to know.
@@ -42,6 +54,7 @@ type Work struct {
 
 // Validate implements Validator.
 func (w *Work) Validate() (wrong []error) {
+	wrong = w.Common.Validate()
 	atLeast := func(name string, value, least int) {
 		if value < least {
 			wrong = append(wrong, fmt.Errorf("%s: %d is less than %d", name, value, least))

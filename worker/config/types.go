@@ -5,23 +5,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 )
-
-// URL is the address of a Redis server. It may hold a password, so it is never printed.
-type URL struct{ Options *redis.Options }
-
-// Decode implements envconfig.Decoder.
-func (u *URL) Decode(value string) (err error) {
-	u.Options, err = redis.ParseURL(value)
-	return err
-}
-
-// Expected says what Decode takes.
-func (*URL) Expected() string {
-	return "a URL such as redis://redis:6379/0 or rediss://user@host:6380/0"
-}
 
 // ExitCodes is a set of exit codes.
 type ExitCodes []int

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,9 @@ const (
 	seedInFlight   = 16        // RPUSHes per round trip
 	stagingExpiry  = time.Hour // how long an abandoned seed occupies memory
 )
+
+// ErrIncomplete says that a seed must be made again.
+var ErrIncomplete = errors.New("redis lost data while the queue was being filled")
 
 // Seeder fills a queue exactly once. It stages the items in a list of its own, at the speed of plain RPUSH, and then
 // publishes all of them in one atomic step. A seeder may die at any point: before that step it has changed nothing, and
@@ -96,8 +100,8 @@ func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items 
 	case "already":
 		return false, int(count), nil
 	}
-	return false, 0, fmt.Errorf("redis holds %d of the %d items that were sent to it: it lost data while the queue was "+
-		"being filled; nothing was published, seed again", count, s.staged)
+	return false, 0, fmt.Errorf("%w: it holds %d of the %d items that were sent to it, and nothing was published",
+		ErrIncomplete, count, s.staged)
 }
 
 // Seeded tells whether a seed of this name was published, and how many items it had.

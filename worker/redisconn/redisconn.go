@@ -1,124 +1,124 @@
-// Package redisconn connects to Redis and rides out its absences.
+// Package redisconn connects to Redis, of whatever kind, and rides out its absences.
 package redisconn
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	_ "golang.org/x/crypto/x509roots/fallback" // an image FROM scratch has no public certificates of its own
 
 	"github.com/workqueue/workqueue/worker/config"
-	"github.com/workqueue/workqueue/worker/queue"
 )
+
+// replyTimeout is how long a reply may take. A link that is cut without a word is noticed only then.
+const replyTimeout = 10 * time.Second
+
+// Connect opens a client, waits for the server, and makes sure that a queue can live on it: an error is a RefusedError
+// where it cannot.
+func Connect(ctx context.Context, c config.Common, log *slog.Logger) (redis.UniversalClient, error) {
+	redis.SetLogger(debug{log})
+	client := Open(c)
+	replicaSince := time.Now()
+	err := Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) error {
+		return check(ctx, client, c, replicaSince, log)
+	})
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
 
 // Open makes a client from the settings. It does not connect yet.
 func Open(c config.Common) redis.UniversalClient {
-	options := *c.RedisURL.Options
-	if c.RedisUsername != "" {
-		options.Username = c.RedisUsername
+	url := c.RedisURL.Options
+	options := &redis.UniversalOptions{
+		Addrs:            []string{url.Addr},
+		DB:               url.DB,
+		Username:         cmp.Or(c.RedisUsername, url.Username),
+		Password:         cmp.Or(c.RedisPassword, url.Password),
+		MasterName:       c.RedisSentinelMaster,
+		SentinelUsername: c.RedisSentinelUsername,
+		SentinelPassword: c.RedisSentinelPassword,
+		IsClusterMode:    c.RedisCluster,
+		TLSConfig:        tlsConfig(c),
+		ClientName:       "workqueue",
+
+		ReadTimeout:           replyTimeout,
+		ContextTimeoutEnabled: true,
+		// Patiently decides what is tried again. MaxRetries does not count for a Cluster, whose client follows a slot that
+		// has moved, and may thereby send a call again after a broken connection.
+		MaxRetries:               -1,
+		DialerRetries:            1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if c.RedisPassword != "" {
-		options.Password = c.RedisPassword
+	if len(c.RedisAddrs) > 0 {
+		options.Addrs = c.RedisAddrs
 	}
-	options.ClientName = "workqueue"
-	options.ReadTimeout = 10 * time.Second
-	options.ContextTimeoutEnabled = true
-	options.MaxRetries = -1 // Patiently decides what is tried again
-	return redis.NewClient(&options)
+	client := redis.NewUniversalClient(options)
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		cluster.AddHook(lookAgain{cluster})
+	}
+	return client
 }
 
-// ErrUnreachable says that Redis did not answer for longer than allowed.
-var ErrUnreachable = errors.New("redis is out of reach")
+// lookAgain asks the Cluster who is master after each broken connection. Left to itself, go-redis does so once a minute,
+// and until then calls a node that is dead.
+type lookAgain struct{ cluster *redis.ClusterClient }
 
-// RefusedError says that Redis answered, and that trying again would not change its answer.
-type RefusedError struct{ Err error }
-
-func (e *RefusedError) Error() string { return "redis refuses: " + advice(e.Err) }
-func (e *RefusedError) Unwrap() error { return e.Err }
-
-// Patiently calls try until it succeeds, Redis refuses for good, ctx is done, or Redis was out of reach for the given
-// time. It says so once when Redis goes away, and once when it is back.
-func Patiently(ctx context.Context, patience time.Duration, log *slog.Logger, try func(context.Context) error) error {
-	var since time.Time
-	pause := 50 * time.Millisecond
-	for {
-		err := try(ctx)
-		if err == nil {
-			if !since.IsZero() {
-				log.Info("redis is back", "after", time.Since(since).Round(time.Millisecond))
-			}
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !passing(err) {
-			var known redis.Error
-			if errors.As(err, &known) {
-				return &RefusedError{err}
-			}
-			return err
-		}
-		now := time.Now()
-		if since.IsZero() {
-			since = now
-			log.Warn("redis does not answer as it should, trying again", "for", patience, "error", err)
-		}
-		if now.Sub(since) >= patience {
-			return fmt.Errorf("%w for more than %v: %w", ErrUnreachable, patience, err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause/2 + rand.N(pause)):
-		}
-		pause = min(2*pause, 2*time.Second)
+func (l lookAgain) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		l.after(ctx, err)
+		return err
 	}
 }
 
-// passing tells errors that may go away by themselves: no connection, or a server that is starting, failing over, or
-// out of memory.
-func passing(err error) bool {
-	if errors.Is(err, queue.ErrVanished) {
-		return false
+func (l lookAgain) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		l.after(ctx, err)
+		return err
 	}
-	var network net.Error
-	var known redis.Error
-	switch {
-	case errors.As(err, &known):
-		for _, prefix := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ", "OOM ",
-			"NOREPLICAS", "UNKILLABLE", "MOVED", "ASK", "MISCONF", "ERR max number of clients"} {
-			if strings.HasPrefix(known.Error(), prefix) {
-				return true
-			}
-		}
-		return strings.Contains(known.Error(), "-OOM ") || strings.Contains(known.Error(), "OOM command not allowed")
-	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
-		return true
-	}
-	return !strings.HasPrefix(err.Error(), "reply of ")
 }
 
-// advice adds the way out to what Redis said.
-func advice(err error) string {
-	text := err.Error()
-	for _, known := range []struct{ contains, hint string }{
-		{"NOAUTH", "it wants a password: set WQ_REDIS_PASSWORD"},
-		{"WRONGPASS", "the user name or password is wrong: check WQ_REDIS_USERNAME and WQ_REDIS_PASSWORD"},
-		{"AUTH ", "it does not take the password: check WQ_REDIS_USERNAME and WQ_REDIS_PASSWORD"},
-		{"NOPERM", "the ACL user must be allowed the commands that the scripts call, on the keys <queue> and {<queue>}:*"},
-		{"WRONGTYPE", "a key with the queue's name holds something else than a list: choose another WQ_QUEUE"},
-		{"unknown command", "the server is too old or forbids a command: Redis 6.2 or newer is needed, with scripts allowed"},
-	} {
-		if strings.Contains(text, known.contains) {
-			return text + " (" + known.hint + ")"
+func (lookAgain) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (l lookAgain) after(ctx context.Context, err error) {
+	var reply redis.Error
+	if err != nil && !errors.As(err, &reply) {
+		l.cluster.ReloadState(ctx)
+	}
+}
+
+func tlsConfig(c config.Common) *tls.Config {
+	inURL := c.RedisURL.Options.TLSConfig
+	if inURL == nil && !c.RedisTLS {
+		return nil
+	}
+	// Without a name here, a server must be what it is called by.
+	tc := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.RedisTLSServerName, RootCAs: c.RedisTLSCA.Pool}
+	tc.InsecureSkipVerify = inURL != nil && inURL.InsecureSkipVerify // only as the URL says: ?skip_verify=true
+	if c.RedisTLSCert != "" {
+		// Read for each connection: certificates in a Secret are renewed in place.
+		tc.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(c.RedisTLSCert, c.RedisTLSKey)
+			return &pair, err
 		}
 	}
-	return text
+	return tc
+}
+
+// debug takes what go-redis has to say. All of it reaches the user by other ways too, as an error.
+type debug struct{ log *slog.Logger }
+
+func (d debug) Printf(ctx context.Context, format string, v ...any) {
+	d.log.DebugContext(ctx, fmt.Sprintf(format, v...))
 }

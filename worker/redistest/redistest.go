@@ -1,12 +1,13 @@
-// Package redistest starts real redis-servers for tests and benchmarks.
+// Package redistest starts real redis-servers for tests and benchmarks: one alone, a master with Sentinels, a Cluster,
+// any of them with TLS. Nothing of them is left when the test has ended.
 package redistest
 
 import (
 	"context"
-	"fmt"
+	"crypto/tls"
 	"net"
 	"os/exec"
-	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,13 +22,42 @@ type Server struct {
 	tb   testing.TB
 	args []string
 	cmd  *exec.Cmd
+
+	password string
+	tls      *tls.Config
 }
 
 // Start runs a redis-server on a free port of the loopback interface, without persistence unless args say otherwise
 // ("--appendonly", "yes"). The test fails if the machine has no redis-server.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
-	s := &Server{Addr: freeAddr(tb), Dir: tb.TempDir(), tb: tb, args: args}
+	return start(tb, freeAddr(tb), nil, args...)
+}
+
+// StartTLS is Start for a server that speaks TLS only, and wants a certificate of its clients as well.
+func StartTLS(tb testing.TB, authority *Authority, args ...string) *Server {
+	tb.Helper()
+	return start(tb, freeAddr(tb), authority, args...)
+}
+
+func start(tb testing.TB, addr string, authority *Authority, args ...string) *Server {
+	tb.Helper()
+	s := &Server{Addr: addr, Dir: tb.TempDir(), tb: tb}
+	_, port, _ := net.SplitHostPort(addr)
+	if authority == nil {
+		s.args = []string{"--port", port}
+	} else {
+		s.tls = authority.Config
+		s.args = []string{"--port", "0", "--tls-port", port, "--tls-ca-cert-file", authority.CA,
+			"--tls-cert-file", authority.Cert, "--tls-key-file", authority.Key}
+	}
+	s.args = append(s.args, "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--appendonly", "no", "--loglevel", "warning")
+	s.args = append(s.args, args...)
+	for i, arg := range args {
+		if arg == "--requirepass" {
+			s.password = args[i+1]
+		}
+	}
 	s.Restart()
 	tb.Cleanup(s.Kill)
 	return s
@@ -36,24 +66,27 @@ func Start(tb testing.TB, args ...string) *Server {
 // Restart starts the server again after Kill, on the same address and directory.
 func (s *Server) Restart() {
 	s.tb.Helper()
-	_, port, _ := net.SplitHostPort(s.Addr)
-	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--appendonly", "no",
-		"--loglevel", "warning"}, s.args...)
+	s.run(s.args...)
+	s.await()
+}
+
+func (s *Server) run(args ...string) {
+	s.tb.Helper()
 	s.cmd = exec.Command("redis-server", args...)
 	// A test binary that is itself killed must not leave servers behind.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		s.tb.Fatalf("cannot start redis-server (Debian package redis-server, or run make deps): %v", err)
 	}
+}
+
+func (s *Server) await() {
+	s.tb.Helper()
 	client := s.Client()
 	defer client.Close()
-	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if err = client.Ping(context.Background()).Err(); err == nil {
-			return
-		}
-	}
-	s.tb.Fatalf("redis-server on %s does not answer: %v", s.Addr, err)
+	Eventually(s.tb, "redis-server on "+s.Addr+" answers", func() error {
+		return client.Ping(context.Background()).Err()
+	})
 }
 
 // Kill ends the server with SIGKILL.
@@ -68,11 +101,43 @@ func (s *Server) Kill() {
 // Process is the server's process id.
 func (s *Server) Process() int { return s.cmd.Process.Pid }
 
-// URL is the server's address as WQ_REDIS_URL takes it.
-func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
+// URL is the server's address as WQ_REDIS_URL takes it, without the password.
+func (s *Server) URL() string {
+	if s.tls != nil {
+		return "rediss://" + s.Addr + "/0"
+	}
+	return "redis://" + s.Addr + "/0"
+}
 
 // Client opens a client, to be closed by the caller.
-func (s *Server) Client() *redis.Client { return redis.NewClient(&redis.Options{Addr: s.Addr}) }
+func (s *Server) Client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.Addr, Password: s.password, TLSConfig: s.tls})
+}
+
+// Info answers one field of INFO.
+func (s *Server) Info(field string) string {
+	client := s.Client()
+	defer client.Close()
+	text, _ := client.Info(context.Background()).Result()
+	for line := range strings.Lines(text) {
+		if value, found := strings.CutPrefix(line, field+":"); found {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// Eventually repeats a check until it passes, or fails the test after 20 seconds.
+func Eventually(tb testing.TB, what string, check func() error) {
+	tb.Helper()
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if err = check(); err == nil {
+			return
+		}
+	}
+	tb.Fatalf("not within 20 s: %s: %v", what, err)
+}
 
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
@@ -81,5 +146,5 @@ func freeAddr(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	defer listener.Close()
-	return fmt.Sprintf("127.0.0.1:%s", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+	return listener.Addr().String()
 }

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Validate implements Validator: it finds the settings of Redis that contradict each other.
+func (c *Common) Validate() (wrong []error) {
+	refuse := func(name, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf(name+": "+format, args...))
+	}
+	if strings.ContainsAny(c.Queue, "{}") {
+		refuse("WQ_QUEUE", "%q holds a brace, which means something in the names of Redis's keys", c.Queue)
+	}
+	if c.RedisPatience < 0 {
+		refuse("WQ_REDIS_PATIENCE", "%v is less than 0s", c.RedisPatience)
+	}
+	c.validateAddresses(refuse)
+	c.validateTLS(refuse)
+	return wrong
+}
+
+func (c *Common) validateAddresses(refuse func(name, format string, args ...any)) {
+	inURL := c.RedisURL.Options
+	if (c.RedisUsername != "" || inURL.Username != "") && c.RedisPassword == "" && inURL.Password == "" {
+		refuse("WQ_REDIS_USERNAME", "a user needs a password: set WQ_REDIS_PASSWORD")
+	}
+	sentinel := c.RedisSentinelMaster != ""
+	switch {
+	case sentinel && c.RedisCluster:
+		refuse("WQ_REDIS_CLUSTER", "true contradicts WQ_REDIS_SENTINEL_MASTER: a Cluster has no Sentinels")
+	case sentinel && len(c.RedisAddrs) == 0:
+		refuse("WQ_REDIS_ADDRS", "missing: WQ_REDIS_SENTINEL_MASTER needs the addresses of the Sentinels there")
+	case !sentinel && !c.RedisCluster && len(c.RedisAddrs) > 0:
+		refuse("WQ_REDIS_ADDRS", "are these Sentinels or nodes of a Cluster? Set WQ_REDIS_SENTINEL_MASTER, or "+
+			"WQ_REDIS_CLUSTER=true; for one server set WQ_REDIS_URL in place of this")
+	}
+	if c.RedisCluster && inURL.DB != 0 {
+		refuse("WQ_REDIS_URL", "database %d: a Cluster (WQ_REDIS_CLUSTER) has only database 0", inURL.DB)
+	}
+	if (sentinel || c.RedisCluster) && inURL.Network == "unix" {
+		refuse("WQ_REDIS_URL", "a socket is one server: it contradicts WQ_REDIS_SENTINEL_MASTER and WQ_REDIS_CLUSTER")
+	}
+	if !sentinel && (c.RedisSentinelUsername != "" || c.RedisSentinelPassword != "") {
+		refuse("WQ_REDIS_SENTINEL_PASSWORD", "means nothing without WQ_REDIS_SENTINEL_MASTER")
+	}
+	if c.RedisSentinelUsername != "" && c.RedisSentinelPassword == "" {
+		refuse("WQ_REDIS_SENTINEL_USERNAME", "a user needs a password: set WQ_REDIS_SENTINEL_PASSWORD")
+	}
+}
+
+func (c *Common) validateTLS(refuse func(name, format string, args ...any)) {
+	if !c.RedisTLS && c.RedisURL.Options.TLSConfig == nil {
+		for _, set := range []struct {
+			name string
+			is   bool
+		}{
+			{"WQ_REDIS_TLS_CA", c.RedisTLSCA.Pool != nil},
+			{"WQ_REDIS_TLS_CERT", c.RedisTLSCert != ""},
+			{"WQ_REDIS_TLS_KEY", c.RedisTLSKey != ""},
+			{"WQ_REDIS_TLS_SERVER_NAME", c.RedisTLSServerName != ""},
+		} {
+			if set.is {
+				refuse(set.name, "means nothing without TLS: set WQ_REDIS_TLS=true, or begin WQ_REDIS_URL with rediss://")
+			}
+		}
+		return
+	}
+	switch {
+	case c.RedisTLSCert == "" && c.RedisTLSKey == "":
+	case c.RedisTLSCert == "":
+		refuse("WQ_REDIS_TLS_CERT", "missing: WQ_REDIS_TLS_KEY is the key of a certificate")
+	case c.RedisTLSKey == "":
+		refuse("WQ_REDIS_TLS_KEY", "missing: WQ_REDIS_TLS_CERT needs its key")
+	default:
+		if _, err := tls.LoadX509KeyPair(c.RedisTLSCert, c.RedisTLSKey); err != nil {
+			refuse("WQ_REDIS_TLS_CERT", "no client certificate can be made of it and WQ_REDIS_TLS_KEY: %w", err)
+		}
+	}
+}
+
+// URL is the address of a Redis server. It may hold a password, so it is never printed.
+type URL struct{ Options *redis.Options }
+
+// Decode implements envconfig.Decoder.
+func (u *URL) Decode(value string) error {
+	parsed, err := url.Parse(value)
+	if err != nil {
+		return err
+	}
+	for option := range parsed.Query() {
+		if option != "skip_verify" && option != "db" { // the rest is not for users to tune, or has a variable of its own
+			return errors.New("unknown option")
+		}
+	}
+	u.Options, err = redis.ParseURL(value)
+	return err
+}
+
+// Expected says what Decode takes.
+func (*URL) Expected() string {
+	return "a URL such as redis://redis:6379/0 or rediss://user@host:6380/0, with no options but skip_verify=true"
+}
+
+// Addrs is a list of addresses.
+type Addrs []string
+
+// Decode implements envconfig.Decoder.
+func (a *Addrs) Decode(value string) error {
+	*a = nil
+	for word := range strings.SplitSeq(value, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		host, port, err := net.SplitHostPort(word)
+		if err != nil || host == "" || port == "" {
+			return errors.New("not an address")
+		}
+		*a = append(*a, word)
+	}
+	return nil
+}
+
+// Expected says what Decode takes.
+func (*Addrs) Expected() string {
+	return "a comma-separated list of addresses with ports, such as sentinel-0:26379,sentinel-1:26379"
+}
+
+// CertPool is the certificates in a file.
+type CertPool struct{ Pool *x509.CertPool }
+
+// Decode implements envconfig.Decoder.
+func (p *CertPool) Decode(value string) error {
+	if value == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(value)
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return errors.New("no certificate")
+	}
+	p.Pool = pool
+	return nil
+}
+
+// Expected says what Decode takes.
+func (*CertPool) Expected() string { return "a readable file with certificates in PEM" }

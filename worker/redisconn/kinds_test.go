@@ -1,0 +1,190 @@
+package redisconn_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redistest"
+	"github.com/workqueue/workqueue/worker/work"
+)
+
+// settings reads the variables as a verb does.
+func settings(t *testing.T, variables ...string) config.Common {
+	t.Helper()
+	t.Setenv("WQ_QUEUE", "job2")
+	t.Setenv("WQ_REDIS_PATIENCE", "30s")
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		t.Setenv(name, value)
+	}
+	var verify config.Verify
+	if err := config.Load(&verify); err != nil {
+		t.Fatal(err)
+	}
+	return verify.Common
+}
+
+// logger writes to the test's log.
+func logger(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// recorder is a handler that notes what it runs.
+type recorder struct {
+	mu    sync.Mutex
+	runs  map[string]int
+	count int
+	pause time.Duration
+}
+
+func (*recorder) MaxItems() int { return 1 }
+
+func (r *recorder) Handle(_ context.Context, items []queue.Item) []handler.Outcome {
+	time.Sleep(r.pause)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+	r.runs[items[0].Payload]++
+	return []handler.Outcome{{Started: time.Now(), Duration: r.pause}}
+}
+
+func (r *recorder) soFar() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count
+}
+
+// drain fills a queue and lets two workers empty it, with some mischief on the way. What was run is counted apart from
+// Redis, and must be in its accounts.
+func drain(t *testing.T, c config.Common, mischief func()) {
+	t.Helper()
+	const items = 2000
+	ctx, log := context.Background(), logger(t)
+	client, err := redisconn.Connect(ctx, c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	q := queue.New(client, c.Queue)
+	seeder := q.NewSeeder("items")
+	for i := range items {
+		if err := seeder.Add(ctx, fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, n, err := seeder.Publish(ctx, true); err != nil || n != items {
+		t.Fatalf("seeded %d: %v", n, err)
+	}
+	// What was written must be on the replica before the master may be killed: it is the price of a failover otherwise.
+	if mischief != nil {
+		if copies, err := wait(ctx, client, c.Queue); err != nil || copies != 1 {
+			t.Fatalf("%d replicas have the items: %v", copies, err)
+		}
+	}
+
+	r := &recorder{runs: map[string]int{}, pause: 4 * time.Millisecond}
+	var workers sync.WaitGroup
+	for i := range 2 {
+		workers.Go(func() {
+			own, err := redisconn.Connect(ctx, c, log)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer own.Close()
+			w := &work.Worker{Queue: queue.New(own, c.Queue), Handler: r, Log: log, Name: work.NewName(fmt.Sprint("w", i)),
+				Policy: work.Policy{Slots: 4, MaxAttempts: 3, Patience: c.RedisPatience,
+					Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3, StopAfter: 1}}}
+			if err := w.Run(ctx); err != nil {
+				t.Errorf("worker %d: %v", i, err)
+			}
+		})
+	}
+	if mischief != nil {
+		for r.soFar() < items/4 {
+			time.Sleep(time.Millisecond)
+		}
+		mischief()
+	}
+	workers.Wait()
+
+	var counts queue.Counts
+	err = redisconn.Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) (err error) {
+		counts, err = q.Counts(ctx)
+		return err
+	})
+	if err != nil || counts.Done != items || !counts.Drained() || !counts.Consistent() {
+		t.Errorf("%d of %d items are done: %+v, %v", counts.Done, items, counts, err)
+	}
+	if len(r.runs) != items {
+		t.Errorf("%d of %d items were run", len(r.runs), items)
+	}
+	t.Logf("%d items, run %d times", items, r.count)
+}
+
+// wait waits for the replica.
+func wait(ctx context.Context, client redis.UniversalClient, key string) (int64, error) {
+	server, _ := client.(*redis.Client)
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		var err error
+		if server, err = cluster.MasterForKey(ctx, key); err != nil {
+			return 0, err
+		}
+	}
+	return server.Wait(ctx, 1, 5*time.Second).Result()
+}
+
+func TestPassword(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "s3cret")
+	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_PASSWORD=s3cret"), nil)
+}
+
+// TestUser lets a user work who has no more rights than the advice in an error says are enough.
+func TestUser(t *testing.T) {
+	server := redistest.Start(t, strings.Fields("--user default on nopass +ping "+
+		"--user worker on >s3cret ~job2 ~{job2}:* +@all -@admin -@dangerous +info")...)
+	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_USERNAME=worker", "WQ_REDIS_PASSWORD=s3cret"), nil)
+}
+
+func TestTLS(t *testing.T) {
+	authority := redistest.NewAuthority(t)
+	server := redistest.StartTLS(t, authority)
+	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_TLS_CA="+authority.CA,
+		"WQ_REDIS_TLS_CERT="+authority.Cert, "WQ_REDIS_TLS_KEY="+authority.Key), nil)
+}
+
+func TestTLSServerName(t *testing.T) {
+	authority := redistest.NewAuthority(t, "redis.example")
+	server := redistest.StartTLS(t, authority, "--tls-auth-clients", "no")
+	drain(t, settings(t, "WQ_REDIS_URL=redis://"+server.Addr, "WQ_REDIS_TLS=true", "WQ_REDIS_TLS_CA="+authority.CA,
+		"WQ_REDIS_TLS_SERVER_NAME=redis.example"), nil)
+}
+
+// TestSentinelFailover kills the master for good.
+func TestSentinelFailover(t *testing.T) {
+	sentinels := redistest.StartSentinels(t, "watch", "--requirepass", "s3cret")
+	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName,
+		"WQ_REDIS_SENTINEL_PASSWORD=watch", "WQ_REDIS_PASSWORD=s3cret")
+	drain(t, c, sentinels.Servers[0].Kill)
+	if role := sentinels.Servers[1].Info("role"); role != "master" {
+		t.Errorf("the replica is %s: there was no failover", role)
+	}
+}
+
+// TestClusterFailover kills the node that holds the queue for good.
+func TestClusterFailover(t *testing.T) {
+	cluster := redistest.StartCluster(t, "--requirepass", "s3cret", "--masterauth", "s3cret")
+	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true", "WQ_REDIS_PASSWORD=s3cret")
+	drain(t, c, cluster.Master(c.Queue).Kill)
+}
