@@ -32,8 +32,11 @@ func check(ctx context.Context, client redis.UniversalClient, c config.Common, s
 		server = node
 	}
 	text, err := server.Info(ctx).Result()
-	if errors.Is(err, io.EOF) {
+	switch speaksTLS := tlsConfig(c) != nil; {
+	case !speaksTLS && errors.Is(err, io.EOF):
 		err = fmt.Errorf("%w (if the server speaks TLS, set WQ_REDIS_TLS=true)", err)
+	case speaksTLS && errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w (does the server speak TLS, as WQ_REDIS_TLS or rediss:// says?)", err)
 	}
 	var reply redis.Error
 	if err != nil && !(errors.As(err, &reply) && mayForbid(reply)) {
@@ -45,13 +48,13 @@ func check(ctx context.Context, client redis.UniversalClient, c config.Common, s
 	}
 	if info["role"] == "slave" {
 		// With Sentinels or in a Cluster there is a master, to be found by asking again.
-		if c.RedisSentinelMaster == "" && !c.RedisCluster && time.Since(since) > replicaPatience {
+		if c.RedisSentinelMaster == "" && !c.RedisCluster && time.Since(since) > min(replicaPatience, c.RedisPatience/2) {
 			return &RefusedError{fmt.Sprintf("redis cannot hold a queue: the server is a read-only replica of %s:%s "+
 				"(WQ_REDIS_URL must be the master's, or set WQ_REDIS_SENTINEL_MASTER)", info["master_host"], info["master_port"]), nil}
 		}
 		return errReplica
 	}
-	err = client.Eval(ctx, "return redis.call('EXISTS', KEYS[1])", []string{c.Queue}).Err()
+	err = client.Eval(ctx, "return redis.call('LLEN', KEYS[1])", []string{c.Queue}).Err()
 	if _, moved := redis.IsMovedError(err); moved && !c.RedisCluster {
 		return &RefusedError{"redis refuses: the server is a node of a Cluster (set WQ_REDIS_CLUSTER=true)", err}
 	}

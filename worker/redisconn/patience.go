@@ -73,6 +73,10 @@ var passingReplies = []string{"LOADING ", "READONLY ", "MASTERDOWN ", "CLUSTERDO
 func passing(err error) bool {
 	var network net.Error
 	var reply redis.Error
+	var already *RefusedError
+	if errors.As(err, &already) {
+		return false
+	}
 	connection := errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	if errors.As(err, &reply) {
 		if fromSentinels(err) {

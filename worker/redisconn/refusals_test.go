@@ -1,0 +1,123 @@
+package redisconn_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redistest"
+)
+
+// TestRefusals meets servers that cannot hold a queue, or want something else than they get: each is told in one line
+// that says what to do, holds no secret, and comes at once.
+func TestRefusals(t *testing.T) {
+	authority, another := redistest.NewAuthority(t), redistest.NewAuthority(t)
+	plain := redistest.Start(t)
+	locked := redistest.Start(t, strings.Fields("--requirepass s3cret "+
+		"--user noscript on >s3cret ~* +@all -@scripting --user nokeys on >s3cret ~other +@all")...)
+	secure := redistest.StartTLS(t, authority)
+	replica := redistest.Start(t, "--replicaof", strings.Replace(plain.Addr, ":", " ", 1))
+	evicting := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	sentinels := redistest.StartSentinels(t, "s3cret")
+
+	taken := plain.Client()
+	defer taken.Close()
+	if err := taken.Set(context.Background(), "taken", "x", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+
+	url := func(s *redistest.Server) string { return "WQ_REDIS_URL=" + s.URL() }
+	ca := "WQ_REDIS_TLS_CA=" + authority.CA
+	certificate := []string{"WQ_REDIS_TLS_CERT=" + authority.Cert, "WQ_REDIS_TLS_KEY=" + authority.Key}
+	watched := "WQ_REDIS_ADDRS=" + strings.Join(sentinels.Addrs, ",")
+	for _, test := range []struct {
+		name      string
+		variables []string
+		says      string
+	}{
+		{"no password", []string{url(locked)}, "set WQ_REDIS_PASSWORD"},
+		{"wrong password", []string{url(locked), "WQ_REDIS_PASSWORD=s3cret-not"}, "check WQ_REDIS_USERNAME and WQ_REDIS_PASSWORD"},
+		{"no scripts", []string{url(locked), "WQ_REDIS_USERNAME=noscript", "WQ_REDIS_PASSWORD=s3cret"}, "the ACL user must be allowed"},
+		{"no keys", []string{url(locked), "WQ_REDIS_USERNAME=nokeys", "WQ_REDIS_PASSWORD=s3cret"}, "the ACL user must be allowed"},
+		{"another's key", []string{url(plain), "WQ_QUEUE=taken"}, "choose another WQ_QUEUE"},
+		{"evicting", []string{url(evicting)}, "maxmemory-policy is allkeys-lru (make it noeviction"},
+		{"replica", []string{url(replica)}, "is a read-only replica of " + plain.Addr},
+		{"a Sentinel", []string{"WQ_REDIS_URL=redis://:s3cret@" + sentinels.Addrs[0]}, "set WQ_REDIS_SENTINEL_MASTER"},
+		{"no Sentinel", []string{"WQ_REDIS_ADDRS=" + plain.Addr, "WQ_REDIS_SENTINEL_MASTER=mymaster"}, "WQ_REDIS_ADDRS must name Sentinels"},
+		{"unknown master", []string{watched, "WQ_REDIS_SENTINEL_MASTER=other", "WQ_REDIS_SENTINEL_PASSWORD=s3cret"}, "check WQ_REDIS_SENTINEL_MASTER"},
+		{"no password for Sentinels", []string{watched, "WQ_REDIS_SENTINEL_MASTER=mymaster"}, "set WQ_REDIS_SENTINEL_PASSWORD"},
+		{"wrong password for Sentinels", []string{watched, "WQ_REDIS_SENTINEL_MASTER=mymaster", "WQ_REDIS_SENTINEL_PASSWORD=s3cret-not"}, "check WQ_REDIS_SENTINEL_USERNAME and WQ_REDIS_SENTINEL_PASSWORD"},
+		{"no Cluster", []string{url(plain), "WQ_REDIS_CLUSTER=true"}, "WQ_REDIS_CLUSTER is true, but"},
+		{"unknown authority", []string{url(secure)}, "check WQ_REDIS_TLS_CA"},
+		{"wrong authority", []string{url(secure), "WQ_REDIS_TLS_CA=" + another.CA}, "check WQ_REDIS_TLS_CA"},
+		{"wrong name", append(certificate, url(secure), ca, "WQ_REDIS_TLS_SERVER_NAME=other"), "WQ_REDIS_TLS_SERVER_NAME"},
+		{"no certificate", []string{url(secure), ca}, "Check WQ_REDIS_TLS_CERT"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := settings(t, append(test.variables, "WQ_REDIS_PATIENCE=2s")...)
+			client, err := redisconn.Connect(t.Context(), c, logger(t))
+			if err == nil {
+				client.Close()
+				t.Fatal("nothing was refused")
+			}
+			var refused *redisconn.RefusedError
+			if !errors.As(err, &refused) || !strings.Contains(err.Error(), test.says) ||
+				strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%T %q, want a single line with %q", err, err, test.says)
+			}
+			t.Log(err)
+		})
+	}
+
+	// These may be a server that is just starting: they are told at once, and waited for.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	for _, test := range []struct {
+		name      string
+		variables []string
+		says      string
+	}{
+		{"TLS there", []string{"WQ_REDIS_URL=redis://:s3cret@" + secure.Addr}, "set WQ_REDIS_TLS=true"},
+		{"no TLS there", []string{"WQ_REDIS_URL=rediss://:s3cret@" + plain.Addr}, "does the server speak TLS"},
+		{"nobody there", []string{"WQ_REDIS_URL=redis://:s3cret@" + listener.Addr().String()}, "connection refused"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := redisconn.Connect(t.Context(), settings(t, append(test.variables, "WQ_REDIS_PATIENCE=0s")...), logger(t))
+			if !errors.Is(err, redisconn.ErrUnreachable) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestOneNodeOfACluster takes a node for a server of its own.
+func TestOneNodeOfACluster(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	for _, node := range cluster.Nodes {
+		if node == cluster.Master("job2") || node.Info("role") == "slave" {
+			continue
+		}
+		_, err := redisconn.Connect(t.Context(), settings(t, "WQ_REDIS_URL="+node.URL()), logger(t))
+		var refused *redisconn.RefusedError
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "set WQ_REDIS_CLUSTER=true") {
+			t.Errorf("got %v", err)
+		}
+	}
+	// With only one address and the word that it is a Cluster, every node will do.
+	client, err := redisconn.Connect(t.Context(), settings(t, "WQ_REDIS_URL="+cluster.Nodes[0].URL(), "WQ_REDIS_CLUSTER=true"), logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, ok := client.(*redis.ClusterClient); !ok {
+		t.Errorf("%T is no client of a Cluster", client)
+	}
+}
