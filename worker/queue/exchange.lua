@@ -21,7 +21,8 @@
 --
 -- ARGV[1] epoch of the run as the worker knows it, '' on its first call
 -- ARGV[2] worker id
--- ARGV[3] number of this call; a repeated number is a retry after a lost reply: nothing is settled twice
+-- ARGV[3] number of this call; a repeated number is a retry after a lost reply: nothing is settled twice.
+--         A lower one is a call that was overtaken by its own retry on the way: it changes nothing at all
 -- ARGV[4] lease, ms
 -- ARGV[5] items wanted, 0 for none
 -- ARGV[6] cap on the payload bytes of the new batch
@@ -68,8 +69,13 @@ if (ARGV[1] ~= '' and ARGV[1] ~= epoch) or taken + ready_len < tonumber(known[3]
   return { 'vanished', 0, epoch, '', '', 0, {} }
 end
 
+local last = call('HGET', workers, worker)
+if last and tonumber(callno) < tonumber(last) then
+  return { 'wait', 0, epoch, '', '', 0, {} }
+end
+local repeated = last == callno
+
 -- The first write is one that a full Redis refuses, so that a refused call has changed nothing.
-local repeated = call('HGET', workers, worker) == callno
 call('HSET', workers, worker, callno)
 
 local function count(field, by)

@@ -90,7 +90,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer close(d.chunks)
 	err := d.dispatch(ctx, interrupt)
-	if d.connected {
+	// The number of the last call is still needed while a report may be on its way that settles something.
+	if d.connected && len(d.open) == 0 {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCalls)
 		defer cancel()
 		_ = d.session.Close(last) // what is left behind is a few bytes that expire
