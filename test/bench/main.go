@@ -1,0 +1,104 @@
+// Bench measures what the queue costs and how fast it is: against plain lists, and against other queues on Redis. The
+// script run, beside it, builds it and its peers and is the way to start it. It writes report.md and report.json into
+// the folder that is its argument.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// scale is how long everything takes.
+type scale struct {
+	rounds      int           // of each comparison
+	otherRounds int           // in which the other queues take part
+	target      time.Duration // of one run
+	seedItems   int
+	largeItems  int
+	crowdTime   time.Duration
+	trials      int // of a recovery
+}
+
+var (
+	full  = scale{rounds: 5, otherRounds: 3, target: 1500 * time.Millisecond, seedItems: 3e6, largeItems: 10e6, crowdTime: 12 * time.Second, trials: 7}
+	quick = scale{rounds: 3, otherRounds: 1, target: 400 * time.Millisecond, seedItems: 1e6, largeItems: 1e6, crowdTime: 3 * time.Second, trials: 2}
+)
+
+func main() {
+	log.SetFlags(log.Ltime)
+	log.SetPrefix("bench ")
+	if len(os.Args) != 2 {
+		log.Fatal("usage: bench FOLDER; start it with test/bench/run")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	sizes := full
+	if os.Getenv("BENCH_QUICK") == "1" {
+		sizes = quick
+	}
+	report, err := measure(ctx, sizes)
+	if err == nil {
+		err = report.write(os.Args[1])
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// measure runs all there is, each part on a server of its own.
+func measure(ctx context.Context, sizes scale) (*report, error) {
+	r := newReport(sizes == quick)
+	parts := []struct {
+		name    string
+		measure func(context.Context, *server) error
+	}{
+		{"drain at loopback", func(ctx context.Context, s *server) (err error) {
+			r.Loopback, err = contest(ctx, s, s.addr, sizes)
+			return err
+		}},
+		{"drain with a millisecond more", func(ctx context.Context, s *server) error {
+			addr, stop, err := startProxy(s.addr, time.Millisecond)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			r.Millisecond, err = contest(ctx, s, addr, sizes)
+			return err
+		}},
+		{"seed", func(ctx context.Context, s *server) (err error) { r.Seed, err = measureSeed(ctx, s, sizes); return err }},
+		{"large", func(ctx context.Context, s *server) (err error) {
+			r.Large, err = measureLarge(ctx, s, sizes)
+			return err
+		}},
+		{"crowd", func(ctx context.Context, s *server) (err error) {
+			r.Crowd, err = measureCrowd(ctx, s, sizes)
+			return err
+		}},
+		{"recovery", func(ctx context.Context, s *server) (err error) {
+			r.Recovery, err = measureRecovery(ctx, s, sizes)
+			return err
+		}},
+	}
+	for _, part := range parts {
+		log.Printf("%s, at a load of %s", part.name, load())
+		r.Loads = append(r.Loads, fmt.Sprintf("%s: %s", part.name, load()))
+		err := func() error {
+			s, err := startServer(ctx)
+			if err != nil {
+				return err
+			}
+			defer s.stop()
+			return part.measure(ctx, s)
+		}()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	r.finish()
+	return r, nil
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// page is a growing Markdown text.
+type page struct{ strings.Builder }
+
+func (p *page) line(format string, values ...any) { fmt.Fprintf(p, format+"\n", values...) }
+
+func (r *report) markdown() string {
+	p := &page{}
+	p.line("# Benchmarks")
+	p.line("")
+	p.line("%s, %s, %s; %.1f minutes. Payloads of 16 bytes, handlers that do nothing, one worker process, Redis on the same "+
+		"machine. All ratios are of runs in the same round; figures are medians, in brackets the least and the most. Load "+
+		"averages as each part began: %s.", r.Date, r.Machine, r.Versions, r.Minutes, strings.Join(r.Loads, ", "))
+	if r.Quick {
+		p.line("\nThis was a quick run: the figures are rough.")
+	}
+	p.line("\n## Goals\n")
+	p.line("| | goal | found | |")
+	p.line("|---|---|---|---|")
+	for _, g := range r.Goals {
+		verdict := "**missed**"
+		if g.Met {
+			verdict = "met"
+		}
+		p.line("| %s | %s | %s | %s |", g.Name, g.Goal, g.Text, verdict)
+	}
+	p.line("\n## Drain")
+	p.contest("Redis at loopback", r.Loopback)
+	p.contest("Behind a proxy that adds a millisecond to each round trip", r.Millisecond)
+	p.seed(r.Seed)
+	p.large(r.Large)
+	p.crowd(r.Crowd)
+	p.recovery(r.Recovery)
+	return p.String()
+}
+
+func (p *page) contest(title string, standings []*Standing) {
+	p.line("\n### %s\n", title)
+	p.line("| queue | items/s | workqueue is | Redis CPU per item | settings | items a run |")
+	p.line("|---|---:|---:|---:|---|---:|")
+	for _, s := range standings {
+		name := strings.TrimSpace(s.Name + " " + strings.TrimPrefix(s.Version, "v"))
+		if s.Failed != "" {
+			p.line("| %s | failed | | | %s | |", name, s.Failed)
+			continue
+		}
+		if s.Ours {
+			name = "**" + name + "**"
+		}
+		p.line("| %s | %s | %s × | %.2f µs | %s: %s | %s |", name, spread(s.Rates, thousands), ratio(s.OursToIt),
+			median(s.RedisMicros), s.Language, s.Settings, thousands(float64(s.Items)))
+	}
+	own := standings[1]
+	if own.Failed == "" {
+		p.line("\nWhile workqueue drains, Redis is busy for %.0f %% of the time, %.0f %% of that in the script; the floor keeps it "+
+			"busy for %.0f %%.", 100*median(own.Busy), 100*median(own.Script)/median(own.RedisMicros), 100*median(standings[0].Busy))
+	}
+}
+
+func (p *page) seed(m Seeding) {
+	p.line("\n## Seed\n")
+	p.line("%s items, by pipelined RPUSH of 1000 values each through the same client.\n", thousands(float64(m.Items)))
+	p.line("| | items/s | memory of Redis per waiting item |")
+	p.line("|---|---:|---:|")
+	p.line("| raw RPUSH | %s | %.2f bytes |", spread(m.Raw, thousands), median(m.RawBytes))
+	p.line("| **workqueue** | %s | %.2f bytes |", spread(m.Ours, thousands), median(m.OursBytes))
+	p.line("\nRatio: %s.", spread(ratios(m.Ours, m.Raw), percent))
+}
+
+func (p *page) large(m Large) {
+	p.line("\n## %s items\n", thousands(float64(m.Items)))
+	p.line("| | seconds | items/s | peak RSS of the process |")
+	p.line("|---|---:|---:|---:|")
+	p.line("| seed | %.1f | %s | %s |", m.SeedSeconds, thousands(float64(m.Items)/m.SeedSeconds), mib(float64(m.SeederRSS)))
+	p.line("| drain | %.1f | %s | %s |", m.Seconds, thousands(float64(m.Items)/m.Seconds), mib(float64(m.WorkerRSS)))
+	p.line("\nRedis: peak RSS %s, of which data %s (%.1f bytes an item); %.2f µs of processor time per item drained.",
+		mib(float64(m.RedisRSS)), mib(m.RedisMemory), m.RedisMemory/float64(m.Items), m.RedisMicros)
+}
+
+func (p *page) crowd(m Crowd) {
+	p.line("\n## A thousand workers idle, a hundred busy\n")
+	p.line("Each worker has a connection of its own. The busy ones have items of %v, on another queue of the same Redis: they do "+
+		"%s items/s, %s at most if leasing took no time.\n", busyItem, thousands(m.DoneRate), thousands(m.MaxRate))
+	p.line("| | calls/s | Redis CPU, of one core | an exchange, p50 | p99 |")
+	p.line("|---|---:|---:|---:|---:|")
+	p.line("| %d idle | %s | %s | %.2f ms | %.2f ms |", idleWorkers, thousands(m.Idle.PerSecond), percent(m.Idle.RedisCPU), m.Idle.P50, m.Idle.P99)
+	p.line("| %d idle, %d busy | %s | %s | %.2f ms | %.2f ms |", idleWorkers, busyWorkers, thousands(m.Busy.PerSecond), percent(m.Busy.RedisCPU), m.Busy.P50, m.Busy.P99)
+}
+
+func (p *page) recovery(m Recovery) {
+	p.line("\n## Recovery\n")
+	p.line("From SIGKILL of a worker to its item running again in another one, with a lease of %.0f s: %s in %d trials.",
+		m.Lease, spread(m.Seconds, func(s float64) string { return fmt.Sprintf("%.2f s", s) }), len(m.Seconds))
+}
+
+// spread is the median, with the least and the most.
+func spread(figures []float64, text func(float64) string) string {
+	if len(figures) < 2 {
+		return text(median(figures))
+	}
+	return fmt.Sprintf("%s (%s–%s)", text(median(figures)), text(slices.Min(figures)), text(slices.Max(figures)))
+}
+
+func percent(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) }
+
+func mib(bytes float64) string { return fmt.Sprintf("%.0f MiB", bytes/(1<<20)) }
+
+func ratio(x float64) string {
+	if x < 10 {
+		return fmt.Sprintf("%.2f", x)
+	}
+	return thousands(x)
+}
+
+// thousands groups the digits of a whole number.
+func thousands(x float64) string {
+	digits := fmt.Sprintf("%.0f", x)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + " " + digits[i:]
+	}
+	return digits
+}

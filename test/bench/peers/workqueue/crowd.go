@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/test/bench/internal/peer"
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// crowd runs BENCH_WORKERS workers on the queue BENCH_QUEUE, each with a connection of its own and items that take
+// BENCH_ITEM_MS. It goes on until standard input ends, and prints how long each exchange took, in microseconds, from
+// the first line on standard input.
+func crowd(ctx context.Context, client *redis.Client, _ int) (peer.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	timer := &timer{}
+	sleep := sleeper{time.Duration(peer.Number("BENCH_ITEM_MS")) * time.Millisecond}
+	for range peer.Number("BENCH_WORKERS") {
+		options := *client.Options()
+		own := redis.NewClient(&options)
+		defer own.Close()
+		own.AddHook(timer)
+		group.Go(func() {
+			_ = newWorker(queue.New(own, os.Getenv("BENCH_QUEUE")), sleep, 30*time.Second).Run(ctx)
+		})
+	}
+	input := bufio.NewScanner(os.Stdin)
+	input.Scan()
+	timer.reset()
+	for input.Scan() {
+	}
+	text := strings.Trim(fmt.Sprint(timer.micros()), "[]")
+	fmt.Println(text)
+	cancel()
+	group.Wait()
+	return peer.Result{}, nil
+}
+
+// sleeper takes its time over one item after the other.
+type sleeper struct{ each time.Duration }
+
+func (sleeper) MaxItems() int { return 1 }
+
+func (s sleeper) Handle(ctx context.Context, items []queue.Item) []handler.Outcome {
+	outcome := handler.Outcome{Started: time.Now()}
+	select {
+	case <-time.After(s.each):
+	case <-ctx.Done():
+		outcome.Verdict = handler.HandedBack
+	}
+	outcome.Duration = time.Since(outcome.Started)
+	return []handler.Outcome{outcome}
+}
+
+// timer is a client's hook that measures the calls of scripts; calls that wait on purpose are not measured.
+type timer struct {
+	mu    sync.Mutex
+	taken []int64
+}
+
+func (t *timer) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken = nil
+}
+
+func (t *timer) micros() []int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.taken
+}
+
+func (t *timer) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (t *timer) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (t *timer) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		started := time.Now()
+		err := next(ctx, cmd)
+		if cmd.Name() == "evalsha" {
+			t.mu.Lock()
+			t.taken = append(t.taken, time.Since(started).Microseconds())
+			t.mu.Unlock()
+		}
+		return err
+	}
+}

@@ -1,0 +1,105 @@
+// Workqueue is this project's own worker: its loop as it is, with a handler that does nothing. Beside the verbs of
+// every peer it has two that stand for the workers of a cluster: crowd and hold.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/test/bench/internal/peer"
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/work"
+)
+
+func main() {
+	peer.Main(map[string]peer.Verb{"seed": seed, "stream": stream, "drain": drain, "crowd": crowd, "hold": hold})
+}
+
+// seed fills and seals the queue. The payloads are made ahead of the clock.
+func seed(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
+	payloads := peer.Payloads(items)
+	return publish(ctx, client, items, func(i int) string { return payloads[i] })
+}
+
+// stream does the same with payloads made on the way, so that its memory is the seeder's own.
+func stream(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
+	return publish(ctx, client, items, peer.Payload)
+}
+
+func publish(ctx context.Context, client *redis.Client, items int, payload func(int) string) (peer.Result, error) {
+	started := time.Now()
+	seeder := queue.New(client, peer.Queue).NewSeeder("bench")
+	for i := range items {
+		if err := seeder.Add(ctx, payload(i)); err != nil {
+			return peer.Result{}, err
+		}
+	}
+	published, _, err := seeder.Publish(ctx, true)
+	if err == nil && !published {
+		err = fmt.Errorf("the queue was seeded before")
+	}
+	return peer.Result{Items: items, Seconds: time.Since(started).Seconds()}, err
+}
+
+// drain counts everything that Run does, up to the call that says drained, and checks the accounts.
+func drain(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
+	if err := client.Ping(ctx).Err(); err != nil {
+		return peer.Result{}, err
+	}
+	q := queue.New(client, peer.Queue)
+	started := time.Now()
+	if err := newWorker(q, noop{}, 30*time.Second).Run(ctx); err != nil {
+		return peer.Result{}, err
+	}
+	seconds := time.Since(started).Seconds()
+	counts, err := q.Counts(ctx)
+	if err == nil && (!counts.Drained() || !counts.Consistent() || counts.Done != items) {
+		err = fmt.Errorf("after %d items: %+v", items, counts)
+	}
+	return peer.Result{Items: items, Seconds: seconds}, err
+}
+
+// newWorker makes a worker with the defaults of the verb work: one slot.
+func newWorker(q *queue.Queue, h handler.Handler, lease time.Duration) *work.Worker {
+	return &work.Worker{
+		Queue:   q,
+		Handler: h,
+		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Name:    work.NewName("bench"),
+		Policy: work.Policy{
+			Slots:       1,
+			MaxAttempts: 3,
+			Backoff:     work.Backoff{First: time.Second, Max: 5 * time.Minute},
+			Grace:       25 * time.Second,
+			Patience:    2 * time.Minute,
+			Host:        "bench",
+			Limits: queue.Limits{
+				Lease:      lease,
+				BatchBytes: 4 << 20,
+				MaxCrashes: 3,
+				StopAfter:  100,
+				Retention:  168 * time.Hour,
+			},
+		},
+	}
+}
+
+// noop does nothing, to as many items at once as the built-in handler takes.
+type noop struct{}
+
+func (noop) MaxItems() int { return handler.Print{}.MaxItems() }
+
+func (noop) Handle(_ context.Context, items []queue.Item) []handler.Outcome {
+	outcomes := make([]handler.Outcome, len(items))
+	started := time.Now()
+	for i := range outcomes {
+		outcomes[i].Started = started
+	}
+	return outcomes
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// report is everything that was found.
+type report struct {
+	Date        string      `json:"date"`
+	Machine     string      `json:"machine"`
+	Versions    string      `json:"versions"`
+	Quick       bool        `json:"quick"`
+	Loads       []string    `json:"loads"` // load averages of the last minute as each part began
+	Minutes     float64     `json:"minutes"`
+	Goals       []Goal      `json:"goals"`
+	Loopback    []*Standing `json:"loopback"`
+	Millisecond []*Standing `json:"millisecond"`
+	Seed        Seeding     `json:"seed"`
+	Large       Large       `json:"large"`
+	Crowd       Crowd       `json:"crowd"`
+	Recovery    Recovery    `json:"recovery"`
+
+	started time.Time
+}
+
+// Goal is a figure to reach.
+type Goal struct {
+	Name   string  `json:"name"`
+	Goal   string  `json:"goal"`
+	Figure float64 `json:"figure"`
+	Text   string  `json:"text"`
+	Met    bool    `json:"met"`
+}
+
+func newReport(quick bool) *report {
+	redis, _ := exec.Command("redis-server", "--version").Output()
+	_, version, _ := strings.Cut(string(redis), "v=")
+	version, _, _ = strings.Cut(version, " ")
+	return &report{
+		started:  time.Now(),
+		Date:     time.Now().UTC().Format("2006-01-02 15:04 UTC"),
+		Machine:  fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), processor(), memory()),
+		Versions: fmt.Sprintf("Redis %s without persistence, %s", version, runtime.Version()),
+		Quick:    quick,
+	}
+}
+
+// finish judges the figures.
+func (r *report) finish() {
+	r.Minutes = time.Since(r.started).Minutes()
+	floor, own := r.Loopback[0], r.Loopback[1]
+	best := bestOther(r.Loopback)
+	goal := func(name, wanted string, figure float64, text string, met bool) {
+		r.Goals = append(r.Goals, Goal{name, wanted, figure, text, met})
+	}
+	goal("Drain, against raw LPOP COUNT 1000", "≥ 1/3", floor.OursToIt, fmt.Sprintf("%.2f", floor.OursToIt), floor.OursToIt >= 1.0/3)
+	if best != nil {
+		goal("Drain, against the best of the other queues", "≥ 100 ×", best.OursToIt,
+			fmt.Sprintf("%.0f × %s", best.OursToIt, best.Name), best.OursToIt >= 100)
+	}
+	if best := bestOther(r.Millisecond); best != nil {
+		goal("The same, with a millisecond more to Redis", "≥ 100 ×", best.OursToIt,
+			fmt.Sprintf("%.0f × %s", best.OursToIt, best.Name), best.OursToIt >= 100)
+	}
+	seed := median(ratios(r.Seed.Ours, r.Seed.Raw))
+	goal("Seed, against raw pipelined RPUSH", "≥ 80 %", seed, fmt.Sprintf("%.0f %%", 100*seed), seed >= 0.8)
+	extra := median(r.Seed.OursBytes) - median(r.Seed.RawBytes)
+	goal("Memory per waiting item, beyond a raw list", "≤ 2 bytes", extra,
+		fmt.Sprintf("%.2f bytes (%.2f against %.2f)", extra, median(r.Seed.OursBytes), median(r.Seed.RawBytes)), extra <= 2)
+	cpu := median(own.RedisMicros)
+	goal("Redis's processor time per item, at 1000 a batch", "< 1 µs", cpu,
+		fmt.Sprintf("%.2f µs, %.0f %% of them in the script", cpu, 100*median(own.Script)/cpu), cpu < 1)
+}
+
+// bestOther is the fastest of the other queues.
+func bestOther(standings []*Standing) (best *Standing) {
+	for _, s := range standings {
+		if !s.Floor && !s.Ours && s.Failed == "" && (best == nil || median(s.Rates) > median(best.Rates)) {
+			best = s
+		}
+	}
+	return best
+}
+
+// write leaves report.json and report.md in a folder, and prints the latter.
+func (r *report) write(folder string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "report.json"), append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	text := r.markdown()
+	fmt.Print(text)
+	return os.WriteFile(filepath.Join(folder, "report.md"), []byte(text), 0o644)
+}
+
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	_, rest, _ := strings.Cut(string(text), "model name")
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.Trim(line, "\t :")
+}
+
+func memory() string {
+	text, _ := os.ReadFile("/proc/meminfo")
+	var kib int
+	_, _ = fmt.Sscanf(string(text), "MemTotal: %d", &kib)
+	return fmt.Sprintf("%.0f GiB", float64(kib)/(1<<20))
+}
