@@ -103,6 +103,9 @@ func load(f field) error {
 		return fmt.Errorf("%s is missing: %s", f.name(), f.tag("desc"))
 	}
 	f.value.Set(single.Elem().Field(0))
+	if f.tag("required") != "" && f.value.IsZero() { // set, but empty
+		return fmt.Errorf("%s is missing: %s", f.name(), f.tag("desc"))
+	}
 	return nil
 }
 

@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+)
+
+// TestFruits is the promise in its simplest form, with each major of Helm: install, all done, verified, all gone.
+func TestFruits(t *testing.T) {
+	for _, major := range []string{"helm3", "helm4"} {
+		t.Run(major, func(t *testing.T) {
+			t.Setenv("PATH", os.Getenv("PATH")) // put back afterwards
+			usePath(major)
+			s := newSpace(t, "fruits-"+major)
+			start := time.Now()
+			s.install([]string{fruits}, nil)
+			installed := time.Since(start)
+			if end := s.waitForJob(); end.Type != batchv1.JobComplete {
+				t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+			}
+			t.Logf("helm install returned after %v, the Job was complete after %v", installed.Round(time.Millisecond),
+				time.Since(start).Round(time.Millisecond))
+			report, err := s.verify()
+			if err != nil {
+				t.Fatalf("helm test: %v\n%s", err, report)
+			}
+			wantText(t, report, "seeded     9", "done       9", "dead       0", "OK: all 9 items are done")
+			logs := s.logs()
+			wantText(t, logs, "session=run-", "initial queue state", "Working on apple", "Working on orange")
+			if n := strings.Count(logs, "Working on "); n != 9 {
+				t.Errorf("%d items were worked on, in place of 9:\n%s", n, logs)
+			}
+			s.uninstall()
+		})
+	}
+}
+
+// TestOwnProgram runs a program of an image that knows nothing of this project.
+func TestOwnProgram(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "own")
+	s.install([]string{root + "/values-examples/own-program.yaml"}, map[string]string{"worker.image": program(t)})
+	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
+		t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+	}
+	report, err := s.verify()
+	if err != nil {
+		t.Fatalf("helm test: %v\n%s", err, report)
+	}
+	wantText(t, report, "items are done")
+	s.uninstall()
+}
+
+// TestWorkerKilled kills a worker with SIGKILL in the middle of an item: nothing is lost.
+func TestWorkerKilled(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "killed")
+	s.install([]string{fruits}, map[string]string{
+		"worker.image":   program(t),
+		"worker.command": `["sh", "-c", "echo begin $0; sleep 2; echo end $0"]`,
+		"worker.lease":   `"5s"`,
+	})
+	var victim string
+	eventually(t, "a worker is in the middle of an item", func() bool {
+		for _, pod := range s.workers() {
+			if out, err := s.exec(pod.Name, "ps"); err == nil && strings.Contains(out, "sleep 2") {
+				victim = pod.Name
+				return true
+			}
+		}
+		return false
+	}, s.logs)
+	// Everything in the container but its first process, which then ends as well.
+	_, _ = s.exec(victim, "sh", "-c", "kill -9 -1")
+	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
+		t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+	}
+	if failed := s.job().Status.Failed; failed != 1 {
+		t.Errorf("%d pods have failed in place of 1", failed)
+	}
+	report, err := s.verify()
+	if err != nil {
+		t.Fatalf("helm test: %v\n%s", err, report)
+	}
+	wantText(t, report, "done            9", "leases expired  1", "OK: all 9 items are done")
+}
+
+// TestDeadItem has a command that always fails for one fruit: the others are done, and everything says which is not.
+func TestDeadItem(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "dead")
+	s.install([]string{fruits}, map[string]string{
+		"worker.image":           program(t),
+		"worker.command":         `["sh", "-c", "[ $0 != grape ] || { echo sour grape; exit 3; }"]`,
+		"worker.backoff.initial": `"100ms"`,
+	})
+	report, err := s.verify()
+	if err == nil {
+		t.Errorf("helm test passed though an item is dead")
+	}
+	wantText(t, report, "done       8", "dead       1", "grape (item ", "exit code 3 after 3 attempts", "| sour grape",
+		"FAILED: 1 of 9 items are dead")
+	if end := s.waitForJob(); end.Type != batchv1.JobFailed || end.Reason != "PodFailurePolicy" {
+		t.Errorf("the worker Job is %s (%s), not Failed by its podFailurePolicy", end.Type, end.Reason)
+	}
+	for _, pod := range s.workers() {
+		for _, status := range pod.Status.ContainerStatuses {
+			if ended := status.State.Terminated; ended != nil && ended.ExitCode == 65 {
+				wantText(t, ended.Message, "dead items, 0 allowed")
+				return
+			}
+		}
+	}
+	t.Errorf("no worker ended with 65")
+}
+
+// TestTutorial keeps what people know from the Kubernetes documentation: a list job2 in a Redis of that name, filled
+// with rpush, read with lrange.
+func TestTutorial(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "tutorial")
+	s.install([]string{fruits}, map[string]string{
+		"queue.name":         `"job2"`,
+		"redis.serviceName":  `"redis"`,
+		"worker.image":       program(t),
+		"worker.command":     `["sh", "-c", "echo got $0; sleep 2"]`,
+		"worker.parallelism": "1",
+	})
+	cli := func(args ...string) string {
+		out, err := s.exec("run-redis-0", append([]string{"redis-cli", "-h", "redis"}, args...)...)
+		if err != nil {
+			t.Fatalf("redis-cli %v: %v\n%s", args, err, out)
+		}
+		return out
+	}
+	cli("rpush", "job2", "kiwi", "two words")
+	wantText(t, cli("lrange", "job2", "0", "-1"), "orange\nkiwi\ntwo words")
+	report, err := s.verify()
+	if err != nil {
+		t.Fatalf("helm test: %v\n%s", err, report)
+	}
+	wantText(t, report, "seeded     9", "pushed     2", "OK: all 11 items are done")
+	wantText(t, s.logs(), "got kiwi", "got two words")
+	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
+		t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+	}
+}
