@@ -62,7 +62,7 @@ func await(ctx context.Context, q *queue.Queue, settings *config.Verify, log *sl
 		if err != nil {
 			return counts, err
 		}
-		if counts.Drained() || (counts.Dead > settings.MaxDead && counts.Leased == 0 && time.Since(changed) > verifyTells) {
+		if counts.Drained() || (counts.Stopped && counts.Leased == 0) {
 			return counts, nil
 		}
 		if counts.Done != last.Done || counts.Dead != last.Dead || counts.Leased != last.Leased {

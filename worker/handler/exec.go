@@ -27,7 +27,7 @@ const (
 
 const (
 	maxArgument = 128<<10 - 1     // bytes in one argument or variable, the kernel's MAX_ARG_STRLEN less its NUL
-	killAfter   = 5 * time.Second // from TERM to KILL
+	killAfter   = 2 * time.Second // from TERM to KILL
 	pipesAfter  = time.Second     // how long a grandchild may hold the output open once the command has ended
 	tailBytes   = 4 << 10         // of the output kept for a dead letter
 )

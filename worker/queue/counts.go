@@ -8,8 +8,9 @@ import (
 
 // Counts is the state of a queue at one instant of Redis's clock.
 type Counts struct {
-	Exists bool // the queue was seeded, or at least sealed
-	Sealed bool // nothing more will come
+	Exists  bool // the queue was seeded, or at least sealed
+	Sealed  bool // nothing more will come
+	Stopped bool // too many are dead: nothing more is leased to those who work on it now
 
 	Ready    int // waiting in the list
 	Leased   int // with a worker
@@ -71,7 +72,7 @@ func parseCounts(pairs []string) Counts {
 		return time.UnixMilli(int64(values[name]))
 	}
 	return Counts{
-		Exists: exists, Sealed: values["sealed"] == 1,
+		Exists: exists, Sealed: values["sealed"] == 1, Stopped: values["stopped"] == 1,
 		Ready: values["ready"], Leased: values["leased"], Delayed: values["delayed"], Suspects: values["suspects"],
 		Dead: values["dead"], Done: values["done"],
 		Seeded: values["seeded"], Retried: values["retried"], Postponed: values["postponed"], Expired: values["expired"],

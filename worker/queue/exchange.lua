@@ -57,7 +57,7 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local bid = worker .. ':' .. callno
 
-local known = call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead')
+local known = call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped')
 local epoch = known[1]
 local taken = tonumber(known[2] or 0)
 local ready_len = call('LLEN', ready)
@@ -246,6 +246,7 @@ end
 local status, batch = 'wait', ''
 if stop_after > 0 and dead_count > stop_after then
   status = 'stopped'
+  if not known[8] then call('HSET', state, 'stopped', 1) end
 elseif want > 0 then
   batch = repeated and call('GET', prefix .. 'b:' .. bid) or ''
   if batch == '' then
@@ -255,6 +256,7 @@ elseif want > 0 then
       call('SET', prefix .. 'b:' .. bid, batch)
       call('ZADD', leases, now + lease, bid)
       count('leased', #items)
+      if known[8] then call('HDEL', state, 'stopped') end
       if not known[5] then call('HSET', state, 'started_at', now) end
       if known[6] then
         call('HDEL', state, 'finished_at')

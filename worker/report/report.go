@@ -69,6 +69,8 @@ func verdict(c queue.Counts, maxDead int) string {
 		return "FAILED: the queue does not exist: it was never seeded, or Redis lost its data"
 	case !c.Consistent():
 		return fmt.Sprintf("FAILED: the accounts do not balance: %d items came in, %d are known", c.Total(), c.Open()+c.Dead+c.Done)
+	case c.Stopped:
+		return fmt.Sprintf("FAILED: stopped early, with %d of %d items dead and %d not done", c.Dead, c.Total(), c.Open())
 	case c.Dead > maxDead:
 		return fmt.Sprintf("FAILED: %d of %d items are dead", c.Dead, c.Total())
 	case !c.Drained() && c.Open() == 0:

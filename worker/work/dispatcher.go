@@ -37,6 +37,7 @@ type dispatcher struct {
 	alone      bool      // a suspect is held: lease nothing beside it
 	suspects   bool      // suspects are waiting for a worker that holds nothing: lease no more before that
 	lastCall   time.Time // when the queue was last heard
+	urgent     bool      // the queue must hear at once
 	unreported time.Time // since when there are outcomes that the queue has not heard, zero if none
 	leaseAgain time.Time // after a reply without items: not before this time
 	stopping   bool      // lease nothing any more
@@ -155,7 +156,7 @@ func (d *dispatcher) nextCall() time.Time {
 	next := d.lastCall.Add(d.policy.Limits.Lease / 3)
 	if !d.unreported.IsZero() {
 		delay := reportDelay
-		if d.stopping {
+		if d.stopping || d.urgent {
 			delay = 0
 		}
 		if report := d.unreported.Add(delay); report.Before(next) {
@@ -189,7 +190,7 @@ func (d *dispatcher) call() error {
 	}
 	d.connected = true
 	d.lastCall = time.Now()
-	d.unreported = time.Time{}
+	d.unreported, d.urgent = time.Time{}, false
 	for id, b := range d.open {
 		b.reported()
 		if b.complete() {
@@ -342,6 +343,7 @@ func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
 		return &queue.Verdict{Kind: queue.Retry, Delay: delay}
 	}
 	tally.Dead++
+	d.urgent = true // it may be the one too many
 	log.Error("item is dead", "item", item.Payload, "id", item.ID, "attempts", failed, "reason", o.Reason)
 	return &queue.Verdict{Kind: queue.Dead, Text: letter(o, d.policy.Host, d.policy.Node)}
 }

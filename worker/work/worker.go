@@ -28,8 +28,8 @@ type Policy struct {
 	Limits       queue.Limits
 }
 
-// lastCalls is the time for telling the queue how things ended.
-const lastCalls = 2 * time.Second
+// lastCalls is the time, after the grace, for ending the items that still run and for telling the queue.
+const lastCalls = 4 * time.Second
 
 // Errors that end a worker's run, beside those of Redis and queue.ErrVanished.
 var (
