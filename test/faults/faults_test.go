@@ -1,0 +1,261 @@
+// Package faults runs real workers on a real Redis and breaks everything around them: workers are killed, frozen past
+// their leases and told to stop; Redis is killed, frozen, and loses its last second; links are cut, slowed, silenced and
+// reset. What was run is written down outside Redis, and held against the accounts in Redis at the end.
+package faults
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redistest"
+)
+
+// What is run for each item. It writes its line when it is through with the item: a line that is missing at the end is
+// an item that was not run.
+const command = `
+case $1 in
+poison*) kill -9 $PPID; exit ;;
+slow*) sleep 3 ;;
+esac
+echo "$WQ_ITEM_ID $WQ_ATTEMPT $1" >>"$RUNS"
+case $1 in
+bad*) exit 1 ;;
+flaky*) [ "$WQ_ATTEMPT" -gt 1 ] ;;
+esac
+`
+
+const (
+	queueName   = "job2"
+	maxAttempts = 2
+)
+
+func TestFaults(t *testing.T) {
+	items := setting(t, "FAULTS_ITEMS", 20000)
+	seed := setting(t, "FAULTS_SEED", int(time.Now().Unix()))
+	pods := setting(t, "FAULTS_WORKERS", 4)
+	limit := 2*time.Minute + time.Duration(items)*20*time.Millisecond
+	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	payloads := makeItems(items)
+
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "everysec")
+	client := server.Client()
+	defer client.Close()
+	q := queue.New(client, queueName)
+	job := newJob(t, server)
+	job.env("WQ_LEASE=2s", "WQ_CONCURRENCY=4", "WQ_GRACE=1s", "WQ_REDIS_PATIENCE=30s",
+		"WQ_BACKOFF=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts), "WQ_MAX_CRASHES=4",
+		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items),
+		"WQ_COMMAND="+toJSON(t, []string{"/bin/sh", "-c", command, "item", "{}"}))
+
+	faults := newFaults(t, random, server, job)
+	faults.seed(payloads)
+	began := time.Now()
+	job.start(pods)
+	for !job.ended() && time.Since(began) < limit {
+		faults.next(progress(q, items))
+	}
+	faults.heal()
+	took := time.Since(began)
+	job.stop()
+	for _, problem := range job.problems() {
+		t.Error(problem)
+	}
+
+	counts, err := q.Counts(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := map[string]int{}
+	if err := q.DeadLetters(context.Background(), func(r queue.Record) bool { dead[r.Payload]++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	runs := readRuns(t, job.runs)
+	verdict := judge(t, payloads, counts, dead, runs)
+
+	var report bytes.Buffer
+	table := tabwriter.NewWriter(&report, 0, 0, 2, ' ', 0)
+	row := func(name string, value any) { fmt.Fprintf(table, "  %s\t%v\n", name, value) }
+	row("items", items)
+	row("workers", pods)
+	row("time", took.Round(time.Second))
+	for _, f := range faults.kinds {
+		row(f.name, f.times)
+	}
+	row("seeders killed", faults.seedersKilled)
+	row("workers started", job.started())
+	row("leases expired", counts.Expired)
+	row("runs", runs.total)
+	row("runs more than once", fmt.Sprintf("%d (%.2f %%)", runs.again, 100*float64(runs.again)/float64(items)))
+	row("done", counts.Done)
+	row("dead", counts.Dead)
+	row("verdict", verdict)
+	table.Flush()
+	fmt.Fprintf(os.Stdout, "Fault run, FAULTS_SEED=%d:\n%s", seed, report.String())
+	if path := os.Getenv("FAULTS_REPORT"); path != "" {
+		if err := os.WriteFile(path, report.Bytes(), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the last faults and what the workers said:\n%s", job.lastWords())
+	}
+}
+
+// makeItems makes mostly ordinary items, and some of each kind that makes trouble.
+func makeItems(n int) []string {
+	payloads := make([]string, n)
+	for i := range payloads {
+		kind := "item"
+		switch {
+		case i%200 == 7:
+			kind = "flaky"
+		case i%500 == 13:
+			kind = "bad"
+		case i%5000 == 99:
+			kind = "poison"
+		case i%1000 == 333:
+			kind = "slow"
+		}
+		payloads[i] = fmt.Sprintf("%s-%d", kind, i)
+	}
+	copy(payloads[n/2:], []string{"twin", "twin", "twin", "twin"})
+	return payloads
+}
+
+// runs is what was run, as the items themselves wrote it down.
+type runs struct {
+	total, again int
+	of           map[string]int // times a payload was run to its end
+}
+
+func readRuns(t *testing.T, path string) *runs {
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r := &runs{of: map[string]int{}}
+	attempts := map[string]bool{} // of each item
+	for lines := bufio.NewScanner(file); lines.Scan(); r.total++ {
+		words := strings.Fields(lines.Text())
+		if len(words) != 3 {
+			t.Fatalf("a torn line in the record: %q", lines.Text())
+		}
+		r.of[words[2]]++
+		if attempt := words[0] + " " + words[1]; attempts[attempt] {
+			r.again++
+		} else {
+			attempts[attempt] = true
+		}
+	}
+	return r
+}
+
+// judge holds the accounts in Redis against what was put in and what was run.
+func judge(t *testing.T, payloads []string, c queue.Counts, dead map[string]int, r *runs) string {
+	t.Helper()
+	if !c.Drained() || !c.Consistent() {
+		t.Errorf("the queue is not drained, or its accounts do not balance: %+v", c)
+	}
+	if c.Seeded != len(payloads) || c.Done+c.Dead != len(payloads) {
+		t.Errorf("%d items: %d were seeded, %d are done and %d dead", len(payloads), c.Seeded, c.Done, c.Dead)
+	}
+	copies := map[string]int{}
+	for _, p := range payloads {
+		copies[p]++
+	}
+	letters := 0
+	for payload, n := range dead {
+		letters += n
+		if n > copies[payload] {
+			t.Errorf("%s has died %d times", payload, n)
+		}
+		if !strings.HasPrefix(payload, "bad") && !strings.HasPrefix(payload, "poison") {
+			t.Errorf("%s is dead and has done nothing to deserve it", payload)
+		}
+	}
+	if letters != c.Dead {
+		t.Errorf("%d dead letters, %d are dead", letters, c.Dead)
+	}
+	for payload, n := range copies {
+		kind, _, _ := strings.Cut(payload, "-")
+		least := n
+		switch kind {
+		case "poison":
+			least = 0
+		case "flaky", "bad":
+			least = maxAttempts
+		}
+		if r.of[payload] < least {
+			t.Errorf("%s was run %d times, at least %d were due", payload, r.of[payload], least)
+		}
+		if (kind == "poison" || kind == "bad") && dead[payload] != n {
+			t.Errorf("%s is not dead", payload)
+		}
+	}
+	if t.Failed() {
+		return "FAILED"
+	}
+	return "every item was run, none is lost, each is counted once"
+}
+
+// progress is the share of the items that are done or dead; what cannot be read now is no progress.
+func progress(q *queue.Queue, items int) float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	counts, err := q.Counts(ctx)
+	if err != nil {
+		return 0
+	}
+	return float64(counts.Done+counts.Dead) / float64(items)
+}
+
+func setting(t *testing.T, name string, otherwise int) int {
+	value := os.Getenv(name)
+	if value == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func toJSON(t *testing.T, value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// workerPath is the worker's binary, as make built it.
+func workerPath(t *testing.T) string {
+	path := os.Getenv("WQ_WORKER")
+	if path == "" {
+		path = filepath.Join("..", "..", "bin", "linux-"+runtime.GOARCH, "worker")
+	}
+	path, err := filepath.Abs(path)
+	if err == nil {
+		_, err = exec.LookPath(path)
+	}
+	if err != nil {
+		t.Fatalf("the worker's binary is missing (make worker builds it, WQ_WORKER names it): %v", err)
+	}
+	return path
+}
