@@ -44,6 +44,7 @@ type Report struct {
 	Batch    string    // id of the batch
 	Release  bool      // every item of the batch is done or has its verdict
 	Finished []byte    // bitmap of all finished positions so far, lowest bit first; nil while unchanged
+	Before   int       // number of finished positions in the last report
 	Done     int       // items that became done since the last report, those with a Result verdict included
 	Verdicts []Verdict // since the last report
 }
@@ -71,6 +72,10 @@ type Reply struct {
 	Batch    *Batch        // the newly leased batch, nil without one
 	Suspects int           // items waiting for a worker that holds nothing else
 	Lost     []string      // batches whose lease had expired: the reports about them changed nothing
+
+	// Forgotten tells, for some batches, which positions are finished as far as Redis knows: it has lost its last second
+	// or so. The reports about them only renewed the leases; whatever else is finished must be reported again.
+	Forgotten map[string][]byte
 }
 
 // Batch is a leased batch of items.
@@ -139,7 +144,7 @@ func (s *Session) Close(ctx context.Context) error {
 
 func (s *Session) arguments(request Request) []any {
 	l := s.limits
-	args := make([]any, 0, 11+5*len(request.Reports))
+	args := make([]any, 0, 11+6*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, l.BatchBytes,
 		l.MaxCrashes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, len(request.Reports))
 	for _, r := range request.Reports {
@@ -147,7 +152,7 @@ func (s *Session) arguments(request Request) []any {
 		if r.Release {
 			action = "release"
 		}
-		args = append(args, r.Batch, action, r.Finished, r.Done, len(r.Verdicts))
+		args = append(args, r.Batch, action, r.Finished, r.Before, r.Done, len(r.Verdicts))
 		for _, v := range r.Verdicts {
 			args = append(args, v.Position+1, string(v.Kind), v.Delay.Milliseconds(), v.Text)
 		}
@@ -157,8 +162,8 @@ func (s *Session) arguments(request Request) []any {
 
 // parseReply reads the reply of exchange.lua.
 func parseReply(raw []any) (reply Reply, epoch string, err error) {
-	if len(raw) != 7 {
-		return reply, "", fmt.Errorf("%d fields in place of 7", len(raw))
+	if len(raw) != 8 {
+		return reply, "", fmt.Errorf("%d fields in place of 8", len(raw))
 	}
 	status, ok1 := raw[0].(string)
 	wait, ok2 := raw[1].(int64)
@@ -167,12 +172,19 @@ func parseReply(raw []any) (reply Reply, epoch string, err error) {
 	blob, ok5 := raw[4].(string)
 	suspects, ok6 := raw[5].(int64)
 	lost, ok7 := raw[6].([]any)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) {
+	forgotten, ok8 := raw[7].([]any)
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8) || len(forgotten)%2 != 0 {
 		return reply, "", fmt.Errorf("unexpected types %T", raw)
 	}
 	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Suspects: int(suspects)}
 	for _, l := range lost {
 		reply.Lost = append(reply.Lost, fmt.Sprint(l))
+	}
+	if len(forgotten) > 0 {
+		reply.Forgotten = map[string][]byte{}
+	}
+	for i := 0; i < len(forgotten); i += 2 {
+		reply.Forgotten[fmt.Sprint(forgotten[i])] = []byte(fmt.Sprint(forgotten[i+1]))
 	}
 	if reply.Status == Items {
 		if reply.Batch, err = parseBatch(id, blob); err != nil {

@@ -32,18 +32,23 @@
 -- ARGV[10] cap on the number of results, 0 for none
 -- ARGV[11] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged),
---   number of items newly done, number of verdicts; then for each verdict:
+--   number of finished positions that were reported before, number of items newly done, number of verdicts;
+--   then for each verdict:
 --   position (from 1), kind, delay ms, text
 --   kinds: retry   a failed attempt; back after the delay
 --          later   not an attempt; back after the delay
 --          dead    a failed attempt, the last one; text goes into the dead letter
 --          result  done (and counted among the done); text goes into the results
 --
--- Reply: { status, wait ms, epoch, batch id, batch, suspects waiting, lost batch ids }
+-- Reply: { status, wait ms, epoch, batch id, batch, suspects waiting, lost batch ids, forgotten }
 --   status: items | wait | drained | stopped | unseeded | vanished
 --   wait:   ms until something is due to change by itself
 --   batch:  as stored under b, '' unless status is items
 --   lost:   reported batches whose lease had expired; the report about them changed nothing
+--   forgotten: id, bitmap, id, bitmap, … of reported batches of which this server knows another number of
+--           finished positions than were reported before: it has lost its last second or so, by a crash or
+--           a failover. Their leases were renewed, but nothing was settled; all that is not in the bitmap
+--           must be reported again
 
 local ready, state, leases, delayed, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local dead, results, workers, prefix = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
@@ -63,15 +68,15 @@ local taken = tonumber(known[2] or 0)
 local ready_len = call('LLEN', ready)
 
 if not epoch then
-  return { ARGV[1] == '' and 'unseeded' or 'vanished', 1000, '', '', '', 0, {} }
+  return { ARGV[1] == '' and 'unseeded' or 'vanished', 1000, '', '', '', 0, {}, {} }
 end
 if (ARGV[1] ~= '' and ARGV[1] ~= epoch) or taken + ready_len < tonumber(known[3] or 0) then
-  return { 'vanished', 0, epoch, '', '', 0, {} }
+  return { 'vanished', 0, epoch, '', '', 0, {}, {} }
 end
 
 local last = call('HGET', workers, worker)
 if last and tonumber(callno) < tonumber(last) then
-  return { 'wait', 0, epoch, '', '', 0, {} }
+  return { 'wait', 0, epoch, '', '', 0, {}, {} }
 end
 local repeated = last == callno
 
@@ -114,19 +119,23 @@ local function drop(id)
 end
 
 -- 1 Settle.
-local lost, held, arg = {}, 0, 12
+local lost, forgotten, held, arg = {}, {}, 0, 12
 for _ = 1, tonumber(ARGV[11]) do
   local id, action, bitmap = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
-  local done, verdicts = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
-  arg = arg + 5
+  local before, done, verdicts = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4]), tonumber(ARGV[arg + 5])
+  arg = arg + 6
   local mine = call('ZSCORE', leases, id)
-  if action == 'keep' then
-    if mine then held = held + 1 end
-  end
-  if repeated then
+  if mine and action == 'keep' then held = held + 1 end
+  if not mine then
+    if not repeated then lost[#lost + 1] = id end
     arg = arg + 4 * verdicts
-  elseif not mine then
-    lost[#lost + 1] = id
+  elseif repeated and action == 'keep' then
+    arg = arg + 4 * verdicts
+  elseif call('BITCOUNT', prefix .. 'd:' .. id) ~= before then
+    forgotten[#forgotten + 1] = id
+    forgotten[#forgotten + 1] = call('GET', prefix .. 'd:' .. id) or ''
+    if action == 'release' then held = held + 1 end
+    call('ZADD', leases, now + lease, id)
     arg = arg + 4 * verdicts
   else
     local origin, items
@@ -283,4 +292,4 @@ if status == 'wait' then
     wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
   end
 end
-return { status, wait, epoch, status == 'items' and bid or '', batch, suspects_len, lost }
+return { status, wait, epoch, status == 'items' and bid or '', batch, suspects_len, lost, forgotten }

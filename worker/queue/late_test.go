@@ -51,7 +51,7 @@ func TestLateCall(t *testing.T) {
 	_, err = s.Exchange(ctx, request)
 	must(t, err)
 	late := network.calls[len(network.calls)-1]
-	_, err = s.Exchange(ctx, queue.Request{Reports: []queue.Report{{Batch: id, Finished: []byte{3}, Done: 1}}})
+	_, err = s.Exchange(ctx, queue.Request{Reports: []queue.Report{{Batch: id, Finished: []byte{3}, Before: 1, Done: 1}}})
 	must(t, err)
 	before, err := q.Counts(ctx)
 	must(t, err)

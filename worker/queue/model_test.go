@@ -206,6 +206,11 @@ func (m *machine) exchange(t *rapid.T) {
 		b := s.all[id]
 		report := queue.Report{Batch: id}
 		before := slices.Clone(b.finished)
+		for _, f := range before {
+			if f {
+				report.Before++
+			}
+		}
 		finished := slices.Clone(b.finished)
 		var fates []func()
 		for i, item := range b.Items {

@@ -1,7 +1,9 @@
 package work
 
 import (
+	"bytes"
 	"context"
+	"math/bits"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -12,14 +14,11 @@ type batch struct {
 	ctx    context.Context // done when the lease is lost, or the worker must end
 	cancel context.CancelFunc
 
-	next     int // items before this position were started
-	finished int // number of items with an outcome
-	bitmap   []byte
-
-	// Since the last report:
-	changed  bool
-	done     int
-	verdicts []queue.Verdict
+	next     int             // items before this position were started
+	finished int             // number of items with an outcome
+	bitmap   []byte          // of them
+	verdicts []queue.Verdict // on those of them that are more than done
+	known    []byte          // bitmap of the finished items that the queue knows of
 }
 
 // chunk is a part of a batch, as one call of the handler takes it.
@@ -37,26 +36,38 @@ func (b *batch) complete() bool { return b.finished == len(b.Items) }
 func (b *batch) finish(position int, verdict *queue.Verdict) {
 	b.bitmap[position/8] |= 1 << (position % 8)
 	b.finished++
-	b.changed = true
-	if verdict == nil {
-		b.done++
-		return
+	if verdict != nil {
+		verdict.Position = position
+		b.verdicts = append(b.verdicts, *verdict)
 	}
-	if verdict.Kind == queue.Result {
-		b.done++
-	}
-	verdict.Position = position
-	b.verdicts = append(b.verdicts, *verdict)
 }
 
-// report is what the queue must hear about the batch now.
+// report is what the queue must hear about the batch now: the difference to what it knows.
 func (b *batch) report() queue.Report {
-	r := queue.Report{Batch: b.ID, Release: b.complete(), Done: b.done, Verdicts: b.verdicts}
-	if b.changed && !r.Release {
-		r.Finished = append([]byte(nil), b.bitmap...)
+	r := queue.Report{Batch: b.ID, Release: b.complete()}
+	for i, finished := range b.bitmap {
+		r.Before += bits.OnesCount8(b.known[i])
+		r.Done += bits.OnesCount8(finished &^ b.known[i])
+	}
+	for _, v := range b.verdicts {
+		if b.known[v.Position/8]&(1<<(v.Position%8)) == 0 {
+			r.Verdicts = append(r.Verdicts, v)
+			if v.Kind != queue.Result {
+				r.Done--
+			}
+		}
+	}
+	if !r.Release && !bytes.Equal(b.bitmap, b.known) {
+		r.Finished = bytes.Clone(b.bitmap)
 	}
 	return r
 }
 
 // reported notes that the queue has heard everything.
-func (b *batch) reported() { b.changed, b.done, b.verdicts = false, 0, nil }
+func (b *batch) reported() { copy(b.known, b.bitmap) }
+
+// forgotten notes how much the queue knows, which is less than it has heard.
+func (b *batch) forgotten(known []byte) {
+	clear(b.known)
+	copy(b.known, known)
+}

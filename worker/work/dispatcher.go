@@ -192,6 +192,12 @@ func (d *dispatcher) call() error {
 	d.lastCall = time.Now()
 	d.unreported, d.urgent = time.Time{}, false
 	for id, b := range d.open {
+		if known, forgotten := reply.Forgotten[id]; forgotten {
+			d.worker.Log.Warn("redis has forgotten what it was told last: telling it again", "batch", id)
+			b.forgotten(known)
+			d.noteUnreported()
+			continue
+		}
 		b.reported()
 		if b.complete() {
 			d.release(id)
@@ -225,7 +231,8 @@ func pollDelay(wait time.Duration) time.Duration {
 
 func (d *dispatcher) take(b *queue.Batch) {
 	ctx, cancel := context.WithCancel(d.running)
-	taken := &batch{Batch: *b, ctx: ctx, cancel: cancel, bitmap: make([]byte, (len(b.Items)+7)/8)}
+	size := (len(b.Items) + 7) / 8
+	taken := &batch{Batch: *b, ctx: ctx, cancel: cancel, bitmap: make([]byte, size), known: make([]byte, size)}
 	d.open[b.ID] = taken
 	d.pool = append(d.pool, taken)
 	d.alone = b.Suspect
