@@ -58,21 +58,50 @@ deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps
 
 .PHONY: test
-test: lint test-unit test-chart test-e2e ## All tests
+test: lint test-unit test-chart test-faults test-e2e ## All tests but the long runs
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
-	go test -race ./...
+	go test -timeout 10m ./...
+	go test -timeout 10m ./worker/queue -run TestModel -rapid.checks=1500
 
 .PHONY: test-chart
 test-chart: tools ## The chart: rendering, schema, lint, Kubernetes' own schemas
-	cd test && go test ./chart/...
+	cd test && go test -count=1 -timeout 20m ./chart/...
 
 .PHONY: test-e2e
 test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
-	$(KIND_ENV) cd test && go test -count=1 -timeout 40m ./e2e/...
+	$(KIND_ENV) cd test && go test -count=1 -timeout 30m ./e2e/...
+
+.PHONY: test-faults
+test-faults: deps worker ## Real workers, a real Redis, and everything around them breaks
+	cd test && WQ_WORKER=$(abspath $(WORKER)) go test -count=1 -timeout 20m ./faults/...
+
+.PHONY: test-race
+test-race: deps ## The worker's tests with the race detector
+	go test -race -timeout 20m ./...
+
+.PHONY: test-long
+test-long: deps ## Hours if need be: the model for LONG checks (default 100000), each fuzz target for FUZZ (default 5m)
+	go test -timeout 0 ./worker/queue -run TestModel -rapid.checks=$${LONG:-100000}
+	for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' "$$package" | grep ^Fuzz || true); do \
+	    go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime "$${FUZZ:-5m}"; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: deps ## The queue beside plain lists and other queues; the table goes to bin/bench/
+	test/bench/run
 
 .PHONY: lint
 lint: ## Formatting and vet
 	@unformatted=$$(gofmt -l worker test); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted"; exit 1; }
 	go vet ./...
+
+.PHONY: golangci
+golangci: bin/golangci-lint ## The linters of .golangci.yml, which take minutes to build
+	bin/golangci-lint run ./...
+
+bin/golangci-lint: test/tools/golangci-lint/go.mod test/tools/golangci-lint/go.sum
+	cd test/tools/golangci-lint && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(abspath $@) tool

@@ -1,0 +1,248 @@
+package queue_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redistest"
+)
+
+var limits = queue.Limits{Lease: time.Minute, BatchBytes: 1 << 20, MaxCrashes: 3}
+
+// seeded starts a Redis and a sealed queue on it.
+func seeded(t *testing.T, payloads ...string) (*redis.Client, *queue.Queue) {
+	t.Helper()
+	client := redistest.Start(t).Client()
+	t.Cleanup(func() { client.Close() })
+	q := queue.New(client, "job2")
+	seeder := q.NewSeeder("test")
+	for _, p := range payloads {
+		must(t, seeder.Add(t.Context(), p))
+	}
+	if _, _, err := seeder.Publish(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	return client, q
+}
+
+func numbered(n int) (payloads []string) {
+	for i := range n {
+		payloads = append(payloads, fmt.Sprint("item ", i+1))
+	}
+	return payloads
+}
+
+func exchange(t *testing.T, s *queue.Session, want int, reports ...queue.Report) queue.Reply {
+	t.Helper()
+	reply, err := s.Exchange(t.Context(), queue.Request{Want: want, Reports: reports})
+	must(t, err)
+	return reply
+}
+
+// allDone reports a batch whose items are all done.
+func allDone(b *queue.Batch) queue.Report {
+	return queue.Report{Batch: b.ID, Release: true, Done: len(b.Items)}
+}
+
+// TestRecordsExpire: in a Redis that is shared, a queue must not stay for ever after its end, nor go before.
+func TestRecordsExpire(t *testing.T) {
+	client, q := seeded(t, "apple")
+	keep := limits
+	keep.Retention = time.Hour
+	s := q.NewSession("w", keep)
+	batch := exchange(t, s, 1).Batch
+	expiring := func() (names []string) {
+		for _, key := range client.Keys(t.Context(), "*").Val() {
+			if client.PTTL(t.Context(), key).Val() > 0 {
+				names = append(names, key)
+			}
+		}
+		return names
+	}
+	if names := expiring(); len(names) > 0 {
+		t.Fatalf("expiring in the middle of a run: %v", names)
+	}
+	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.Drained {
+		t.Fatalf("status %s after the last item", reply.Status)
+	}
+	if all, names := client.Keys(t.Context(), "*").Val(), expiring(); len(names) != len(all) {
+		t.Fatalf("of %v only %v expire after the end", all, names)
+	}
+	// A late push makes it a queue again.
+	must(t, q.Push(t.Context(), "late"))
+	if reply := exchange(t, s, 1); reply.Batch == nil {
+		t.Fatalf("a pushed item is not leased: %+v", reply)
+	}
+	if names := expiring(); len(names) > 0 {
+		t.Fatalf("expiring though the run goes on: %v", names)
+	}
+}
+
+// TestResultsAreCapped: what is dropped is counted.
+func TestResultsAreCapped(t *testing.T) {
+	_, q := seeded(t, numbered(30)...)
+	capped := limits
+	capped.MaxResults = 10
+	s := q.NewSession("w", capped)
+	for range 30 {
+		reply := exchange(t, s, 1)
+		exchange(t, s, 0, queue.Report{Batch: reply.Batch.ID, Release: true, Done: 1,
+			Verdicts: []queue.Verdict{{Kind: queue.Result, Text: "text"}}})
+	}
+	var kept []string
+	must(t, q.Results(t.Context(), func(r queue.Record) bool { kept = append(kept, r.Payload); return true }))
+	counts, err := q.Counts(t.Context())
+	must(t, err)
+	if len(kept) != 10 || kept[0] != "item 21" || counts.ResultsDropped != 20 || counts.Done != 30 {
+		t.Errorf("kept %v, counts %+v", kept, counts)
+	}
+}
+
+// TestBatchBytes: a few huge payloads must not make one huge reply.
+func TestBatchBytes(t *testing.T) {
+	big := strings.Repeat("x", 300<<10)
+	_, q := seeded(t, slices.Repeat([]string{big}, 60)...)
+	s := q.NewSession("w", limits)
+	reply := exchange(t, s, 50)
+	if n := len(reply.Batch.Items); n > 16 {
+		t.Errorf("a batch of %d items of 300 KiB with a cap of 1 MiB", n)
+	}
+	small := limits
+	small.BatchBytes = 1000
+	_, q = seeded(t, numbered(2000)...)
+	reply = exchange(t, q.NewSession("w", small), 1000)
+	if n := len(reply.Batch.Items); n < 90 || n > 160 {
+		t.Errorf("a batch of %d items of 8 or 9 bytes with a cap of 1000 bytes", n)
+	}
+}
+
+// TestLargeBatches passes the sizes at which Lua's unpack and Redis's argument lists have their limits.
+func TestLargeBatches(t *testing.T) {
+	_, q := seeded(t, numbered(20000)...)
+	s := q.NewSession("w", limits)
+	reply := exchange(t, s, 100000)
+	if n := len(reply.Batch.Items); n != 5000 {
+		t.Fatalf("leased %d, want the cap of 5000", n)
+	}
+	// All of them are handed back, and come again.
+	report := queue.Report{Batch: reply.Batch.ID, Release: true}
+	for i := range reply.Batch.Items {
+		report.Verdicts = append(report.Verdicts, queue.Verdict{Position: i, Kind: queue.Later})
+	}
+	again := exchange(t, s, 100000, report)
+	if n := len(again.Batch.Items); n != 5000 || again.Batch.Items[0].Attempts != 0 {
+		t.Errorf("of 5000 items handed back %d came again, the first as %+v", n, again.Batch.Items[0])
+	}
+}
+
+// TestWrongType: a key that is no list is refused by name before anything has changed.
+func TestWrongType(t *testing.T) {
+	client, q := seeded(t, "apple")
+	must(t, client.Del(t.Context(), "job2").Err())
+	must(t, client.HSet(t.Context(), "job2", "field", "value").Err())
+	before := client.HGetAll(t.Context(), "{job2}:state").Val()
+	_, err := q.NewSession("w", limits).Exchange(t.Context(), queue.Request{Want: 1})
+	if err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+		t.Errorf("error %v, want WRONGTYPE", err)
+	}
+	if after := client.HGetAll(t.Context(), "{job2}:state").Val(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("the state changed from %v to %v", before, after)
+	}
+}
+
+// TestOutOfMemory: a call that a full Redis refuses has changed nothing, and goes through once there is room.
+func TestOutOfMemory(t *testing.T) {
+	client, q := seeded(t, numbered(100)...)
+	s := q.NewSession("w", limits)
+	batch := exchange(t, s, 10).Batch
+	before, err := q.Counts(t.Context())
+	must(t, err)
+	must(t, client.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	request := queue.Request{Want: 10, Reports: []queue.Report{allDone(batch)}}
+	_, err = s.Exchange(t.Context(), request)
+	if err == nil || !strings.Contains(err.Error(), "OOM") {
+		t.Fatalf("error %v, want OOM", err)
+	}
+	must(t, client.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	after, err := q.Counts(t.Context())
+	must(t, err)
+	before.Now, after.Now = time.Time{}, time.Time{}
+	if before != after {
+		t.Errorf("a refused call changed the counts\nfrom %+v\nto   %+v", before, after)
+	}
+	reply, err := s.Repeat(t.Context(), request)
+	must(t, err)
+	if counts, _ := q.Counts(t.Context()); counts.Done != len(batch.Items) || reply.Batch == nil {
+		t.Errorf("the repeated call: %+v, counts %+v", reply, counts)
+	}
+}
+
+// TestVanished: an emptied or replaced Redis is never taken for a drained queue.
+func TestVanished(t *testing.T) {
+	for name, lose := range map[string]func(*redis.Client){
+		"emptied": func(c *redis.Client) { c.FlushAll(context.Background()) },
+		"another run": func(c *redis.Client) {
+			c.FlushAll(context.Background())
+			_, _, _ = queue.New(c, "job2").NewSeeder("other").Publish(context.Background(), true)
+		},
+		"list gone":   func(c *redis.Client) { c.Del(context.Background(), "job2") },
+		"list popped": func(c *redis.Client) { c.LPop(context.Background(), "job2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, q := seeded(t, numbered(10)...)
+			s := q.NewSession("w", limits)
+			exchange(t, s, 1)
+			lose(client)
+			if reply, err := s.Exchange(t.Context(), queue.Request{Want: 1}); err != queue.ErrVanished {
+				t.Errorf("reply %+v, error %v; want ErrVanished", reply, err)
+			}
+		})
+	}
+}
+
+// TestPurge deletes one queue, whatever its name, and no other.
+func TestPurge(t *testing.T) {
+	client := redistest.Start(t).Client()
+	defer client.Close()
+	for _, name := range []string{"job2", "job*", "job?", "[job]", `a\b`} {
+		q := queue.New(client, name)
+		if _, _, err := q.NewSeeder("s").Publish(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		must(t, q.Push(t.Context(), "x"))
+	}
+	for i, name := range []string{"job*", "[job]", "job?", `a\b`} {
+		must(t, queue.New(client, name).Purge(t.Context()))
+		if left, want := client.DBSize(t.Context()).Val(), int64(2*(4-i)); left != want {
+			t.Errorf("after purging %s %d keys are left, want %d", name, left, want)
+		}
+	}
+}
+
+// TestAwaitPush: one push wakes a waiting worker at once, and is still there.
+func TestAwaitPush(t *testing.T) {
+	client, q := seeded(t)
+	done := make(chan time.Duration)
+	go func() {
+		start := time.Now()
+		_ = q.AwaitPush(context.Background(), 30*time.Second)
+		done <- time.Since(start)
+	}()
+	for client.ClientList(t.Context()).Val() != "" && !strings.Contains(client.ClientList(t.Context()).Val(), "cmd=blmove") {
+		time.Sleep(5 * time.Millisecond)
+	}
+	must(t, q.Push(t.Context(), "kiwi", "lime"))
+	if took := <-done; took > 20*time.Second {
+		t.Errorf("woken only after %v", took)
+	}
+	if items := client.LRange(t.Context(), "job2", 0, -1).Val(); !slices.Equal(items, []string{"kiwi", "lime"}) {
+		t.Errorf("the list is %v after the wait", items)
+	}
+}
