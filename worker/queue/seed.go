@@ -35,7 +35,8 @@ type Seeder struct {
 
 // NewSeeder prepares a seed. Seeds of one name are the same seed: the first to be published counts.
 func (q *Queue) NewSeeder(name string) *Seeder {
-	return &Seeder{queue: q, name: name, staging: q.key("staging:" + rand.Text()), pipe: q.redis.Pipeline()}
+	// The first flush is a transaction, so that there is never a list without an expiry.
+	return &Seeder{queue: q, name: name, staging: q.key("staging:" + rand.Text()), pipe: q.redis.TxPipeline()}
 }
 
 // Add stages one item.
@@ -71,6 +72,7 @@ func (s *Seeder) flush(ctx context.Context) error {
 		s.pipe.Expire(ctx, s.staging, stagingExpiry)
 	}
 	_, err := s.pipe.Exec(ctx)
+	s.pipe = s.queue.redis.Pipeline()
 	return err
 }
 
