@@ -29,7 +29,7 @@ import (
 const command = `
 case $1 in
 poison*) kill -9 $PPID; exit ;;
-slow*) sleep 3 ;;
+slow*) sleep 2.5 ;; # longer than a lease
 esac
 echo "$WQ_ITEM_ID $WQ_ATTEMPT $1" >>"$RUNS"
 case $1 in
@@ -57,7 +57,7 @@ func TestFaults(t *testing.T) {
 	q := queue.New(client, queueName)
 	job := newJob(t, server)
 	job.env("WQ_LEASE=2s", "WQ_CONCURRENCY=4", "WQ_GRACE=1s", "WQ_REDIS_PATIENCE=30s",
-		"WQ_BACKOFF=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts), "WQ_MAX_CRASHES=4",
+		"WQ_BACKOFF=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts), "WQ_MAX_CRASHES=6",
 		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items),
 		"WQ_COMMAND="+toJSON(t, []string{"/bin/sh", "-c", command, "item", "{}"}))
 
@@ -127,7 +127,7 @@ func makeItems(n int) []string {
 			kind = "bad"
 		case i%5000 == 99:
 			kind = "poison"
-		case i%1000 == 333:
+		case i%2000 == 333:
 			kind = "slow"
 		}
 		payloads[i] = fmt.Sprintf("%s-%d", kind, i)

@@ -56,6 +56,7 @@ type pod struct {
 
 func newJob(t *testing.T, server *redistest.Server) *job {
 	dir := t.TempDir()
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics have a logger of their own
 	j := &job{t: t, binary: workerPath(t), runs: filepath.Join(dir, "runs"),
 		proxies: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())}
 	j.env("PATH="+os.Getenv("PATH"), "RUNS="+j.runs, "WQ_QUEUE="+queueName)
