@@ -10,6 +10,7 @@ import (
 type Counts struct {
 	Exists  bool // the queue was seeded, or at least sealed
 	Sealed  bool // nothing more will come
+	Paused  bool // nothing is leased until somebody resumes
 	Stopped bool // too many are dead: nothing more is leased to those who work on it now
 
 	Ready    int // waiting in the list
@@ -72,7 +73,7 @@ func parseCounts(pairs []string) Counts {
 		return time.UnixMilli(int64(values[name]))
 	}
 	return Counts{
-		Exists: exists, Sealed: values["sealed"] == 1, Stopped: values["stopped"] == 1,
+		Exists: exists, Sealed: values["sealed"] == 1, Stopped: values["stopped"] == 1, Paused: values["paused"] == 1,
 		Ready: values["ready"], Leased: values["leased"], Delayed: values["delayed"], Suspects: values["suspects"],
 		Dead: values["dead"], Done: values["done"],
 		Seeded: values["seeded"], Retried: values["retried"], Postponed: values["postponed"], Expired: values["expired"],

@@ -28,7 +28,7 @@ func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
 }
 
 func (q *Queue) records(ctx context.Context, stream string, each func(Record) bool) error {
-	const page = 500
+	const page = 100 // records; each may hold a large item and a large result
 	from := "-"
 	for {
 		entries, err := q.redis.XRangeN(ctx, q.key(stream), from, "+", page).Result()

@@ -15,6 +15,7 @@ type Status string
 const (
 	Items    Status = "items"    // a batch was leased
 	Wait     Status = "wait"     // nothing to lease now, but the run is not over
+	Paused   Status = "paused"   // somebody wants nothing to be leased for now
 	Drained  Status = "drained"  // sealed, and every item is done or dead
 	Stopped  Status = "stopped"  // too many dead items: nothing is leased any more
 	Unseeded Status = "unseeded" // nobody has seeded this queue yet
@@ -81,6 +82,7 @@ type Reply struct {
 // Batch is a leased batch of items.
 type Batch struct {
 	ID      string
+	Leased  time.Time // by Redis's clock
 	Items   []Item
 	Suspect bool // the item's worker died before: run it with nothing beside it
 }
@@ -194,18 +196,22 @@ func parseReply(raw []any) (reply Reply, epoch string, err error) {
 	return reply, epoch, nil
 }
 
-// parseBatch reads a batch as exchange.lua stores it: origin, ':', msgpack array.
+// parseBatch reads a batch as exchange.lua stores it: origin, ':', time, ':', msgpack array.
 func parseBatch(id, blob string) (*Batch, error) {
-	head, packed, found := strings.Cut(blob, ":")
-	origin, err := strconv.ParseInt(head, 10, 64)
-	if !found || err != nil {
-		return nil, fmt.Errorf("no origin in %.20q", blob)
+	parts := strings.SplitN(blob, ":", 3)
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("no origin and time in %.40q", blob)
 	}
-	values, err := unpackStrings(packed)
+	origin, err1 := strconv.ParseInt(parts[0], 10, 64)
+	leased, err2 := strconv.ParseInt(parts[1], 10, 64)
+	if err1 != nil || err2 != nil {
+		return nil, fmt.Errorf("no origin and time in %.40q", blob)
+	}
+	values, err := unpackStrings(parts[2])
 	if err != nil {
 		return nil, err
 	}
-	batch := &Batch{ID: id, Suspect: origin < 0, Items: make([]Item, len(values))}
+	batch := &Batch{ID: id, Leased: time.UnixMilli(leased), Suspect: origin < 0, Items: make([]Item, len(values))}
 	for i, value := range values {
 		if origin > 0 {
 			batch.Items[i] = Item{ID: strconv.FormatInt(origin+int64(i), 10), Payload: value}

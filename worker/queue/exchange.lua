@@ -12,7 +12,7 @@
 -- KEYS[7] results   STREAM  outcomes that carry a result
 -- KEYS[8] workers   HASH    worker id -> number of its last call
 -- Two more keys per open batch, named by KEYS[9] .. 'b:' .. id and KEYS[9] .. 'd:' .. id:
---   b  STRING  origin, ':', msgpack array. Origin is the id of the first item where the array holds fresh
+--   b  STRING  origin, ':', time of the lease in ms, ':', msgpack array. Origin is the id of the first item where the array holds fresh
 --              payloads with consecutive ids; 0 where it holds envelopes; -1 where it holds one suspect's envelope
 --   d  STRING  bitmap of finished positions, lowest bit first; absent while none was reported
 -- KEYS[9] is the prefix that all keys but `ready` share; no key has that very name.
@@ -41,7 +41,7 @@
 --          result  done (and counted among the done); text goes into the results
 --
 -- Reply: { status, wait ms, epoch, batch id, batch, suspects waiting, lost batch ids, forgotten }
---   status: items | wait | drained | stopped | unseeded | vanished
+--   status: items | wait | paused | drained | stopped | unseeded | vanished
 --   wait:   ms until something is due to change by itself
 --   batch:  as stored under b, '' unless status is items
 --   lost:   reported batches whose lease had expired; the report about them changed nothing
@@ -62,7 +62,7 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local bid = worker .. ':' .. callno
 
-local known = call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped')
+local known = call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused')
 local epoch = known[1]
 local taken = tonumber(known[2] or 0)
 local ready_len = call('LLEN', ready)
@@ -91,8 +91,8 @@ local dead_count = tonumber(known[7] or 0)
 
 local function unpack_batch(id)
   local blob = call('GET', prefix .. 'b:' .. id)
-  local colon = string.find(blob, ':', 1, true)
-  return tonumber(string.sub(blob, 1, colon - 1)), cmsgpack.unpack(string.sub(blob, colon + 1))
+  local _, last, origin = string.find(blob, '^(-?%d+):%d+:')
+  return tonumber(origin), cmsgpack.unpack(string.sub(blob, last + 1))
 end
 
 -- item answers id, attempts, crashes and payload of one position of an unpacked batch.
@@ -256,12 +256,12 @@ local status, batch = 'wait', ''
 if stop_after > 0 and dead_count > stop_after then
   status = 'stopped'
   if not known[8] then call('HSET', state, 'stopped', 1) end
-elseif want > 0 then
+elseif want > 0 and not known[9] then
   batch = repeated and call('GET', prefix .. 'b:' .. bid) or ''
   if batch == '' then
     local origin, items = next_batch()
     if #items > 0 then
-      batch = string.format('%.0f', origin) .. ':' .. cmsgpack.pack(items)
+      batch = string.format('%.0f:%.0f:', origin, now) .. cmsgpack.pack(items)
       call('SET', prefix .. 'b:' .. bid, batch)
       call('ZADD', leases, now + lease, bid)
       count('leased', #items)
@@ -289,6 +289,7 @@ if status == 'wait' then
       end
     end
   else
+    if known[9] then status = 'paused' end
     wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
   end
 end

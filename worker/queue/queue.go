@@ -12,6 +12,7 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ var (
 	countsScript   = script("counts.lua")
 	publishScript  = script("publish.lua")
 	retryScript    = script("retry.lua")
+	runningScript  = script("running.lua")
 )
 
 // ErrVanished says that the queue's state is gone or is another run's: Redis lost its data, or was replaced.
@@ -66,9 +68,15 @@ func (q *Queue) Push(ctx context.Context, payloads ...string) error {
 	return q.redis.RPush(ctx, q.Name, values...).Err()
 }
 
-// Seal says that nothing more will come: once the queue is empty it is drained.
+// Seal says that nothing more will come: once the queue is empty it is drained. A queue that was filled without any
+// seed begins to be worked on by this.
 func (q *Queue) Seal(ctx context.Context) error {
-	return q.redis.HSet(ctx, q.key("state"), "sealed", 1).Err()
+	_, err := q.redis.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.HSetNX(ctx, q.key("state"), "epoch", rand.Text())
+		pipe.HSet(ctx, q.key("state"), "sealed", 1)
+		return nil
+	})
+	return err
 }
 
 // AwaitPush blocks until the list of ready items is not empty, or for the given time, whichever is first. It takes

@@ -246,3 +246,38 @@ func TestAwaitPush(t *testing.T) {
 		t.Errorf("the list is %v after the wait", items)
 	}
 }
+
+// TestRunning: who has what, and since when, without what is finished.
+func TestRunning(t *testing.T) {
+	client, q := seeded(t, numbered(20)...)
+	s := q.NewSession("host.abc", limits)
+	batch := exchange(t, s, 10).Batch
+	exchange(t, s, 0, queue.Report{Batch: batch.ID, Finished: []byte{0b101}, Done: 2})
+	leases, err := q.Running(t.Context(), 100)
+	must(t, err)
+	if len(leases) != 1 {
+		t.Fatalf("%d leases, want 1", len(leases))
+	}
+	lease, now := leases[0], client.Time(t.Context()).Val()
+	if lease.Worker != "host.abc" || len(lease.Items) != 8 || lease.Items[0].Payload != "item 2" || lease.Items[1].Payload != "item 4" {
+		t.Errorf("the lease is %+v", lease)
+	}
+	if age := now.Sub(lease.Since); age < 0 || age > 30*time.Second || !lease.Expires.After(now) {
+		t.Errorf("leased since %v, expires %v, now %v", lease.Since, lease.Expires, now)
+	}
+}
+
+// TestPause: nothing is leased, nothing is drained, what is leased goes on.
+func TestPause(t *testing.T) {
+	_, q := seeded(t, numbered(2)...)
+	s := q.NewSession("w", limits)
+	batch := exchange(t, s, 1).Batch
+	must(t, q.Pause(t.Context()))
+	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.Paused {
+		t.Errorf("status %s while paused", reply.Status)
+	}
+	must(t, q.Resume(t.Context()))
+	if reply := exchange(t, s, 1); reply.Batch == nil {
+		t.Errorf("nothing is leased after the pause: %+v", reply)
+	}
+}

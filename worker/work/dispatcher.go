@@ -277,7 +277,7 @@ func (d *dispatcher) rest(ctx context.Context) {
 	if wait <= 0 {
 		return
 	}
-	if d.status == queue.Unseeded || d.suspects {
+	if d.status != queue.Wait || d.suspects { // a push would change nothing
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -328,6 +328,9 @@ func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
 	switch o.Verdict {
 	case handler.Done:
 		tally.Done++
+		if o.Result {
+			return &queue.Verdict{Kind: queue.Result, Text: letter(item, o, d.policy)}
+		}
 		return nil
 	case handler.HandedBack:
 		tally.Postponed++
@@ -352,7 +355,7 @@ func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
 	tally.Dead++
 	d.urgent = true // it may be the one too many
 	log.Error("item is dead", "item", item.Payload, "id", item.ID, "attempts", failed, "reason", o.Reason)
-	return &queue.Verdict{Kind: queue.Dead, Text: letter(o, d.policy.Host, d.policy.Node)}
+	return &queue.Verdict{Kind: queue.Dead, Text: letter(item, o, d.policy)}
 }
 
 // Describe turns the error of a run into words for a person, or "" for a run that ended well.
