@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -45,6 +46,12 @@ func init() { // not in the declaration: help lists the verbs, and is one
 		{"work", "lease, run and acknowledge items until the queue is drained (the default)", func() any { return &config.Work{} }, runWork},
 		{"seed", "fill the queue, once and exactly", func() any { return &config.Seed{} }, runSeed},
 		{"verify", "wait for the end of the run and report on it", func() any { return &config.Verify{} }, runVerify},
+		{"push", "add the items that come on standard input, one a line", func() any { return &config.Push{} }, runPush},
+		{"seal", "say that no more items will come, so that the run can end", func() any { return &config.Seal{} }, runSeal},
+		{"watch", "show how far the run is, until it ends", func() any { return &config.Watch{} }, runWatch},
+		{"results", "print the results, a line of JSON each; with a pattern, those of matching items", func() any { return &config.Results{} }, runResults},
+		{"dead", "print the dead letters in the same way", func() any { return &config.Dead{} }, runDead},
+		{"retry", "put dead items back into the queue; with a pattern, matching ones", func() any { return &config.Retry{} }, runRetry},
 		{"install", "copy this program to the folder that is named", nil, runInstall},
 		{"help", "print this", nil, runHelp},
 	}
@@ -139,10 +146,35 @@ func load(settings any, common *config.Common) (*slog.Logger, error) {
 		h = slog.NewJSONHandler(os.Stderr, options)
 	}
 	log := slog.New(h)
-	if unknown := config.Unknown(&config.Work{}, &config.Seed{}, &config.Verify{}); len(unknown) > 0 {
+	var known []any
+	for _, v := range verbs {
+		if v.settings != nil {
+			known = append(known, v.settings())
+		}
+	}
+	if unknown := config.Unknown(known...); len(unknown) > 0 {
 		log.Warn("environment variables that mean nothing here: misspelt?", "variables", unknown)
 	}
 	return log, nil
+}
+
+// opened is a queue with the connection that leads to it.
+type opened struct {
+	*queue.Queue
+	io.Closer
+}
+
+// openFor reads a verb's settings and connects it with its queue.
+func openFor(ctx context.Context, settings any, common *config.Common) (opened, *slog.Logger, error) {
+	log, err := load(settings, common)
+	if err != nil {
+		return opened{}, nil, err
+	}
+	client, err := redisconn.Connect(ctx, *common, log)
+	if err != nil {
+		return opened{}, nil, err
+	}
+	return opened{queue.New(client, common.Queue), client}, log, nil
 }
 
 func runInstall(_ context.Context, args []string) error {

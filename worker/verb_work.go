@@ -50,6 +50,7 @@ func runWork(ctx context.Context, _ []string) error {
 				MaxCrashes: settings.MaxCrashes,
 				StopAfter:  settings.StopAfterDead,
 				Retention:  settings.Retention,
+				MaxResults: settings.MaxResults,
 			},
 		},
 	}
@@ -83,16 +84,21 @@ func runWork(ctx context.Context, _ []string) error {
 }
 
 func newHandler(settings *config.Work) handler.Handler {
+	output := &handler.Output{Format: string(settings.Output), Out: os.Stdout, Err: os.Stderr}
 	if len(settings.Command) == 0 {
-		return handler.Print{Out: os.Stdout}
+		return handler.Print{Output: output}
+	}
+	result := 0
+	if settings.Capture {
+		result = settings.ResultBytes
 	}
 	return &handler.Exec{
 		Command:   settings.Command,
 		Timeout:   settings.ItemTimeout,
 		Permanent: settings.PermanentExitCodes,
 		Temporary: settings.TemporaryExitCodes,
-		Stdout:    os.Stdout,
-		Stderr:    os.Stderr,
+		Output:    output,
+		Result:    result,
 	}
 }
 

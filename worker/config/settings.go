@@ -39,6 +39,10 @@ type Work struct {
 	MaxAttempts        int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" desc:"failed attempts after which an item is dead"`
 	MaxCrashes         int           `envconfig:"WQ_MAX_CRASHES" default:"3" desc:"times an item that runs alone may take its worker down before it is dead"`
 	MaxDead            int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
+	Capture            bool          `envconfig:"WQ_CAPTURE" default:"false" desc:"true to keep each item's standard output as its result; worker results prints them"`
+	ResultBytes        int           `envconfig:"WQ_RESULT_BYTES" default:"4096" desc:"bytes of a result that are kept, from its beginning"`
+	MaxResults         int           `envconfig:"WQ_MAX_RESULTS" default:"10000" desc:"results that are kept, the newest, 0 for all; Redis holds them in memory"`
+	Output             Output        `envconfig:"WQ_OUTPUT" default:"raw" desc:"how the commands' output is passed on: raw, tagged (each line begins with its item) or json (each line an object)"`
 	StopAfterDead      int           `envconfig:"WQ_STOP_AFTER_DEAD" default:"100" desc:"dead items above which the run stops early, 0 for never"`
 	Backoff            time.Duration `envconfig:"WQ_BACKOFF" default:"1s" desc:"delay before the second attempt, doubled for each further one, with jitter"`
 	BackoffMax         time.Duration `envconfig:"WQ_BACKOFF_MAX" default:"5m" desc:"longest delay between attempts"`
@@ -70,6 +74,8 @@ func (w *Work) Validate() (wrong []error) {
 	atLeast("WQ_MAX_CRASHES", w.MaxCrashes, 1)
 	atLeast("WQ_MAX_DEAD", w.MaxDead, 0)
 	atLeast("WQ_STOP_AFTER_DEAD", w.StopAfterDead, 0)
+	atLeast("WQ_RESULT_BYTES", w.ResultBytes, 1)
+	atLeast("WQ_MAX_RESULTS", w.MaxResults, 0)
 	longer("WQ_LEASE", w.Lease, time.Second)
 	longer("WQ_BACKOFF", w.Backoff, 0)
 	longer("WQ_BACKOFF_MAX", w.BackoffMax, w.Backoff)

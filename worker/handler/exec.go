@@ -38,8 +38,8 @@ type Exec struct {
 	Timeout   time.Duration // per attempt, 0 for none
 	Permanent []int         // exit codes that no further attempt will change
 	Temporary []int         // exit codes that are not an attempt
-	Stdout    io.Writer
-	Stderr    io.Writer
+	Output    *Output
+	Result    int // bytes of standard output to keep as the item's result, 0 for none
 }
 
 // MaxItems implements Handler.
@@ -73,8 +73,10 @@ func (e *Exec) run(ctx context.Context, item queue.Item) Outcome {
 	tail := &tail{}
 	cmd := exec.CommandContext(attempt, args[0], args[1:]...)
 	cmd.Stdin = strings.NewReader(item.Payload)
-	cmd.Stdout = io.MultiWriter(e.Stdout, tail)
-	cmd.Stderr = io.MultiWriter(e.Stderr, tail)
+	result := &head{limit: e.Result}
+	stdout, stderr, flush := e.Output.writers(item, label(item.Payload))
+	cmd.Stdout = io.MultiWriter(stdout, tail, result)
+	cmd.Stderr = io.MultiWriter(stderr, tail)
 	cmd.Env = e.environment(item, deadline)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = killAfter + pipesAfter
@@ -85,13 +87,18 @@ func (e *Exec) run(ctx context.Context, item queue.Item) Outcome {
 		return syscall.Kill(group, syscall.SIGTERM)
 	}
 	err = cmd.Run()
+	flush()
 	if kill != nil && kill.Stop() {
 		// The command itself has gone, but what it started may still be there.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
 	outcome := e.judge(ctx, attempt, cmd, err)
-	if outcome.Verdict != Done {
-		outcome.Output = tail.String()
+	switch {
+	case outcome.Verdict != Done:
+		outcome.Output, outcome.Truncated = tail.lines()
+	case e.Result > 0:
+		outcome.Result = true
+		outcome.Output, outcome.Truncated = result.result()
 	}
 	return outcome
 }

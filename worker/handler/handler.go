@@ -4,7 +4,6 @@ package handler
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
@@ -37,13 +36,17 @@ type Outcome struct {
 	Verdict  Verdict
 	Reason   string // one line, "" if done
 	ExitCode int    // of the command; 128+n for signal n, 124 for a timeout
-	Output   string // last lines of the command's output, if it was not done
+	Output   string // the result, if it was done; or else the last lines of the command's output
+
+	Result    bool // Output is a result to be kept
+	Truncated bool // there was more output than this
+
 	Started  time.Time
 	Duration time.Duration
 }
 
 // Print is the built-in handler: it prints "Working on <item>".
-type Print struct{ Out io.Writer }
+type Print struct{ Output *Output }
 
 // MaxItems implements Handler.
 func (Print) MaxItems() int { return 1000 }
@@ -51,12 +54,8 @@ func (Print) MaxItems() int { return 1000 }
 // Handle implements Handler.
 func (p Print) Handle(_ context.Context, items []queue.Item) []Outcome {
 	outcomes := make([]Outcome, len(items))
-	lines := make([]byte, 0, 64*len(items))
-	for _, item := range items {
-		lines = fmt.Appendf(lines, "Working on %s\n", item.Payload)
-	}
 	started := time.Now()
-	_, err := p.Out.Write(lines)
+	err := p.print(items)
 	for i := range outcomes {
 		outcomes[i] = Outcome{Started: started}
 		if err != nil {
@@ -64,4 +63,23 @@ func (p Print) Handle(_ context.Context, items []queue.Item) []Outcome {
 		}
 	}
 	return outcomes
+}
+
+func (p Print) print(items []queue.Item) error {
+	if p.Output.raw() {
+		lines := make([]byte, 0, 64*len(items))
+		for _, item := range items {
+			lines = fmt.Appendf(lines, "Working on %s\n", item.Payload)
+		}
+		_, err := p.Output.Out.Write(lines)
+		return err
+	}
+	for _, item := range items {
+		out, _, flush := p.Output.writers(item, label(item.Payload))
+		if _, err := fmt.Fprintf(out, "Working on %s\n", item.Payload); err != nil {
+			return err
+		}
+		flush()
+	}
+	return nil
 }

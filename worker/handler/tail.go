@@ -25,8 +25,9 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String answers the last lines; the first of them is whole unless it alone is longer than the tail.
-func (t *tail) String() string {
+// lines answers the last lines, and whether there were more before them. The first of them is whole unless it alone is
+// longer than the tail.
+func (t *tail) lines() (text string, truncated bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := t.kept
@@ -35,5 +36,5 @@ func (t *tail) String() string {
 			lines = rest
 		}
 	}
-	return string(bytes.TrimRight(lines, "\n"))
+	return string(bytes.TrimRight(lines, "\n")), t.dropped
 }
