@@ -32,6 +32,24 @@ func TestTheWorkerJob(t *testing.T) {
 	})
 }
 
+// Helm 3 rolls back a failed upgrade by taking away whatever Kubernetes has added to the Job that still runs. What Kubernetes
+// adds once and never again has to be there from the start.
+func TestTheJobSelectsItsOwnPods(t *testing.T) {
+	eachHelm(t, func(t *testing.T) {
+		all := release{values: "{items: [apple], worker: {podLabels: {job-name: mine}}}"}.objects(t)
+		job := workerJob(t, all)
+		want := map[string]string{"batch.kubernetes.io/job-name": job.Name}
+		if m := job.Spec.ManualSelector; m == nil || !*m || job.Spec.Selector == nil || !reflect.DeepEqual(job.Spec.Selector.MatchLabels, want) {
+			t.Errorf("manualSelector is %v and selector %v, want %v", m, job.Spec.Selector, want)
+		}
+		for _, label := range []string{"batch.kubernetes.io/job-name", "job-name"} {
+			if got := job.Spec.Template.Labels[label]; got != job.Name {
+				t.Errorf("the pods have %s=%q, want %q, as the pods of any Job", label, got, job.Name)
+			}
+		}
+	})
+}
+
 func TestWhichFailuresEndTheJob(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		job := workerJob(t, release{values: "items: [apple]"}.objects(t))
