@@ -122,6 +122,9 @@ func readItems(r io.Reader, each func(payload string) error) error {
 	if _, err := decoder.Token(); err != nil {
 		return &itemError{-1, "the JSON array of items does not end"}
 	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return &itemError{-1, "something follows the JSON array of items"}
+	}
 	return nil
 }
 

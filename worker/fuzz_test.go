@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzReadItems holds the reading of items one by one against a plain parse of the whole list.
+func FuzzReadItems(f *testing.F) {
+	for _, text := range []string{`[]`, `["a","b"]`, ` [ 1 , 2.50 , -0, 1e9 ] `, `[{"b" : 1, "a":[ ]}]`, `["\u0000\ud83d\ude00"]`, `["\ud800"]`,
+		`[null]`, `[true]`, `[[1]]`, `{}`, `"a"`, `["a"`, `["a",`, `["a"]]`, `["a"] ["b"]`, `["a"]x`, `[1 2]`, `[01]`, `[,]`, "", "[\"\xff\"]"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var got []string
+		err := readItems(strings.NewReader(text), func(payload string) error {
+			got = append(got, payload)
+			return nil
+		})
+		want, valid := allItems(text)
+		if (err == nil) != valid || (valid && !slices.Equal(got, want)) {
+			t.Errorf("%q: got %q, %v; want %q, %v", text, got, err, want, valid)
+		}
+	})
+}
+
+func allItems(text string) (items []string, valid bool) {
+	var list []json.RawMessage
+	if json.Unmarshal([]byte(text), &list) != nil || list == nil {
+		return nil, false
+	}
+	for _, raw := range list {
+		switch raw[0] {
+		case '"':
+			var item string
+			_ = json.Unmarshal(raw, &item)
+			items = append(items, item)
+		case '{':
+			var compact bytes.Buffer
+			_ = json.Compact(&compact, raw)
+			items = append(items, compact.String())
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			items = append(items, string(raw))
+		default:
+			return nil, false
+		}
+	}
+	return items, true
+}
