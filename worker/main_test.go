@@ -2,6 +2,9 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,7 +27,25 @@ func TestSessions(t *testing.T) {
 			env.Setenv("WQ_REDIS_URL", server.URL())
 			env.Setenv("WQ_QUEUE", "job2")
 			env.Setenv("WQ_HOST", "here")
-			return nil
+			return writeExamples("../docs/stream.md", env.WorkDir)
 		},
 	})
+}
+
+// codeBlock is a piece of a program in a page, with its language.
+var codeBlock = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+// writeExamples puts the programs in a page into files: stream.python, stream.sh and so on.
+func writeExamples(page, dir string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(filepath.Base(page), ".md")
+	for _, block := range codeBlock.FindAllSubmatch(text, -1) {
+		if err := os.WriteFile(filepath.Join(dir, name+"."+string(block[1])), block[2], 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }

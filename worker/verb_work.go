@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/workqueue/workqueue/worker/config"
@@ -37,6 +38,7 @@ func runWork(ctx context.Context, _ []string) error {
 		Name:    work.NewName(settings.HostName()),
 		Policy: work.Policy{
 			Slots:        settings.Concurrency,
+			Fill:         1,
 			MaxAttempts:  settings.MaxAttempts,
 			Backoff:      work.Backoff{First: settings.Backoff, Max: settings.BackoffMax},
 			Grace:        settings.Grace,
@@ -53,6 +55,15 @@ func runWork(ctx context.Context, _ []string) error {
 				MaxResults: settings.MaxResults,
 			},
 		},
+	}
+	switch settings.Mode {
+	case config.Batch:
+		w.Policy.Fill = settings.BatchSize
+	case config.Stream:
+		w.Policy.Slots *= settings.InFlight
+	}
+	if c, ok := w.Handler.(io.Closer); ok {
+		defer c.Close()
 	}
 	log.Info("worker starts", "session", w.Name, "queue", settings.Queue)
 	counts, err := readCounts(ctx, w.Queue, settings.Common, log)
@@ -88,18 +99,26 @@ func newHandler(settings *config.Work) handler.Handler {
 	if len(settings.Command) == 0 {
 		return handler.Print{Output: output}
 	}
-	result := 0
-	if settings.Capture {
-		result = settings.ResultBytes
-	}
-	return &handler.Exec{
-		Command:   settings.Command,
+	command := handler.Command{
+		Args:      settings.Command,
 		Timeout:   settings.ItemTimeout,
 		Permanent: settings.PermanentExitCodes,
 		Temporary: settings.TemporaryExitCodes,
 		Output:    output,
-		Result:    result,
 	}
+	switch settings.Mode {
+	case config.Batch:
+		return &handler.Batch{Command: command, Size: settings.BatchSize, Delimiter: byte(settings.Delimiter)}
+	case config.Stream:
+		return &handler.Stream{Command: command, Processes: settings.Concurrency,
+			InFlight: settings.InFlight, StartTimeout: settings.StartTimeout,
+			ResultBytes: settings.ResultBytes}
+	}
+	exec := &handler.Exec{Command: command}
+	if settings.Capture {
+		exec.ResultBytes = settings.ResultBytes
+	}
+	return exec
 }
 
 func ending(err error) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -34,8 +35,13 @@ type Common struct {
 type Work struct {
 	Common
 	Command            Command       `envconfig:"WQ_COMMAND" desc:"JSON array of the program and its arguments to run per item; {} in an argument is replaced by the item, without any {} the item is appended. Without a command the worker prints Working on <item>"`
-	Concurrency        int           `envconfig:"WQ_CONCURRENCY" default:"1" desc:"items run at the same time"`
-	ItemTimeout        time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" desc:"how long one attempt may take, 0s for any time"`
+	Mode               Mode          `envconfig:"WQ_MODE" default:"exec" desc:"exec: a process per item; batch: a process for up to WQ_BATCH_SIZE items, which come on its standard input; stream: a process that stays, with items and answers as lines of JSON (docs/stream.md)"`
+	BatchSize          int           `envconfig:"WQ_BATCH_SIZE" default:"100" desc:"items that one process of the mode batch gets, if there are as many"`
+	Delimiter          Delimiter     `envconfig:"WQ_DELIMITER" default:"newline" desc:"what ends each item of a batch: newline, or nul for items of any bytes"`
+	InFlight           int           `envconfig:"WQ_IN_FLIGHT" default:"1" desc:"items that one process of the mode stream works on at the same time"`
+	StartTimeout       time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" desc:"how long a process of the mode stream may take until its first answer, if items have a timeout"`
+	Concurrency        int           `envconfig:"WQ_CONCURRENCY" default:"1" desc:"processes, and in the mode exec therefore items, at the same time"`
+	ItemTimeout        time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" desc:"how long one attempt may take, 0s for any time; a batch may take it once for each item, a stream may be silent for so long"`
 	MaxAttempts        int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" desc:"failed attempts after which an item is dead"`
 	MaxCrashes         int           `envconfig:"WQ_MAX_CRASHES" default:"3" desc:"times an item that runs alone may take its worker down before it is dead"`
 	MaxDead            int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
@@ -69,7 +75,9 @@ func (w *Work) Validate() (wrong []error) {
 			wrong = append(wrong, fmt.Errorf("%s: %v is less than %v", name, value, least))
 		}
 	}
+	wrong = append(wrong, w.validateMode()...)
 	atLeast("WQ_CONCURRENCY", w.Concurrency, 1)
+	atLeast("WQ_IN_FLIGHT", w.InFlight, 1)
 	atLeast("WQ_MAX_ATTEMPTS", w.MaxAttempts, 1)
 	atLeast("WQ_MAX_CRASHES", w.MaxCrashes, 1)
 	atLeast("WQ_MAX_DEAD", w.MaxDead, 0)
@@ -80,9 +88,39 @@ func (w *Work) Validate() (wrong []error) {
 	longer("WQ_BACKOFF", w.Backoff, 0)
 	longer("WQ_BACKOFF_MAX", w.BackoffMax, w.Backoff)
 	longer("WQ_ITEM_TIMEOUT", w.ItemTimeout, 0)
+	longer("WQ_START_TIMEOUT", w.StartTimeout, 0)
 	longer("WQ_GRACE", w.Grace, 0)
 	longer("WQ_SEED_PATIENCE", w.SeedPatience, 0)
 	longer("WQ_RETENTION", w.Retention, 0)
+	return wrong
+}
+
+// maxBatchSize is what a worker leases at once, see package work.
+const maxBatchSize = 1000
+
+func (w *Work) validateMode() (wrong []error) {
+	if w.BatchSize < 1 || w.BatchSize > maxBatchSize {
+		wrong = append(wrong, fmt.Errorf("WQ_BATCH_SIZE: %d is not from 1 to %d", w.BatchSize, maxBatchSize))
+	}
+	if w.Mode == Exec {
+		return wrong
+	}
+	if len(w.Command) == 0 {
+		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: missing, with WQ_MODE=%s: which program shall get the items?", w.Mode))
+	}
+	for _, arg := range w.Command {
+		if strings.Contains(arg, "{}") {
+			wrong = append(wrong, fmt.Errorf("WQ_COMMAND: {} stands for one item, but with WQ_MODE=%s the items come on "+
+				"standard input; leave it out", w.Mode))
+		}
+	}
+	if w.Capture {
+		way := "use WQ_MODE=exec"
+		if w.Mode == Stream {
+			way = "leave it out: the program's answers hold its results"
+		}
+		wrong = append(wrong, fmt.Errorf("WQ_CAPTURE: with WQ_MODE=%s standard output is not one item's; %s", w.Mode, way))
+	}
 	return wrong
 }
 

@@ -30,6 +30,26 @@ func (d *Delimiter) Decode(value string) error {
 // Expected says what Decode takes.
 func (*Delimiter) Expected() string { return "newline or nul" }
 
+// Mode is how a command meets its items.
+type Mode string
+
+// The modes.
+const (
+	Exec   Mode = "exec"
+	Batch  Mode = "batch"
+	Stream Mode = "stream"
+)
+
+// Decode implements envconfig.Decoder.
+func (m *Mode) Decode(value string) error {
+	name, err := word(value, string(Exec), string(Batch), string(Stream))
+	*m = Mode(name)
+	return err
+}
+
+// Expected says what Decode takes.
+func (*Mode) Expected() string { return "exec, batch or stream" }
+
 // Output is how the output of commands is passed on.
 type Output string
 

@@ -176,7 +176,7 @@ func (d *dispatcher) call() error {
 		request.Reports = append(request.Reports, b.report())
 	}
 	if d.leaseWanted() {
-		request.Want = d.pace.want(d.policy.Slots, d.idle)
+		request.Want = d.pace.want(d.policy.Slots, d.idle, d.policy.Fill)
 	}
 	exchange := d.session.Exchange
 	var reply queue.Reply

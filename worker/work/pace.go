@@ -28,13 +28,13 @@ func (p *pace) measured(items int, took time.Duration) {
 // slow says that leasing in advance gains nothing: the call to Redis is short against the item.
 func (p *pace) slow() bool { return p.perItem == 0 || p.perItem > 100*time.Millisecond }
 
-// want answers how many items to lease for this many slots, of which some are idle.
-func (p *pace) want(slots, idle int) int {
-	n := idle
+// want answers how many items to lease for this many slots, of which some are idle, where each should get fill at once.
+func (p *pace) want(slots, idle, fill int) int {
+	n := idle * fill
 	if p.perItem > 0 {
 		n = max(n, int(time.Duration(slots)*batchTarget/p.perItem))
 	}
-	n = min(n, maxBatch, maxGrowth*max(p.last, slots))
+	n = min(n, maxBatch, maxGrowth*max(p.last, slots*fill))
 	p.last = n
 	return n
 }

@@ -19,6 +19,7 @@ import (
 // Policy is what a worker does with items, beside running them.
 type Policy struct {
 	Slots        int           // items, or chunks of items, run at the same time
+	Fill         int           // items that a slot should get at once, if there are as many
 	MaxAttempts  int           // failed attempts after which an item is dead
 	Backoff      Backoff       // delays between attempts
 	Grace        time.Duration // how long running items may go on once the worker is told to stop

@@ -1,0 +1,144 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Exit codes with a meaning that shells and timeout(1) have given them.
+const (
+	exitTimeout   = 124
+	exitCannotRun = 126
+	exitNotFound  = 127
+	exitSignal    = 128 // plus the signal's number
+)
+
+const (
+	killAfter  = 2 * time.Second // from TERM to KILL
+	pipesAfter = time.Second     // how long a grandchild may hold the output open once the command has ended
+	tailBytes  = 4 << 10         // of the output kept for a dead letter
+)
+
+// Command is a program to run, and what its end means.
+type Command struct {
+	Args      []string      // the program and its arguments
+	Timeout   time.Duration // per item, 0 for none
+	Permanent []int         // exit codes that no further attempt will change
+	Temporary []int         // exit codes that are not an attempt
+	Output    *Output
+}
+
+// process is one run of a command.
+type process struct {
+	args    []string
+	env     []string // beside the worker's own
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	extra   []*os.File // file descriptors from 3 on
+	timeout time.Duration
+}
+
+// run starts a process in a group of its own, waits for its end, and judges it. When ctx is done, or the timeout is over,
+// the whole group gets TERM, and KILL if that does not end it.
+func (c *Command) run(ctx context.Context, p process) Outcome {
+	attempt := ctx
+	env := append(environment(), p.env...)
+	if p.timeout > 0 {
+		deadline := time.Now().Add(p.timeout)
+		env = append(env, "WQ_DEADLINE="+deadline.UTC().Format(time.RFC3339))
+		var cancel context.CancelFunc
+		attempt, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	started := time.Now()
+	cmd := exec.CommandContext(attempt, p.args[0], p.args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
+	cmd.ExtraFiles = p.extra
+	cmd.Env = env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = killAfter + pipesAfter
+	var kill *time.Timer
+	cmd.Cancel = func() error {
+		kill = endGroup(cmd.Process.Pid)
+		return nil
+	}
+	err := cmd.Run()
+	if kill != nil && kill.Stop() {
+		// The command itself has gone, but what it started may still be there.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	outcome := c.judge(ctx, attempt, cmd, err, p.timeout)
+	outcome.Started, outcome.Duration = started, time.Since(started)
+	return outcome
+}
+
+// endGroup ends a process group: TERM now, and KILL later unless the timer is stopped.
+func endGroup(leader int) *time.Timer {
+	_ = syscall.Kill(-leader, syscall.SIGTERM)
+	return time.AfterFunc(killAfter, func() { _ = syscall.Kill(-leader, syscall.SIGKILL) })
+}
+
+// environment is the worker's own, less what leads to Redis.
+func environment() []string { return slices.Clone(ownEnvironment()) }
+
+var ownEnvironment = sync.OnceValue(func() []string {
+	env := slices.DeleteFunc(os.Environ(), func(assignment string) bool {
+		return strings.HasPrefix(assignment, "WQ_REDIS_")
+	})
+	return slices.Clip(env)
+})
+
+// judge turns the end of a command into an outcome.
+func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, timeout time.Duration) Outcome {
+	if cmd.ProcessState == nil { // it never started
+		outcome := misfit(c.Args[0], err)
+		if ctx.Err() != nil {
+			outcome.Verdict = HandedBack
+		}
+		return outcome
+	}
+	code, reason := ending(cmd.ProcessState)
+	switch {
+	case code == 0:
+		// Even if it was just being stopped: what is done is done.
+		return Outcome{Verdict: Done}
+	case ctx.Err() != nil:
+		return Outcome{Verdict: HandedBack, Reason: "interrupted", ExitCode: code}
+	case attempt.Err() != nil:
+		return Outcome{Verdict: Failed, Reason: fmt.Sprintf("no end after %v", timeout), ExitCode: exitTimeout}
+	case slices.Contains(c.Permanent, code):
+		return Outcome{Verdict: Permanent, Reason: reason, ExitCode: code}
+	case slices.Contains(c.Temporary, code):
+		return Outcome{Verdict: Temporary, Reason: reason, ExitCode: code}
+	}
+	return Outcome{Verdict: Failed, Reason: reason, ExitCode: code}
+}
+
+// misfit is the outcome for every item if a program cannot be started.
+func misfit(program string, err error) Outcome {
+	outcome := Outcome{Verdict: Misfit, ExitCode: exitCannotRun, Reason: fmt.Sprintf("cannot run %s: %v", program, err)}
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		outcome.ExitCode = exitNotFound
+	}
+	return outcome
+}
+
+// ending tells how a process ended, in a number and in words.
+func ending(state *os.ProcessState) (code int, reason string) {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exitSignal + int(status.Signal()),
+			fmt.Sprintf("killed by signal %d (%v)", int(status.Signal()), status.Signal())
+	}
+	return state.ExitCode(), fmt.Sprintf("exit code %d", state.ExitCode())
+}
