@@ -2,6 +2,7 @@ package redisconn_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -180,6 +181,49 @@ func TestSentinelFailover(t *testing.T) {
 	if role := sentinels.Servers[1].Info("role"); role != "master" {
 		t.Errorf("the replica is %s: there was no failover", role)
 	}
+}
+
+// TestIdleThroughFailover kills the master while a worker does nothing but wait for an item, and then has work for it.
+func TestIdleThroughFailover(t *testing.T) {
+	sentinels := redistest.StartSentinels(t, "")
+	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName)
+	log := logger(t)
+	client, err := redisconn.Connect(t.Context(), c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	q := queue.New(client, c.Queue)
+	if _, _, err := q.NewSeeder("nothing").Publish(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wait(t.Context(), client, c.Queue); err != nil {
+		t.Fatal(err)
+	}
+	r := &recorder{runs: map[string]int{}}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var worker sync.WaitGroup
+	worker.Go(func() {
+		w := &work.Worker{Queue: q, Handler: r, Log: log, Name: work.NewName("w"), Policy: work.Policy{Slots: 1, MaxAttempts: 1,
+			Patience: c.RedisPatience, Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
+		if err := w.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	time.Sleep(500 * time.Millisecond)
+	sentinels.Servers[0].Kill()
+	redistest.Eventually(t, "an item can be pushed", func() error { return q.Push(t.Context(), "item") })
+	pushed := time.Now()
+	for r.soFar() == 0 && time.Since(pushed) < 10*time.Second {
+		time.Sleep(time.Millisecond)
+	}
+	// A second for the pause between two tries, a second of idle polling, and a machine that may be busy.
+	if took := time.Since(pushed); took > 5*time.Second {
+		t.Errorf("the item was taken only after %v", took)
+	}
+	stop()
+	worker.Wait()
 }
 
 // TestClusterFailover kills the node that holds the queue for good.

@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"strings"
 	"time"
 
@@ -71,16 +69,14 @@ var passingReplies = []string{"LOADING ", "READONLY ", "MASTERDOWN ", "CLUSTERDO
 
 // passing tells errors that may go away by themselves: no connection, or a server that is not itself for a while.
 func passing(err error) bool {
-	var network net.Error
 	var reply redis.Error
 	var already *RefusedError
 	if errors.As(err, &already) {
 		return false
 	}
-	connection := errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	if errors.As(err, &reply) {
 		if fromSentinels(err) {
-			return connection // of one of them at least
+			return isConnection(err) // of one of them at least
 		}
 		text := reply.Error()
 		for _, p := range passingReplies {
@@ -94,7 +90,7 @@ func passing(err error) bool {
 	if misTLS(err) != "" {
 		return false
 	}
-	return connection || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, queue.ErrIncomplete) ||
+	return isConnection(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, queue.ErrIncomplete) ||
 		strings.HasPrefix(err.Error(), "redis: ") // of go-redis itself: no connection free, no node of a Cluster found
 }
 

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -51,11 +50,9 @@ func Open(c config.Common) redis.UniversalClient {
 		TLSConfig:        tlsConfig(c),
 		ClientName:       "workqueue",
 
-		ReadTimeout:           replyTimeout,
-		ContextTimeoutEnabled: true,
-		// Patiently decides what is tried again. MaxRetries does not count for a Cluster, whose client follows a slot that
-		// has moved, and may thereby send a call again after a broken connection.
-		MaxRetries:               -1,
+		ReadTimeout:              replyTimeout,
+		ContextTimeoutEnabled:    true,
+		MaxRetries:               -1, // Patiently decides what is tried again
 		DialerRetries:            1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
@@ -64,38 +61,10 @@ func Open(c config.Common) redis.UniversalClient {
 	}
 	client := redis.NewUniversalClient(options)
 	if cluster, ok := client.(*redis.ClusterClient); ok {
-		cluster.AddHook(lookAgain{cluster})
+		cluster.AddHook(clusterHook{cluster})
+		cluster.OnNewNode(func(node *redis.Client) { node.AddHook(nodeHook{}) })
 	}
 	return client
-}
-
-// lookAgain asks the Cluster who is master after each broken connection. Left to itself, go-redis does so once a minute,
-// and until then calls a node that is dead.
-type lookAgain struct{ cluster *redis.ClusterClient }
-
-func (l lookAgain) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		l.after(ctx, err)
-		return err
-	}
-}
-
-func (l lookAgain) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		err := next(ctx, cmds)
-		l.after(ctx, err)
-		return err
-	}
-}
-
-func (lookAgain) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (l lookAgain) after(ctx context.Context, err error) {
-	var reply redis.Error
-	if err != nil && !errors.As(err, &reply) {
-		l.cluster.ReloadState(ctx)
-	}
 }
 
 func tlsConfig(c config.Common) *tls.Config {
