@@ -7,6 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// recordsPage is how many records are read in one call; each may hold a large item and a large result.
+const recordsPage = 100
+
 // Record is an item with what became of it: a dead letter or a result.
 type Record struct {
 	Key      string // place in the stream it was read from
@@ -22,16 +25,14 @@ func (q *Queue) DeadLetters(ctx context.Context, each func(Record) bool) error {
 	return q.records(ctx, "dead", each)
 }
 
-// Results calls each for every result that was kept, oldest first, until it answers false.
-func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
-	return q.records(ctx, "results", each)
-}
-
-func (q *Queue) records(ctx context.Context, stream string, each func(Record) bool) error {
-	const page = 100 // records; each may hold a large item and a large result
-	from := "-"
+// LatestDead calls each for every dead letter, latest first, until it answers false. With a key it begins after that one.
+func (q *Queue) LatestDead(ctx context.Context, before string, each func(Record) bool) error {
+	from := "+"
+	if before != "" {
+		from = "(" + before
+	}
 	for {
-		entries, err := q.redis.XRangeN(ctx, q.key(stream), from, "+", page).Result()
+		entries, err := q.redis.XRevRangeN(ctx, q.key("dead"), from, "-", recordsPage).Result()
 		if err != nil {
 			return err
 		}
@@ -40,10 +41,34 @@ func (q *Queue) records(ctx context.Context, stream string, each func(Record) bo
 				return nil
 			}
 		}
-		if len(entries) < page {
+		if len(entries) < recordsPage {
 			return nil
 		}
-		from = "(" + entries[page-1].ID
+		from = "(" + entries[recordsPage-1].ID
+	}
+}
+
+// Results calls each for every result that was kept, oldest first, until it answers false.
+func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
+	return q.records(ctx, "results", each)
+}
+
+func (q *Queue) records(ctx context.Context, stream string, each func(Record) bool) error {
+	from := "-"
+	for {
+		entries, err := q.redis.XRangeN(ctx, q.key(stream), from, "+", recordsPage).Result()
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			if !each(record(entry)) {
+				return nil
+			}
+		}
+		if len(entries) < recordsPage {
+			return nil
+		}
+		from = "(" + entries[recordsPage-1].ID
 	}
 }
 

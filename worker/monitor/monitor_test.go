@@ -1,0 +1,238 @@
+package monitor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redistest"
+)
+
+const token = "a token of some length"
+
+// hostile is what somebody may have put into a queue.
+const hostile = "<script>alert(1)</script>\x00\x1b[2J\u202e\"'&"
+
+// serve starts a Redis, a queue on it with some items of which so many are dead, and its monitor.
+func serve(t *testing.T, items, deadItems int) (*httptest.Server, *queue.Queue) {
+	t.Helper()
+	client := redistest.Start(t).Client()
+	t.Cleanup(func() { client.Close() })
+	q := queue.New(client, "<job2>")
+	seeder := q.NewSeeder("test")
+	for i := range items {
+		if err := seeder.Add(t.Context(), fmt.Sprintf("%s %d", hostile, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := seeder.Publish(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	session := q.NewSession("host.abc", queue.Limits{Lease: time.Minute, BatchBytes: 1 << 30, MaxCrashes: 3})
+	for left := deadItems; left > 0; {
+		reply, err := session.Exchange(t.Context(), queue.Request{Want: left})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := queue.Report{Batch: reply.Batch.ID, Release: true}
+		for i := range reply.Batch.Items {
+			report.Verdicts = append(report.Verdicts, queue.Verdict{Position: i, Kind: queue.Dead,
+				Text: `{"reason":"exit code 3","exitCode":3,"output":"<b>oh no</b>","host":"here"}`})
+		}
+		if _, err := session.Exchange(t.Context(), queue.Request{Reports: []queue.Report{report}}); err != nil {
+			t.Fatal(err)
+		}
+		left -= len(reply.Batch.Items)
+	}
+	s := &Server{Queue: q, Actions: true, Token: token, Log: slog.New(slog.DiscardHandler)}
+	go s.sampler.run(t.Context(), q, s.Log)
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	return server, q
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// post asks for an action; the headers come in pairs.
+func post(t *testing.T, url, body string, headers ...string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, _ := io.ReadAll(response.Body)
+	return response.StatusCode, string(answer)
+}
+
+func TestPage(t *testing.T) {
+	server, _ := serve(t, 10, 4)
+	code, body := get(t, server.URL)
+	if code != http.StatusOK || !strings.Contains(body, "<h1>&lt;job2&gt;</h1>") || !strings.Contains(body, "40.0 %") {
+		t.Errorf("status %d, page:\n%.1500s", code, body)
+	}
+	if strings.Contains(body, "{{") {
+		t.Errorf("something of the page was not filled in: %s", body[strings.Index(body, "{{"):][:30])
+	}
+	for _, asset := range []string{"/assets/monitor.css", "/assets/monitor.js"} {
+		if code, _ := get(t, server.URL+asset); code != http.StatusOK {
+			t.Errorf("%s: status %d", asset, code)
+		}
+	}
+}
+
+func TestAPI(t *testing.T) {
+	server, _ := serve(t, 10, 4)
+	for path, wanted := range map[string][]string{
+		"/api/counts":            {`"state":"running"`, `"total":10`, `"ready":6`, `"dead":4`},
+		"/api/running":           {`[]`},
+		"/api/dead":              {`\u003cscript\u003e`, `"reason":"exit code 3"`, `"output":"\u003cb\u003eoh no`},
+		"/api/dead?match=nobody": {`{"dead":[]}`},
+		"/api/dead?limit=1":      {`"next":"`},
+		"/metrics": {`workqueue_items{queue="<job2>",state="dead"} 4`, "# TYPE workqueue_items gauge",
+			`workqueue_items_added_total{queue="<job2>"} 10`},
+		"/healthz": {},
+		"/readyz":  {},
+	} {
+		code, body := get(t, server.URL+path)
+		if code != http.StatusOK {
+			t.Errorf("%s: status %d: %s", path, code, body)
+		}
+		for _, want := range wanted {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: %q is not in %s", path, want, body)
+			}
+		}
+	}
+	for _, wrong := range []string{"/api/dead?limit=x", "/api/dead?limit=0", "/api/dead?before=x"} {
+		if code, body := get(t, server.URL+wrong); code != http.StatusBadRequest {
+			t.Errorf("%s: status %d: %s", wrong, code, body)
+		}
+	}
+}
+
+// TestManyDead: paging through ten thousand dead letters meets each of them once.
+func TestManyDead(t *testing.T) {
+	server, _ := serve(t, 10000, 10000)
+	seen, before := map[string]bool{}, ""
+	for pages := 0; ; pages++ {
+		_, body := get(t, server.URL+"/api/dead?limit=1000&before="+before)
+		var page DeadPage
+		if err := json.Unmarshal([]byte(body), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range page.Dead {
+			seen[d.ID] = true
+		}
+		if before = page.Next; before == "" {
+			break
+		}
+		if pages > 20 {
+			t.Fatal("there is no last page")
+		}
+	}
+	if len(seen) != 10000 {
+		t.Errorf("%d dead letters on all pages", len(seen))
+	}
+}
+
+func TestActions(t *testing.T) {
+	server, q := serve(t, 10, 4)
+	bearer := []string{"Authorization", "Bearer " + token}
+	refused := []struct {
+		name, path, body string
+		headers          []string
+		status           int
+	}{
+		{"no token", "/api/retry", `{"all":true}`, nil, http.StatusUnauthorized},
+		{"wrong token", "/api/retry", `{"all":true}`, []string{"Authorization", "Bearer x"}, http.StatusUnauthorized},
+		{"empty token", "/api/pause", ``, []string{"Authorization", "Bearer "}, http.StatusUnauthorized},
+		{"another site", "/api/retry", `{"all":true}`, append([]string{"Sec-Fetch-Site", "cross-site"}, bearer...), http.StatusForbidden},
+		{"another origin", "/api/retry", `{"all":true}`, append([]string{"Origin", "https://example.org"}, bearer...), http.StatusForbidden},
+		{"nothing said", "/api/retry", `{}`, bearer, http.StatusBadRequest},
+		{"no such key", "/api/retry", `{"keys":["x"]}`, bearer, http.StatusBadRequest},
+		{"misspelt", "/api/retry", `{"al":true}`, bearer, http.StatusBadRequest},
+		{"huge", "/api/retry", `{"match":"` + strings.Repeat("x", maxBody) + `"}`, bearer, http.StatusBadRequest},
+	}
+	for _, r := range refused {
+		if code, answer := post(t, server.URL+r.path, r.body, r.headers...); code != r.status {
+			t.Errorf("%s: status %d, want %d: %s", r.name, code, r.status, answer)
+		}
+	}
+	if code, _ := get(t, server.URL+"/api/retry"); code != http.StatusMethodNotAllowed {
+		t.Errorf("retry by GET: status %d", code)
+	}
+	if c, _ := q.Counts(t.Context()); c.Dead != 4 || c.Paused {
+		t.Fatalf("something refused was done all the same: %+v", c)
+	}
+	for _, do := range []struct {
+		path, body string
+		holds      func(queue.Counts) bool
+	}{
+		{"/api/retry", `{"match":" 0"}`, func(c queue.Counts) bool { return c.Dead == 3 && c.Delayed == 1 }},
+		{"/api/retry", `{"all":true}`, func(c queue.Counts) bool { return c.Dead == 0 && c.Delayed == 4 }},
+		{"/api/pause", ``, func(c queue.Counts) bool { return c.Paused }},
+		{"/api/resume", ``, func(c queue.Counts) bool { return !c.Paused }},
+	} {
+		code, answer := post(t, server.URL+do.path, do.body, bearer...)
+		if c, _ := q.Counts(t.Context()); code != http.StatusOK || !do.holds(c) {
+			t.Errorf("%s %s: status %d, %s, then %+v", do.path, do.body, code, answer, c)
+		}
+	}
+}
+
+// TestEvents: the page is told how the run goes on.
+func TestEvents(t *testing.T) {
+	server, q := serve(t, 3, 0)
+	response, err := http.Get(server.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := q.Push(t.Context(), "another"); err != nil {
+		t.Fatal(err)
+	}
+	buffer := make([]byte, 4096)
+	for told := ""; !strings.Contains(told, `"total":4`); {
+		n, err := response.Body.Read(buffer)
+		if err != nil {
+			t.Fatalf("%v after %q", err, told)
+		}
+		told += string(buffer[:n])
+	}
+}
+
+func TestOnlyShows(t *testing.T) {
+	s := &Server{Queue: queue.New(nil, "q"), Log: slog.New(slog.DiscardHandler)}
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	if code, answer := post(t, server.URL+"/api/pause", "", "Authorization", "Bearer "); code != http.StatusForbidden {
+		t.Errorf("with actions switched off: status %d, %s", code, answer)
+	}
+}
