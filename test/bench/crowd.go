@@ -41,8 +41,8 @@ type Calls struct {
 	P99       float64 `json:"p99_ms"`
 }
 
-func measureCrowd(ctx context.Context, s *server, sizes scale) (Crowd, error) {
-	m := Crowd{MaxRate: float64(busyWorkers) / busyItem.Seconds()}
+func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
+	m := &Crowd{MaxRate: float64(busyWorkers) / busyItem.Seconds()}
 	// The idle ones wait for items of a queue that is not sealed.
 	if _, _, err := queue.New(s.client, "idle").NewSeeder("nothing").Publish(ctx, false); err != nil {
 		return m, err

@@ -19,8 +19,8 @@ type Large struct {
 	RedisMicros float64 `json:"redis_micros"` // processor time of Redis per item drained
 }
 
-func measureLarge(ctx context.Context, s *server, sizes scale) (Large, error) {
-	m := Large{Items: sizes.largeItems}
+func measureLarge(ctx context.Context, s *server, sizes scale) (*Large, error) {
+	m := &Large{Items: sizes.largeItems}
 	seeded, err := run(ctx, s, ours, goProgram("workqueue", "stream"), s.addr, m.Items)
 	if err != nil {
 		return m, err

@@ -1,6 +1,6 @@
 // Bench measures what the queue costs and how fast it is: against plain lists, and against other queues on Redis. The
 // script run, beside it, builds it and its peers and is the way to start it. It writes report.md and report.json into
-// the folder that is its argument.
+// the folder that is its first argument. Further arguments name the parts to measure, in place of all.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -32,8 +33,8 @@ var (
 func main() {
 	log.SetFlags(log.Ltime)
 	log.SetPrefix("bench ")
-	if len(os.Args) != 2 {
-		log.Fatal("usage: bench FOLDER; start it with test/bench/run")
+	if len(os.Args) < 2 {
+		log.Fatal("usage: bench FOLDER [PART...]; start it with test/bench/run [PART...]")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -41,7 +42,7 @@ func main() {
 	if os.Getenv("BENCH_QUICK") == "1" {
 		sizes = quick
 	}
-	report, err := measure(ctx, sizes)
+	report, err := measure(ctx, sizes, os.Args[2:])
 	if err == nil {
 		err = report.write(os.Args[1])
 	}
@@ -50,18 +51,18 @@ func main() {
 	}
 }
 
-// measure runs all there is, each part on a server of its own.
-func measure(ctx context.Context, sizes scale) (*report, error) {
+// measure runs the parts that are asked for, each on a server of its own.
+func measure(ctx context.Context, sizes scale, names []string) (*report, error) {
 	r := newReport(sizes == quick)
 	parts := []struct {
 		name    string
 		measure func(context.Context, *server) error
 	}{
-		{"drain at loopback", func(ctx context.Context, s *server) (err error) {
+		{"drain", func(ctx context.Context, s *server) (err error) {
 			r.Loopback, err = contest(ctx, s, s.addr, sizes)
 			return err
 		}},
-		{"drain with a millisecond more", func(ctx context.Context, s *server) error {
+		{"drain-1ms", func(ctx context.Context, s *server) error {
 			addr, stop, err := startProxy(s.addr, time.Millisecond)
 			if err != nil {
 				return err
@@ -70,7 +71,10 @@ func measure(ctx context.Context, sizes scale) (*report, error) {
 			r.Millisecond, err = contest(ctx, s, addr, sizes)
 			return err
 		}},
-		{"seed", func(ctx context.Context, s *server) (err error) { r.Seed, err = measureSeed(ctx, s, sizes); return err }},
+		{"seed", func(ctx context.Context, s *server) (err error) {
+			r.Seed, err = measureSeed(ctx, s, sizes)
+			return err
+		}},
 		{"large", func(ctx context.Context, s *server) (err error) {
 			r.Large, err = measureLarge(ctx, s, sizes)
 			return err
@@ -85,8 +89,11 @@ func measure(ctx context.Context, sizes scale) (*report, error) {
 		}},
 	}
 	for _, part := range parts {
+		if len(names) > 0 && !slices.Contains(names, part.name) {
+			continue
+		}
 		log.Printf("%s, at a load of %s", part.name, load())
-		r.Loads = append(r.Loads, fmt.Sprintf("%s: %s", part.name, load()))
+		r.Loads = append(r.Loads, part.name+" "+load())
 		err := func() error {
 			s, err := startServer(ctx)
 			if err != nil {

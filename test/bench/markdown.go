@@ -21,28 +21,46 @@ func (r *report) markdown() string {
 	if r.Quick {
 		p.line("\nThis was a quick run: the figures are rough.")
 	}
+	p.goals(r.Goals)
+	if r.Loopback != nil {
+		p.contest("Drain, with Redis at loopback", r.Loopback)
+	}
+	if r.Millisecond != nil {
+		p.contest("Drain, behind a proxy that adds a millisecond to each round trip", r.Millisecond)
+	}
+	if r.Seed != nil {
+		p.seed(r.Seed)
+	}
+	if r.Large != nil {
+		p.large(r.Large)
+	}
+	if r.Crowd != nil {
+		p.crowd(r.Crowd)
+	}
+	if r.Recovery != nil {
+		p.recovery(r.Recovery)
+	}
+	return p.String()
+}
+
+func (p *page) goals(goals []Goal) {
+	if len(goals) == 0 {
+		return
+	}
 	p.line("\n## Goals\n")
 	p.line("| | goal | found | |")
 	p.line("|---|---|---|---|")
-	for _, g := range r.Goals {
+	for _, g := range goals {
 		verdict := "**missed**"
 		if g.Met {
 			verdict = "met"
 		}
 		p.line("| %s | %s | %s | %s |", g.Name, g.Goal, g.Text, verdict)
 	}
-	p.line("\n## Drain")
-	p.contest("Redis at loopback", r.Loopback)
-	p.contest("Behind a proxy that adds a millisecond to each round trip", r.Millisecond)
-	p.seed(r.Seed)
-	p.large(r.Large)
-	p.crowd(r.Crowd)
-	p.recovery(r.Recovery)
-	return p.String()
 }
 
 func (p *page) contest(title string, standings []*Standing) {
-	p.line("\n### %s\n", title)
+	p.line("\n## %s\n", title)
 	p.line("| queue | items/s | workqueue is | Redis CPU per item | settings | items a run |")
 	p.line("|---|---:|---:|---:|---|---:|")
 	for _, s := range standings {
@@ -64,7 +82,7 @@ func (p *page) contest(title string, standings []*Standing) {
 	}
 }
 
-func (p *page) seed(m Seeding) {
+func (p *page) seed(m *Seeding) {
 	p.line("\n## Seed\n")
 	p.line("%s items, by pipelined RPUSH of 1000 values each through the same client.\n", thousands(float64(m.Items)))
 	p.line("| | items/s | memory of Redis per waiting item |")
@@ -74,7 +92,7 @@ func (p *page) seed(m Seeding) {
 	p.line("\nRatio: %s.", spread(ratios(m.Ours, m.Raw), percent))
 }
 
-func (p *page) large(m Large) {
+func (p *page) large(m *Large) {
 	p.line("\n## %s items\n", thousands(float64(m.Items)))
 	p.line("| | seconds | items/s | peak RSS of the process |")
 	p.line("|---|---:|---:|---:|")
@@ -84,7 +102,7 @@ func (p *page) large(m Large) {
 		mib(float64(m.RedisRSS)), mib(m.RedisMemory), m.RedisMemory/float64(m.Items), m.RedisMicros)
 }
 
-func (p *page) crowd(m Crowd) {
+func (p *page) crowd(m *Crowd) {
 	p.line("\n## A thousand workers idle, a hundred busy\n")
 	p.line("Each worker has a connection of its own. The busy ones have items of %v, on another queue of the same Redis: they do "+
 		"%s items/s, %s at most if leasing took no time.\n", busyItem, thousands(m.DoneRate), thousands(m.MaxRate))
@@ -94,7 +112,7 @@ func (p *page) crowd(m Crowd) {
 	p.line("| %d idle, %d busy | %s | %s | %.2f ms | %.2f ms |", idleWorkers, busyWorkers, thousands(m.Busy.PerSecond), percent(m.Busy.RedisCPU), m.Busy.P50, m.Busy.P99)
 }
 
-func (p *page) recovery(m Recovery) {
+func (p *page) recovery(m *Recovery) {
 	p.line("\n## Recovery\n")
 	p.line("From SIGKILL of a worker to its item running again in another one, with a lease of %.0f s: %s in %d trials.",
 		m.Lease, spread(m.Seconds, func(s float64) string { return fmt.Sprintf("%.2f s", s) }), len(m.Seconds))

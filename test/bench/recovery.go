@@ -18,8 +18,8 @@ type Recovery struct {
 	Seconds []float64 `json:"seconds"`
 }
 
-func measureRecovery(ctx context.Context, s *server, sizes scale) (Recovery, error) {
-	m := Recovery{Lease: recoveryLease.Seconds()}
+func measureRecovery(ctx context.Context, s *server, sizes scale) (*Recovery, error) {
+	m := &Recovery{Lease: recoveryLease.Seconds()}
 	for range sizes.trials {
 		took, err := recovery(ctx, s)
 		if err != nil {

@@ -14,8 +14,8 @@ type Seeding struct {
 	RawBytes  []float64 `json:"raw_bytes"`
 }
 
-func measureSeed(ctx context.Context, s *server, sizes scale) (Seeding, error) {
-	m := Seeding{Items: sizes.seedItems}
+func measureSeed(ctx context.Context, s *server, sizes scale) (*Seeding, error) {
+	m := &Seeding{Items: sizes.seedItems}
 	fill := func(p program) (rate, bytes float64, err error) {
 		if err := s.flush(ctx); err != nil {
 			return 0, 0, err

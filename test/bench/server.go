@@ -98,9 +98,9 @@ func (i info) command(name string) (calls, seconds float64) {
 	return calls, seconds
 }
 
-// calls is the number of commands that clients sent. What a script calls is part of the script's call.
+// calls is the number of round trips that workers made. What a script calls is part of the script's call.
 func (i info) calls() (calls float64) {
-	for _, name := range []string{"evalsha", "blmove", "hdel", "ping", "hello", "client|setinfo"} {
+	for _, name := range []string{"evalsha", "blmove"} {
 		n, _ := i.command(name)
 		calls += n
 	}

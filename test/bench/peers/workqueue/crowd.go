@@ -26,8 +26,7 @@ func crowd(ctx context.Context, client *redis.Client, _ int) (peer.Result, error
 	timer := &timer{}
 	sleep := sleeper{time.Duration(peer.Number("BENCH_ITEM_MS")) * time.Millisecond}
 	for range peer.Number("BENCH_WORKERS") {
-		options := *client.Options()
-		own := redis.NewClient(&options)
+		own := redis.NewClient(&redis.Options{Addr: client.Options().Addr})
 		defer own.Close()
 		own.AddHook(timer)
 		group.Go(func() {
@@ -82,19 +81,24 @@ func (t *timer) micros() []int64 {
 
 func (t *timer) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (t *timer) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
 func (t *timer) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		started := time.Now()
-		err := next(ctx, cmd)
-		if cmd.Name() == "evalsha" {
-			t.mu.Lock()
-			t.taken = append(t.taken, time.Since(started).Microseconds())
-			t.mu.Unlock()
-		}
-		return err
+		defer t.measure(time.Now(), cmd)
+		return next(ctx, cmd)
+	}
+}
+
+func (t *timer) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		defer t.measure(time.Now(), cmds[0])
+		return next(ctx, cmds)
+	}
+}
+
+func (t *timer) measure(started time.Time, cmd redis.Cmder) {
+	if cmd.Name() == "evalsha" {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.taken = append(t.taken, time.Since(started).Microseconds())
 	}
 }

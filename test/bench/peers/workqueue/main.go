@@ -74,6 +74,7 @@ func newWorker(q *queue.Queue, h handler.Handler, lease time.Duration) *work.Wor
 		Name:    work.NewName("bench"),
 		Policy: work.Policy{
 			Slots:       1,
+			Fill:        1,
 			MaxAttempts: 3,
 			Backoff:     work.Backoff{First: time.Second, Max: 5 * time.Minute},
 			Grace:       25 * time.Second,
