@@ -1,19 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/source"
 )
 
 // progressEvery is how often a long seed says how far it is.
@@ -40,8 +37,11 @@ func runSeed(ctx context.Context, _ []string) error {
 		if err != nil {
 			return err
 		}
-		if seeded && !settings.Seal {
+		if seeded {
 			published, items = false, before
+			if settings.Seal {
+				return q.Seal(ctx)
+			}
 			return nil
 		}
 		published, items, err = seed(ctx, q, settings, log)
@@ -60,90 +60,44 @@ func runSeed(ctx context.Context, _ []string) error {
 
 func seed(ctx context.Context, q *queue.Queue, settings *config.Seed, log *slog.Logger) (bool, int, error) {
 	seeder := q.NewSeeder(settings.SeedID)
-	if settings.ItemsFile != "" {
-		file, err := os.Open(settings.ItemsFile)
-		if err != nil {
-			return false, 0, configError{fmt.Errorf("WQ_ITEMS_FILE: %w", err)}
+	started, said := time.Now(), time.Now()
+	add := func(payload string) error {
+		if seeder.Staged()%1000 == 0 && time.Since(said) > progressEvery {
+			said = time.Now()
+			log.Info("seeding", "items", seeder.Staged(), "per second", int(float64(seeder.Staged())/said.Sub(started).Seconds()))
 		}
-		defer file.Close()
-		said := time.Now()
-		err = readItems(file, func(payload string) error {
-			if time.Since(said) > progressEvery {
-				log.Info("seeding", "items", seeder.Staged())
-				said = time.Now()
-			}
-			return seeder.Add(ctx, payload)
-		})
-		var wrong *itemError
-		if errors.As(err, &wrong) {
-			return false, 0, configError{fmt.Errorf("WQ_ITEMS_FILE: %s: %w", settings.ItemsFile, err)}
-		}
-		if err != nil {
-			return false, 0, err
-		}
+		return seeder.Add(ctx, payload)
+	}
+	if settings.Unique {
+		add = source.Unique(add)
+	}
+	err := readSources(ctx, settings, add)
+	var failed *source.Error
+	switch {
+	case errors.As(err, &failed) && failed.Wrong:
+		return false, 0, configError{err}
+	case err != nil:
+		return false, 0, err
 	}
 	return seeder.Publish(ctx, settings.Seal)
 }
 
-// itemError says which item of a file cannot be one.
-type itemError struct {
-	index int
-	what  string
-}
-
-func (e *itemError) Error() string {
-	if e.index < 0 {
-		return e.what
-	}
-	return fmt.Sprintf("items[%d] is %s: an item is a string, a number or an object", e.index, e.what)
-}
-
-// readItems reads a JSON array of items and hands each over as a payload: strings as they are, numbers as they are
-// written, objects as compact JSON.
-func readItems(r io.Reader, each func(payload string) error) error {
-	decoder := json.NewDecoder(r)
-	token, err := decoder.Token()
-	if delim, ok := token.(json.Delim); err != nil || !ok || delim != '[' {
-		return &itemError{-1, "not a JSON array of items"}
-	}
-	for index := 0; decoder.More(); index++ {
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
-			return &itemError{-1, fmt.Sprintf("not JSON after %d items: %v", index, err)}
-		}
-		payload, err := payload(index, raw)
-		if err != nil {
-			return err
-		}
-		if err := each(payload); err != nil {
+// readSources reads all sources that are set, one after another.
+func readSources(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
+	delimiter := byte(settings.Delimiter)
+	if settings.ItemsFile != "" {
+		if err := source.JSON(settings.ItemsFile, add); err != nil {
 			return err
 		}
 	}
-	if _, err := decoder.Token(); err != nil {
-		return &itemError{-1, "the JSON array of items does not end"}
+	if err := source.Paths(settings.ItemsPaths, delimiter, add); err != nil {
+		return err
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return &itemError{-1, "something follows the JSON array of items"}
+	if err := settings.ItemsRange.Each(add); err != nil {
+		return err
+	}
+	if len(settings.ItemsCommand) > 0 {
+		return source.Generator(ctx, settings.ItemsCommand, handler.Environment(), delimiter, add)
 	}
 	return nil
-}
-
-func payload(index int, raw json.RawMessage) (string, error) {
-	switch raw[0] {
-	case '"':
-		var text string
-		err := json.Unmarshal(raw, &text)
-		return text, err
-	case '{':
-		var compact bytes.Buffer
-		err := json.Compact(&compact, raw)
-		return compact.String(), err
-	case '[':
-		return "", &itemError{index, "a list"}
-	case 'n':
-		return "", &itemError{index, "null"}
-	case 't', 'f':
-		return "", &itemError{index, "true or false"}
-	}
-	return string(raw), nil
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/workqueue/workqueue/worker/source"
 )
 
 // Common is what every verb needs to know.
@@ -139,9 +141,14 @@ func (w *Work) HostName() string {
 // Seed is what the verb seed needs to know.
 type Seed struct {
 	Common
-	ItemsFile string `envconfig:"WQ_ITEMS_FILE" desc:"path of a JSON array of items: strings are taken as they are, numbers as text, objects as compact JSON"`
-	SeedID    string `envconfig:"WQ_SEED_ID" default:"items" desc:"name of this seed: what was seeded under a name once is not seeded again"`
-	Seal      bool   `envconfig:"WQ_SEAL" default:"true" desc:"whether the queue is complete after this seed; if not, workers wait for more"`
+	ItemsFile    string       `envconfig:"WQ_ITEMS_FILE" desc:"file with a JSON array of items: strings are taken as they are, numbers as text, objects as compact JSON"`
+	ItemsPaths   []string     `envconfig:"WQ_ITEMS_PATHS" desc:"comma-separated files or folders that list items, one a line, or as WQ_DELIMITER says"`
+	ItemsRange   source.Range `envconfig:"WQ_ITEMS_RANGE" desc:"items that are numbered: a JSON object with start, end, step (1 if left out) and format (%d)"`
+	ItemsCommand Command      `envconfig:"WQ_ITEMS_COMMAND" desc:"JSON array of a program and its arguments that prints items, one a line, or as WQ_DELIMITER says; if it fails, nothing is seeded"`
+	Delimiter    Delimiter    `envconfig:"WQ_DELIMITER" default:"newline" desc:"what ends each item in a list: newline, or nul for items of any bytes"`
+	Unique       bool         `envconfig:"WQ_UNIQUE" default:"false" desc:"true to take equal items once"`
+	SeedID       string       `envconfig:"WQ_SEED_ID" default:"items" desc:"name of this seed: what was seeded under a name once is not seeded again"`
+	Seal         bool         `envconfig:"WQ_SEAL" default:"true" desc:"whether the queue is complete after this seed; if not, workers wait for more"`
 }
 
 // Verify is what the verb verify needs to know.

@@ -53,7 +53,7 @@ type process struct {
 // the whole group gets TERM, and KILL if that does not end it.
 func (c *Command) run(ctx context.Context, p process) Outcome {
 	attempt := ctx
-	env := append(environment(), p.env...)
+	env := append(Environment(), p.env...)
 	if p.timeout > 0 {
 		deadline := time.Now().Add(p.timeout)
 		env = append(env, "WQ_DEADLINE="+deadline.UTC().Format(time.RFC3339))
@@ -89,8 +89,8 @@ func endGroup(leader int) *time.Timer {
 	return time.AfterFunc(killAfter, func() { _ = syscall.Kill(-leader, syscall.SIGKILL) })
 }
 
-// environment is the worker's own, less what leads to Redis.
-func environment() []string { return slices.Clone(ownEnvironment()) }
+// Environment is the worker's own, less what leads to Redis: what every command finds.
+func Environment() []string { return slices.Clone(ownEnvironment()) }
 
 var ownEnvironment = sync.OnceValue(func() []string {
 	env := slices.DeleteFunc(os.Environ(), func(assignment string) bool {

@@ -81,7 +81,7 @@ func converse(s *Stream) (*conversation, error) {
 	stdout, stderr, flush := s.Output.writers(queue.Item{}, s.Args[0])
 	c.print = io.MultiWriter(stdout, c.tail)
 	c.cmd = exec.Command(s.Args[0], s.Args[1:]...)
-	c.cmd.Env = environment()
+	c.cmd.Env = Environment()
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.cmd.WaitDelay = pipesAfter
 	c.cmd.Stdout = hearing{c}

@@ -1,4 +1,4 @@
-package main
+package source
 
 import (
 	"bytes"
@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// FuzzReadItems holds the reading of items one by one against a plain parse of the whole list.
-func FuzzReadItems(f *testing.F) {
+// FuzzReadJSON holds the reading of items one by one against a plain parse of the whole list.
+func FuzzReadJSON(f *testing.F) {
 	for _, text := range []string{`[]`, `["a","b"]`, ` [ 1 , 2.50 , -0, 1e9 ] `, `[{"b" : 1, "a":[ ]}]`, `["\u0000\ud83d\ude00"]`, `["\ud800"]`,
 		`[null]`, `[true]`, `[[1]]`, `{}`, `"a"`, `["a"`, `["a",`, `["a"]]`, `["a"] ["b"]`, `["a"]x`, `[1 2]`, `[01]`, `[,]`, "", "[\"\xff\"]"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var got []string
-		err := readItems(strings.NewReader(text), func(payload string) error {
+		err := readJSON(strings.NewReader(text), func(payload string) error {
 			got = append(got, payload)
 			return nil
 		})

@@ -1,0 +1,53 @@
+package source
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Paths reads lists of items, each a file or a folder of files. A folder is read in the order of its names, with the
+// folders in it; names that begin with a dot are passed over, as Kubernetes keeps the inner workings of a mounted
+// ConfigMap or Secret there.
+func Paths(paths []string, delimiter byte, each func(payload string) error) error {
+	return from("WQ_ITEMS_PATHS", "", each, func(each func(string) error) error {
+		for _, path := range paths {
+			if err := readPath(path, delimiter, each); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func readPath(path string, delimiter byte, each func(string) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		if err := NewLines(file, delimiter).Each(each); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		if err := readPath(filepath.Join(path, entry.Name()), delimiter, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
