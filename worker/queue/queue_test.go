@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -200,7 +201,7 @@ func TestVanished(t *testing.T) {
 			s := q.NewSession("w", limits)
 			exchange(t, s, 1)
 			lose(client)
-			if reply, err := s.Exchange(t.Context(), queue.Request{Want: 1}); err != queue.ErrVanished {
+			if reply, err := s.Exchange(t.Context(), queue.Request{Want: 1}); !errors.Is(err, queue.ErrVanished) {
 				t.Errorf("reply %+v, error %v; want ErrVanished", reply, err)
 			}
 		})

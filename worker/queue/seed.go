@@ -109,7 +109,7 @@ func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items 
 // Seeded tells whether a seed of this name was published, and how many items it had.
 func (q *Queue) Seeded(ctx context.Context, name string) (bool, int, error) {
 	items, err := q.redis.HGet(ctx, q.key("state"), "seed:"+name).Int()
-	if err == redis.Nil {
+	if errors.Is(err, redis.Nil) {
 		return false, 0, nil
 	}
 	return err == nil, items, err
