@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/gruntwork-io/terratest/modules/k8s"
+)
+
+// prerequisites are what an example's first lines tell a person to create before.
+var prerequisites = map[string][][]string{}
+
+// TestExamples runs each example to its end, as a person would.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob(root + "/values-examples/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpace(t, name)
+			for _, args := range prerequisites[name] {
+				if out, err := k8s.RunKubectlAndGetOutputContextE(s.T, s.Context(), s.kubectl, args...); err != nil {
+					t.Fatalf("kubectl %v: %v\n%s", args, err, out)
+				}
+			}
+			s.install([]string{file}, images(t, file))
+			if end := s.waitForJob(); end.Type != batchv1.JobComplete {
+				t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+			}
+			report, err := s.verify()
+			if err != nil {
+				t.Fatalf("helm test: %v\n%s", err, report)
+			}
+			wantText(t, report, "OK: ")
+			s.uninstall()
+		})
+	}
+}
+
+// images replaces the public images of an example by those that the cluster has, where it cannot pull.
+func images(t *testing.T, file string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values struct {
+		Worker    struct{ Image string }
+		ItemsFrom struct{ Image string } `yaml:"itemsFrom"`
+	}
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	replaced := map[string]string{}
+	for key, image := range map[string]string{"worker.image": values.Worker.Image, "itemsFrom.image": values.ItemsFrom.Image} {
+		variable := "WQ_TEST_PROGRAM_IMAGE"
+		switch {
+		case image == "":
+			continue
+		case strings.Contains(image, "python"):
+			variable = "WQ_TEST_PYTHON_IMAGE"
+		}
+		if instead := os.Getenv(variable); instead != "" {
+			replaced[key] = fmt.Sprintf("%q", instead)
+		}
+	}
+	return replaced
+}
