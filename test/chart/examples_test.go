@@ -104,7 +104,15 @@ func TestNotesHaveTheNextCommands(t *testing.T) {
 		}},
 		{"{items: [apple], worker: {parallelism: 1}, queue: {name: job2, seal: false}}", []string{
 			"1 item in the queue job2, for 1 pod of the Job JOB.",
-			"kubectl -n somewhere exec demo-redis-0 -- redis-cli rpush job2 ITEM",
+			"kubectl -n somewhere exec -i job/JOB -- /worker push < items.txt",
+			"kubectl -n somewhere exec job/JOB -- /worker seal",
+		}},
+		{"{items: [apple], itemsFrom: {range: {start: 1, end: 9}, configMap: {name: list}}, worker: {image: b, command: [c]}}", []string{
+			"1 item, and those of the ConfigMap list, a range, in the queue QUEUE",
+			"kubectl -n somewhere exec -it job/JOB -- /workqueue/worker watch",
+		}},
+		{"{itemsFrom: {image: b, command: [ls, /]}}", []string{
+			"The items of the program ls in the queue QUEUE",
 		}},
 	} {
 		r := release{values: test.values}

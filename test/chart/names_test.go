@@ -165,11 +165,13 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 		{name: "the seal", to: release{values: base + "queue: {seal: false}"}},
 		{name: "rerun set to what it is", to: release{values: base + `rerun: ""`}},
 		{name: "the same items, written otherwise", to: release{values: "items:\n  - 'apple'\n  - 7.0\n"}},
+		{name: "the image of a program that is not used", to: release{values: base + "itemsFrom: {image: busybox}"}},
 		{name: "annotations of the account", to: release{values: base + "serviceAccount: {annotations: {a: b}}"}},
 
 		{name: "the worker's image", newPods: true, to: release{values: base + "image: {tag: other}"}},
 		{name: "a program", newPods: true, to: release{values: base + "worker: {image: busybox, command: ['true']}"}},
 		{name: "the lease", newPods: true, to: release{values: base + "worker: {lease: 1m}"}},
+		{name: "the mode", newPods: true, to: release{values: base + "worker: {mode: batch, image: busybox, command: ['true']}"}},
 		{name: "concurrency", newPods: true, to: release{values: base + "worker: {concurrency: 2}"}},
 		{name: "the grace", newPods: true, to: release{values: base + "worker: {terminationGracePeriodSeconds: 60}"}},
 		{name: "pod labels", newPods: true, to: release{values: base + "worker: {podLabels: {a: b}}"}},
@@ -182,6 +184,7 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 		{name: "another item", newQueue: true, newPods: true, to: release{values: "items: [apple, 8]"}},
 		{name: "one more item", newQueue: true, newPods: true, to: release{values: "items: [apple, 7, 7]"}},
 		{name: "another order", newQueue: true, newPods: true, to: release{values: "items: [7, apple]"}},
+		{name: "a source", newQueue: true, newPods: true, to: release{values: base + "itemsFrom: {range: {start: 1, end: 9}}"}},
 		{name: "rerun", newQueue: true, newPods: true, to: release{values: base + "rerun: 2"}},
 		{name: "another release", newQueue: true, newPods: true, to: release{name: "other", values: base}},
 	} {

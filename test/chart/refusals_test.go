@@ -28,6 +28,18 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a shell line as a command", "{items: [a], worker: {image: b, command: ls -l}}", []string{"'/worker/command'", "want array"}},
 		{"a variable of the chart's", "{items: [a], worker: {extraEnv: [{name: WQ_LEASE, value: 1s}]}}", []string{"worker.extraEnv: WQ_LEASE"}},
 
+		{"a mode", "{items: [a], worker: {mode: lines}}", []string{"'/worker/mode'", "'exec', 'batch', 'stream'"}},
+		{"a batch without a program", "{items: [a], worker: {mode: batch}}", []string{"worker.command: needed with worker.mode=batch"}},
+		{"a batch with a place for an item", "{items: [a], worker: {mode: batch, image: b, command: [c, '-{}']}}", []string{"worker.command: {} stands for one item", "leave it out"}},
+		{"a stream that is captured", "{items: [a], worker: {mode: stream, capture: true, image: b, command: [c]}}", []string{"worker.capture: with worker.mode=stream", "the program's answers hold its results"}},
+		{"a batch too large", "{items: [a], worker: {batchSize: 1001}}", []string{"'/worker/batchSize'", "want 1,000"}},
+
+		{"a program without an image", "itemsFrom: {command: [ls]}", []string{"itemsFrom.image", "holds no other program"}},
+		{"a range without an end", "itemsFrom: {range: {start: 1}}", []string{"'/itemsFrom/range'", "'end' required"}},
+		{"a range that goes nowhere", "itemsFrom: {range: {start: 1, end: 2, step: 0}}", []string{"'/itemsFrom/range/step'"}},
+		{"a range without a place for the number", "itemsFrom: {range: {start: 1, end: 2, format: page}}", []string{"'/itemsFrom/range/format'"}},
+		{"two paths", "itemsFrom: {volume: {emptyDir: {}}, path: 'a,b'}", []string{"'/itemsFrom/path'"}},
+
 		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},
 		{"a misspelt key of worker", "{items: [a], worker: {paralelism: 2}}", []string{"'/worker'", "'paralelism' not allowed"}},
 		{"a misspelt key of resources", "{items: [a], worker: {resources: {limit: {}}}}", []string{"'/worker/resources'", "'limit' not allowed"}},

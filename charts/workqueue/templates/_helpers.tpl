@@ -74,8 +74,8 @@ switched off, is said here.
 {{- if not (kindIs "slice" $items) }}
 {{- fail "items: expected a list, such as `items: [apple, banana]`" }}
 {{- end }}
-{{- if and .Values.queue.seal (not $items) }}
-{{- fail "items: the list is empty, so there is nothing to do; list the items, or set queue.seal=false to add them to the queue later" }}
+{{- if and .Values.queue.seal (not $items) (not (include "workqueue.sources" .)) }}
+{{- fail "items: the list is empty, so there is nothing to do; list the items, or say in itemsFrom where they are, or set queue.seal=false to add them to the queue later" }}
 {{- end }}
 {{- range $i, $item := $items }}
 {{- if kindIs "invalid" $item }}
@@ -90,14 +90,28 @@ switched off, is said here.
 {{- end }}
 {{- $json := toRawJson $items }}
 {{- if gt (len $json) 921600 }}
-{{- fail (printf "items: %d items take %d KiB, more than the 900 KiB that a ConfigMap can carry; install with items: [] and queue.seal=false, and push the items into the queue in Redis instead" (len $items) (div (len $json) 1024)) }}
+{{- fail (printf "items: %d items take %d KiB, more than the 900 KiB that a ConfigMap can carry; take them from a volume, a range or a program with itemsFrom, or install with items: [] and queue.seal=false, and push them" (len $items) (div (len $json) 1024)) }}
 {{- end }}
 {{- $json }}
 {{- end }}
 
-{{/* What a run is named by: the same inputs are the same run. */}}
+{{/* Where items come from besides the values, for people to read; empty if from nowhere. */}}
+{{- define "workqueue.sources" -}}
+{{- $sources := list }}
+{{- with .Values.itemsFrom }}
+{{- with .configMap.name }}{{ $sources = append $sources (printf "the ConfigMap %s" .) }}{{ end }}
+{{- with .secret.name }}{{ $sources = append $sources (printf "the Secret %s" .) }}{{ end }}
+{{- if .volume }}{{ $sources = append $sources "a volume" }}{{ end }}
+{{- if .range }}{{ $sources = append $sources "a range" }}{{ end }}
+{{- with .command }}{{ $sources = append $sources (printf "the program %s" (first .)) }}{{ end }}
+{{- end }}
+{{- join ", " $sources }}
+{{- end }}
+
+{{/* What a run is named by: the same inputs are the same run. The image of a program that lists items is not one of them. */}}
 {{- define "workqueue.inputsHash" -}}
-{{- printf "%s\n%v" (include "workqueue.items" .) (.Values.rerun | default "") | sha256sum | trunc 10 }}
+{{- $from := omit .Values.itemsFrom "image" }}
+{{- printf "%s\n%v\n%s" (include "workqueue.items" .) (.Values.rerun | default "") (toRawJson $from) | sha256sum | trunc 10 }}
 {{- end }}
 
 {{- define "workqueue.queue" -}}
@@ -140,7 +154,20 @@ capabilities:
 readOnlyRootFilesystem: true
 {{- end }}
 
-{{/* The pod of a verb other than work: (dict root verb env resources items), items being the ConfigMap, if one is needed. */}}
+{{/* Puts the worker beside the program of an image that knows nothing of it. */}}
+{{- define "workqueue.installContainer" -}}
+name: install
+image: {{ include "workqueue.workerImage" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args: [install, /workqueue]
+securityContext:
+  {{- include "workqueue.restrictedContainer" . | nindent 2 }}
+volumeMounts:
+  - name: workqueue
+    mountPath: /workqueue
+{{- end }}
+
+{{/* The pod of a verb other than work: (dict root verb env resources). */}}
 {{- define "workqueue.verbPodSpec" -}}
 {{- include "workqueue.podDefaults" .root }}
 restartPolicy: Never
@@ -175,18 +202,6 @@ containers:
     {{- end }}
     securityContext:
       {{- include "workqueue.restrictedContainer" . | nindent 6 }}
-    {{- if .items }}
-    volumeMounts:
-      - name: items
-        mountPath: /etc/workqueue
-        readOnly: true
-    {{- end }}
-{{- with .items }}
-volumes:
-  - name: items
-    configMap:
-      name: {{ . }}
-{{- end }}
 {{- end }}
 
 {{/* Exit codes after which a new pod would fare no better: too many dead items, lost state, bad configuration. */}}
