@@ -30,6 +30,7 @@ func (p *pace) slow() bool { return p.perItem == 0 || p.perItem > 100*time.Milli
 
 // want answers how many items to lease for this many slots, of which some are idle, where each should get fill at once.
 func (p *pace) want(slots, idle, fill int) int {
+	fill = max(fill, 1)
 	n := idle * fill
 	if p.perItem > 0 {
 		n = max(n, int(time.Duration(slots)*batchTarget/p.perItem))

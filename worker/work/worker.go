@@ -74,7 +74,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer interrupt()
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.Policy.Grace+lastCalls, hangUp) })()
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(w.Policy.Grace, interrupt) // even if the dispatcher is waiting for Redis then
+		time.AfterFunc(w.Policy.Grace+lastCalls, hangUp)
+	})()
 	d := &dispatcher{
 		worker:  w,
 		policy:  w.Policy,

@@ -1,0 +1,61 @@
+package work_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redistest"
+	"github.com/workqueue/workqueue/worker/work"
+)
+
+// endless is a handler whose items end only when they are told to.
+type endless struct{ started, ended chan struct{} }
+
+func (endless) MaxItems() int { return 1 }
+
+func (e endless) Handle(ctx context.Context, _ []queue.Item) []handler.Outcome {
+	close(e.started)
+	<-ctx.Done()
+	close(e.ended)
+	return []handler.Outcome{{Verdict: handler.HandedBack, Started: time.Now()}}
+}
+
+// TestStopDuringOutage tells a worker to stop while Redis is away, as when a node is drained on which both of them are.
+// Its items are told to end after the grace all the same.
+func TestStopDuringOutage(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client()
+	defer client.Close()
+	q := queue.New(client, "job2")
+	seeder := q.NewSeeder("s")
+	if err := seeder.Add(t.Context(), "item"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := seeder.Publish(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	e := endless{make(chan struct{}), make(chan struct{})}
+	w := &work.Worker{Queue: q, Handler: e, Log: slog.New(slog.DiscardHandler), Name: work.NewName("w"),
+		Policy: work.Policy{Slots: 1, MaxAttempts: 1, Grace: 200 * time.Millisecond, Patience: time.Minute,
+			Limits: queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
+	ctx, stop := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- w.Run(ctx) }()
+	<-e.started
+	server.Kill()
+	time.Sleep(500 * time.Millisecond) // a third of the lease, and the worker is amidst a call that does not succeed
+	stop()
+	select {
+	case <-e.ended:
+	case <-time.After(2 * time.Second):
+		t.Error("the item was not told to end after the grace")
+	}
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
