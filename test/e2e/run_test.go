@@ -39,22 +39,6 @@ func TestFruits(t *testing.T) {
 	}
 }
 
-// TestOwnProgram runs a program of an image that knows nothing of this project.
-func TestOwnProgram(t *testing.T) {
-	t.Parallel()
-	s := newSpace(t, "own")
-	s.install([]string{root + "/values-examples/own-program.yaml"}, map[string]string{"worker.image": program(t)})
-	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-		t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
-	}
-	report, err := s.verify()
-	if err != nil {
-		t.Fatalf("helm test: %v\n%s", err, report)
-	}
-	wantText(t, report, "items are done")
-	s.uninstall()
-}
-
 // TestWorkerKilled kills a worker with SIGKILL in the middle of an item: nothing is lost.
 func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
