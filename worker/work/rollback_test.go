@@ -1,0 +1,149 @@
+package work_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redistest"
+	"github.com/workqueue/workqueue/worker/work"
+)
+
+// Both in one atomic step each, while workers go on.
+var (
+	save = redis.NewScript(`
+local saved = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  saved[#saved + 1] = key
+  saved[#saved + 1] = redis.call('DUMP', key)
+end
+return saved`)
+	restore = redis.NewScript(`
+redis.call('FLUSHDB')
+for i = 1, #ARGV, 2 do redis.call('RESTORE', ARGV[i], 0, ARGV[i + 1]) end`)
+)
+
+// moody is a handler with all kinds of outcomes, which depend on the item alone.
+type moody struct {
+	mu   sync.Mutex
+	runs map[string]int
+}
+
+func (*moody) MaxItems() int { return 10 }
+
+func (m *moody) Handle(_ context.Context, items []queue.Item) []handler.Outcome {
+	outcomes := make([]handler.Outcome, len(items))
+	for i, item := range items {
+		outcomes[i] = handler.Outcome{Started: time.Now()}
+		time.Sleep(rand.N(12 * time.Millisecond))
+		m.mu.Lock()
+		m.runs[item.Payload]++
+		runs := m.runs[item.Payload]
+		m.mu.Unlock()
+		switch kind, _, _ := strings.Cut(item.Payload, "-"); {
+		case kind == "flaky" && item.Attempts == 0, kind == "bad":
+			outcomes[i].Verdict = handler.Failed
+		case kind == "hopeless":
+			outcomes[i].Verdict = handler.Permanent
+		case kind == "busy" && runs == 1:
+			outcomes[i].Verdict = handler.Temporary
+		}
+		outcomes[i].Duration = time.Since(outcomes[i].Started)
+	}
+	return outcomes
+}
+
+// TestForgetfulRedis makes Redis lose some of its last moments again and again, as crashes and failovers do, while
+// workers go on. No item is lost by that, and none is counted twice.
+func TestForgetfulRedis(t *testing.T) {
+	const items = 3000
+	ctx := t.Context()
+	server := redistest.Start(t)
+	client := server.Client()
+	defer client.Close()
+	q := queue.New(client, "job2")
+	seeder := q.NewSeeder("s")
+	deaths := 0
+	for i := range items {
+		kind := []string{"flaky", "bad", "hopeless", "busy", "item", "item", "item", "item"}[i%8]
+		if kind == "bad" || kind == "hopeless" {
+			deaths++
+		}
+		if err := seeder.Add(ctx, fmt.Sprintf("%s-%d", kind, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := seeder.Publish(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+
+	m := &moody{runs: map[string]int{}}
+	var workers sync.WaitGroup
+	for i := range 3 {
+		workers.Go(func() {
+			w := &work.Worker{Queue: q, Handler: m, Log: slog.New(slog.DiscardHandler), Name: work.NewName(fmt.Sprint("w", i)),
+				Policy: work.Policy{Slots: 3, MaxAttempts: 2, Patience: time.Minute,
+					Backoff: work.Backoff{First: 20 * time.Millisecond, Max: 20 * time.Millisecond},
+					Limits:  queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 20}}}
+			if err := w.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	rollbacks := 0
+	for {
+		saved, err := save.Run(ctx, client, nil).Slice()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(50+rand.IntN(400)) * time.Millisecond)
+		c, err := q.Counts(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Whoever has seen the queue drained has gone: what was lost then would be nobody's.
+		if rollbacks == 10 || c.Done+c.Dead > items*8/10 {
+			break
+		}
+		if err := restore.Run(ctx, client, nil, saved...).Err(); err != redis.Nil {
+			t.Fatal(err)
+		}
+		rollbacks++
+	}
+	workers.Wait()
+
+	c, err := q.Counts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Drained() || !c.Consistent() || c.Dead != deaths || c.Done != items-deaths {
+		t.Errorf("of %d items %d are to die: %+v", items, deaths, c)
+	}
+	letters := map[string]int{}
+	if err := q.DeadLetters(ctx, func(r queue.Record) bool { letters[r.Payload]++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	if len(letters) != deaths {
+		t.Errorf("%d dead letters", len(letters))
+	}
+	if len(m.runs) != items {
+		t.Errorf("%d items were run", len(m.runs))
+	}
+	if rollbacks < 3 {
+		t.Errorf("only %d rollbacks: this test has become too fast", rollbacks)
+	}
+	runs := 0
+	for _, n := range m.runs {
+		runs += n
+	}
+	t.Logf("%d items, run %d times, through %d rollbacks", items, runs, rollbacks)
+}
