@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/handler"
@@ -15,8 +16,9 @@ import (
 )
 
 const (
-	batchBytes      = 4 << 20 // payload bytes in one batch: what one reply may cost Redis and this worker
+	batchBytes      = 2 << 20 // payload bytes in one batch: what one reply may cost Redis and this worker
 	terminationPath = "/dev/termination-log"
+	memoryLimit     = 20 << 20 // that Go's collector tries to stay under; the memory is there for the commands
 )
 
 func runWork(ctx context.Context, _ []string) error {
@@ -24,6 +26,9 @@ func runWork(ctx context.Context, _ []string) error {
 	log, err := load(settings, &settings.Common)
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	client, err := redisconn.Connect(ctx, settings.Common, log)
 	if err != nil {

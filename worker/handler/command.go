@@ -102,7 +102,7 @@ var ownEnvironment = sync.OnceValue(func() []string {
 // judge turns the end of a command into an outcome.
 func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, timeout time.Duration) Outcome {
 	if cmd.ProcessState == nil { // it never started
-		outcome := misfit(c.Args[0], err)
+		outcome := unstarted(c.Args[0], err)
 		if ctx.Err() != nil {
 			outcome.Verdict = HandedBack
 		}
@@ -125,14 +125,25 @@ func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, 
 	return Outcome{Verdict: Failed, Reason: reason, ExitCode: code}
 }
 
-// misfit is the outcome for every item if a program cannot be started.
-func misfit(program string, err error) Outcome {
+// unstarted is the outcome if a program could not be started: most often for no item, and then the configuration is
+// wrong, but perhaps only for this one, or only now.
+func unstarted(program string, err error) Outcome {
 	outcome := Outcome{Verdict: Misfit, ExitCode: exitCannotRun, Reason: fmt.Sprintf("cannot run %s: %v", program, err)}
-	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		outcome.ExitCode = exitNotFound
+	case errors.Is(err, syscall.E2BIG):
+		outcome.Verdict = Permanent
+		outcome.Reason += ": leave {} out of the command and read the item from standard input"
+	case slices.ContainsFunc(scarce, func(errno syscall.Errno) bool { return errors.Is(err, errno) }):
+		outcome.Verdict = Temporary
 	}
 	return outcome
 }
+
+// scarce is what the kernel says when there is too little of something just now: processes, memory, files. ETXTBSY is a
+// program that somebody is still writing.
+var scarce = []syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ETXTBSY}
 
 // ending tells how a process ended, in a number and in words.
 func ending(state *os.ProcessState) (code int, reason string) {

@@ -88,8 +88,9 @@ func isArgument(s string) bool { return len(s) <= maxArgument && !strings.Contai
 // variables is what a command finds of its item in its environment.
 func variables(item queue.Item) []string {
 	env := []string{"WQ_ITEM_ID=" + item.ID, "WQ_ATTEMPT=" + strconv.Itoa(item.Attempts+1)}
-	if assignment := "WQ_ITEM=" + item.Payload; isArgument(assignment) {
-		env = append(env, assignment)
+	const name = "WQ_ITEM="
+	if len(name)+len(item.Payload) <= maxArgument && isArgument(item.Payload) {
+		env = append(env, name+item.Payload)
 	}
 	return env
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -43,32 +44,47 @@ type lineWriter struct {
 	label  string
 	stream string
 	to     io.Writer
-	open   []byte // a line that has not ended yet
+	open   []byte       // a line that has not ended yet
+	lines  bytes.Buffer // for those that have
 }
 
 // Write implements io.Writer.
 func (w *lineWriter) Write(p []byte) (int, error) {
-	written := len(p)
-	for len(p) > 0 {
-		line, rest, ended := bytes.Cut(p, []byte("\n"))
+	lines := &w.lines
+	lines.Reset()
+	for rest := p; len(rest) > 0; {
+		line, after, ended := bytes.Cut(rest, []byte("\n"))
 		if room := maxLine - len(w.open); len(line) > room {
-			line, rest, ended = p[:room], p[room:], true
+			line, after, ended = rest[:room], rest[room:], true
 		}
 		w.open = append(w.open, line...)
-		p = rest
-		if ended {
-			if err := w.print(); err != nil {
+		if rest = after; ended {
+			w.finish(lines)
+		}
+		if lines.Len() > 0 && (len(rest) == 0 || lines.Len() >= maxLine) {
+			if err := w.pass(lines.Bytes()); err != nil {
 				return 0, err
 			}
+			lines.Reset()
 		}
 	}
-	return written, nil
+	return len(p), nil
 }
 
+// flush passes on a line that the command has not ended.
 func (w *lineWriter) flush() {
 	if len(w.open) > 0 {
-		_ = w.print()
+		w.lines.Reset()
+		w.finish(&w.lines)
+		_ = w.pass(w.lines.Bytes())
 	}
+}
+
+func (w *lineWriter) pass(lines []byte) error {
+	w.output.mu.Lock()
+	defer w.output.mu.Unlock()
+	_, err := w.to.Write(lines)
+	return err
 }
 
 // outputLine is a line of output as JSON. What is not UTF-8 in it is replaced: this is a log.
@@ -81,28 +97,24 @@ type outputLine struct {
 	Line    string    `json:"line"`
 }
 
-func (w *lineWriter) print() error {
-	var text bytes.Buffer
+// finish puts the open line, in its final form, behind others.
+func (w *lineWriter) finish(lines *bytes.Buffer) {
 	if w.output.Format == "tagged" {
-		text.WriteString(w.label + ": ")
-		text.Write(w.open)
-		text.WriteByte('\n')
+		lines.WriteString(w.label + ": ")
+		lines.Write(w.open)
+		lines.WriteByte('\n')
 	} else {
 		line := outputLine{Time: time.Now().UTC(), Item: w.label, ID: w.item.ID, Stream: w.stream, Line: string(w.open)}
 		if w.item.ID != "" {
 			line.Attempt = w.item.Attempts + 1
 		}
-		encoder := json.NewEncoder(&text)
+		encoder := json.NewEncoder(lines)
 		encoder.SetEscapeHTML(false)
 		if err := encoder.Encode(line); err != nil {
-			return err
+			panic(err) // it holds nothing that JSON cannot express
 		}
 	}
 	w.open = w.open[:0]
-	w.output.mu.Lock()
-	defer w.output.mu.Unlock()
-	_, err := w.to.Write(text.Bytes())
-	return err
 }
 
 // labelLength is how much of an item stands before each of its lines.
@@ -110,11 +122,20 @@ const labelLength = 60
 
 // label makes an item fit for the beginning of a line.
 func label(payload string) string {
-	if !utf8.ValidString(payload) || bytes.ContainsFunc([]byte(payload), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	cut := len(payload) > utf8.UTFMax*labelLength
+	if cut { // items may be large
+		end := utf8.UTFMax * labelLength
+		for end > 0 && !utf8.RuneStart(payload[end]) {
+			end--
+		}
+		payload = payload[:end]
+	}
+	if !utf8.ValidString(payload) || strings.ContainsFunc(payload, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		payload = fmt.Sprintf("%+q", payload)
 	}
-	if runes := []rune(payload); len(runes) > labelLength {
-		return string(runes[:labelLength-1]) + "…"
+	if cut || utf8.RuneCountInString(payload) > labelLength {
+		runes := []rune(payload)
+		return string(runes[:min(len(runes), labelLength-1)]) + "…"
 	}
 	return payload
 }

@@ -103,7 +103,7 @@ func (s *Stream) some(ctx context.Context, p *place, items []queue.Item, positio
 		c, err := p.conversation(s)
 		if err != nil {
 			for _, i := range positions {
-				outcomes[i] = misfit(s.Args[0], err)
+				outcomes[i] = unstarted(s.Args[0], err)
 			}
 			return nil
 		}

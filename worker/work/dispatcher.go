@@ -338,7 +338,7 @@ func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
 	case handler.Temporary:
 		tally.Postponed++
 		delay := d.policy.Backoff.Delay(1)
-		log.Info("not now", "item", item.Payload, "id", item.ID, "reason", o.Reason, "again in", delay.Round(time.Millisecond))
+		log.Info("not now", "item", shown(item.Payload), "id", item.ID, "reason", o.Reason, "again in", delay.Round(time.Millisecond))
 		return &queue.Verdict{Kind: queue.Later, Delay: delay}
 	case handler.Misfit:
 		tally.Postponed++
@@ -348,14 +348,23 @@ func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
 	tally.Failed++
 	if o.Verdict == handler.Failed && failed < d.policy.MaxAttempts {
 		delay := d.policy.Backoff.Delay(failed)
-		log.Warn("attempt failed", "item", item.Payload, "id", item.ID, "attempt", failed, "of", d.policy.MaxAttempts,
+		log.Warn("attempt failed", "item", shown(item.Payload), "id", item.ID, "attempt", failed, "of", d.policy.MaxAttempts,
 			"reason", o.Reason, "again in", delay.Round(time.Millisecond))
 		return &queue.Verdict{Kind: queue.Retry, Delay: delay}
 	}
 	tally.Dead++
 	d.urgent = true // it may be the one too many
-	log.Error("item is dead", "item", item.Payload, "id", item.ID, "attempts", failed, "reason", o.Reason)
+	log.Error("item is dead", "item", shown(item.Payload), "id", item.ID, "attempts", failed, "reason", o.Reason)
 	return &queue.Verdict{Kind: queue.Dead, Text: letter(item, o, d.policy)}
+}
+
+// shown is as much of an item as a log needs.
+func shown(payload string) string {
+	const enough = 256
+	if len(payload) > enough {
+		return payload[:enough] + "…"
+	}
+	return payload
 }
 
 // Describe turns the error of a run into words for a person, or "" for a run that ended well.

@@ -1,0 +1,168 @@
+package handler
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+func newExec(args ...string) *Exec {
+	return &Exec{Command: Command{Args: args, Output: &Output{Out: io.Discard, Err: io.Discard}}}
+}
+
+func runOne(t *testing.T, e *Exec, payload string) Outcome {
+	t.Helper()
+	return e.Handle(t.Context(), []queue.Item{{ID: "1", Payload: payload}})[0]
+}
+
+// awkward is items that others have stumbled over.
+var awkward = map[string]string{
+	"spaces":        "  two  words ",
+	"quotes":        `it's "quoted" \n $HOME ` + "`id` $(id)",
+	"newlines":      "one\ntwo\n\n",
+	"braces":        "a{}b{{}}",
+	"dashes":        "--help",
+	"unicode":       "ünïcödé 🍌 \u202e",
+	"invalid UTF-8": "\xff\xfe\x80",
+	"equals":        "A=B;C",
+	"glob":          "*?[a]~",
+	"empty":         "",
+	"long":          strings.Repeat("x", 100<<10),
+}
+
+func TestExecItems(t *testing.T) {
+	dir := t.TempDir()
+	script := `cd "$0"; printf %s "$1" >arg; printf %s "$WQ_ITEM" >var; cat >in`
+	for name, payload := range awkward {
+		for _, args := range [][]string{{"sh", "-c", script, dir, "{}"}, {"sh", "-c", script, dir}} {
+			if o := runOne(t, newExec(args...), payload); o.Verdict != Done {
+				t.Errorf("%s: %+v", name, o)
+			}
+			for _, file := range []string{"arg", "var", "in"} {
+				if got, _ := os.ReadFile(filepath.Join(dir, file)); string(got) != payload {
+					t.Errorf("%s, %s: got %.40q", name, file, got)
+				}
+			}
+		}
+	}
+}
+
+func TestExecItemsThatAreNoArguments(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "in")
+	for name, payload := range map[string]string{
+		"NUL":   "a\x00b",
+		"1 MiB": strings.Repeat("m", 1<<20),
+	} {
+		if o := runOne(t, newExec("sh", "-c", `cat >"$0"`, file), payload); o.Verdict != Done {
+			t.Errorf("%s: %+v", name, o)
+		}
+		if got, _ := os.ReadFile(file); string(got) != payload {
+			t.Errorf("%s: got %d bytes, %.40q", name, len(got), got)
+		}
+		o := runOne(t, newExec("true", "{}"), payload)
+		if o.Verdict != Permanent || !strings.Contains(o.Reason, "leave {} out of the command") {
+			t.Errorf("%s: %+v", name, o)
+		}
+	}
+	// Each argument is short enough, but not all together.
+	many := append([]string{"true"}, strings.Split(strings.Repeat("{} ", 40), " ")...)
+	if o := runOne(t, newExec(many...), strings.Repeat("m", 100<<10)); o.Verdict != Permanent {
+		t.Errorf("too many long arguments: %+v", o)
+	}
+}
+
+func TestExecChildren(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		script  string
+		payload string
+		timeout time.Duration
+		verdict Verdict
+		code    int
+	}{
+		{name: "fails", script: "exit 3", verdict: Failed, code: 3},
+		{name: "is killed", script: "kill -SEGV $$", verdict: Failed, code: 139},
+		{name: "closes its input early", script: "exec <&-; sleep 0.2", payload: strings.Repeat("x", 1<<20)},
+		{name: "ends while it is written to", script: "head -c 10 >/dev/null", payload: strings.Repeat("x", 1<<20)},
+		{name: "does not read", script: ":", payload: strings.Repeat("x", 1<<20)},
+		{name: "closes its output", script: "exec >&- 2>&-; sleep 0.2"},
+		{name: "ends too late", script: "sleep 60", timeout: 100 * time.Millisecond, verdict: Failed, code: exitTimeout},
+		{name: "ignores TERM", script: "trap '' TERM; sleep 60", timeout: 100 * time.Millisecond, verdict: Failed, code: exitTimeout},
+		{name: "stops itself", script: "kill -STOP $$", timeout: 100 * time.Millisecond, verdict: Failed, code: exitTimeout},
+		{name: "leaves a grandchild with the pipes", script: "sleep 30 & exit 0"},
+		{name: "leaves a grandchild of its own session", script: "setsid sleep 30 & exit 5", verdict: Failed, code: 5},
+		{name: "does well at the last moment", script: "trap 'exit 0' TERM; while :; do sleep 0.1; done", timeout: 200 * time.Millisecond},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			e := newExec("sh", "-c", test.script, "sh")
+			e.Timeout = test.timeout
+			started := time.Now()
+			o := runOne(t, e, test.payload)
+			if o.Verdict != test.verdict || o.ExitCode != test.code {
+				t.Errorf("%+v", o)
+			}
+			if took := time.Since(started); took > 20*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+func TestExecInterrupted(t *testing.T) {
+	e := newExec("sleep", "60", "{}")
+	e.Args = []string{"sh", "-c", "sleep 60; : {}"}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	o := e.Handle(ctx, []queue.Item{{ID: "1", Payload: "x"}})[0]
+	if o.Verdict != HandedBack {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestExecFlood checks that what a command prints is not held in memory, whatever its form.
+func TestExecFlood(t *testing.T) {
+	for _, format := range []string{"raw", "tagged", "json"} {
+		e := newExec("sh", "-c", "head -c 64M /dev/zero; yes | head -c 1M >&2; exit 1")
+		e.Output.Format = format
+		e.ResultBytes = 100
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		o := runOne(t, e, "")
+		runtime.ReadMemStats(&after)
+		if o.Verdict != Failed || !o.Truncated || len(o.Output) > tailBytes {
+			t.Errorf("%s: %d bytes kept: %v", format, len(o.Output), o.Verdict)
+		}
+		if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 16<<20 {
+			t.Errorf("%s: memory has grown by %d MiB", format, grown>>20)
+		}
+	}
+}
+
+func TestBatchReports(t *testing.T) {
+	got := failures(strings.NewReader("1\n2 failed\n3 later because\n4 permanent\n 5 some reason \n9\n0\nx\n6 failed\n6 permanent late"), 6)
+	want := map[int]failure{
+		1: {Failed, "reported by the command"},
+		2: {Failed, "reported by the command"},
+		3: {Temporary, "because"},
+		4: {Permanent, "reported by the command"},
+		5: {Failed, "some reason"},
+		6: {Permanent, "late"},
+	}
+	if len(got) != len(want) {
+		t.Errorf("got %v", got)
+	}
+	for n, f := range want {
+		if got[n] != f {
+			t.Errorf("item %d: got %v, want %v", n, got[n], f)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/workqueue/workqueue/worker/redistest"
+)
+
+// realWorker builds the program as it is shipped: the test's own is larger, and may be slowed by the race detector.
+func realWorker(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "worker")
+	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// TestProcess runs the real program, and looks at it from outside.
+func TestProcess(t *testing.T) {
+	path := realWorker(t)
+	server := redistest.Start(t)
+	run := func(t *testing.T, command []string, queue string, env ...string) (*os.ProcessState, string) {
+		t.Helper()
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Env = append(os.Environ(), append(env, "WQ_REDIS_URL="+server.URL(), "WQ_QUEUE="+queue)...)
+		var log strings.Builder
+		cmd.Stderr = &log
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s%s", command, err, out, log.String())
+		}
+		return cmd.ProcessState, string(out)
+	}
+
+	t.Run("size", func(t *testing.T) {
+		if info, err := os.Stat(path); err != nil || info.Size() > 12<<20 {
+			t.Errorf("%d bytes, %v", info.Size(), err)
+		}
+	})
+
+	// Whatever items and commands do, a worker is a small thing beside them.
+	t.Run("memory", func(t *testing.T) {
+		for name, env := range map[string][]string{
+			"flood":  {`WQ_ITEMS_COMMAND=["echo","x"]`, `WQ_COMMAND=["sh","-c","head -c 300M /dev/zero"]`},
+			"lines":  {`WQ_ITEMS_COMMAND=["echo","x"]`, `WQ_COMMAND=["sh","-c","yes | head -c 10M"]`, "WQ_OUTPUT=json"},
+			"large":  {`WQ_ITEMS_COMMAND=["sh","-c","for i in $(seq 12); do head -c 1M /dev/zero | tr '\\0' x; echo; done"]`, `WQ_COMMAND=["wc","-c"]`, "WQ_CONCURRENCY=2"},
+			"stream": {`WQ_ITEMS_COMMAND=["seq","5000"]`, "WQ_MODE=stream", `WQ_COMMAND=["sed","-u","s/,.*/}/"]`},
+			"many":   {`WQ_ITEMS_COMMAND=["seq","200000"]`},
+		} {
+			env = append(env, "WQ_LOG_LEVEL=warn")
+			seed, _ := run(t, []string{path, "seed"}, name, env...)
+			cmd := append([]string{"sh", "-c", `exec "$0" >/dev/null`}, path)
+			work, _ := run(t, cmd, name, env...)
+			seeded, worked := seed.SysUsage().(*syscall.Rusage).Maxrss>>10, work.SysUsage().(*syscall.Rusage).Maxrss>>10
+			t.Logf("%s: %d MiB to seed, %d MiB to work", name, seeded, worked)
+			if worked >= 30 {
+				t.Errorf("%s: %d MiB to work", name, worked)
+			}
+		}
+	})
+
+	// As process 1 it reaps what commands leave behind, and still knows how they ended.
+	t.Run("init", func(t *testing.T) {
+		if err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").Run(); err != nil {
+			t.Skip("a new PID namespace takes root:", err)
+		}
+		command := `WQ_COMMAND=["sh","-c","(sleep 0.01 &); case $1 in bad) exit 3;; last) sleep 0.3; cat /proc/[0-9]*/stat | grep -c ') Z ';; esac; exit 0","sh"]`
+		env := []string{`WQ_ITEMS_COMMAND=["sh","-c","seq 20; echo bad; echo last"]`, command, "WQ_MAX_DEAD=1", "WQ_MAX_ATTEMPTS=1"}
+		run(t, []string{path, "seed"}, "init", env...)
+		_, out := run(t, []string{"unshare", "--pid", "--fork", "--mount-proc", path}, "init", env...)
+		if strings.TrimSpace(out) != "0" {
+			t.Errorf("zombies: %s", out)
+		}
+		if _, dead := run(t, []string{path, "dead"}, "init"); !strings.Contains(dead, `"exitCode":3`) {
+			t.Errorf("dead letters: %s", dead)
+		}
+	})
+}
