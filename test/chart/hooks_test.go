@@ -14,17 +14,19 @@ import (
 )
 
 // hookRelease has whatever the chart can make.
-var hookRelease = release{values: "{items: [apple], serviceAccount: {create: true}}"}
+var hookRelease = release{values: hookValues}
+
+const hookValues = "{items: [apple], serviceAccount: {create: true}, redis: {password: secret}}"
 
 func TestHooksRunInTheirOrder(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		all := hookRelease.objects(t)
 		for event, want := range map[string][]string{
-			"pre-install":  {"Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
+			"pre-install":  {"Secret redis", "Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
 			"pre-upgrade":  {"ConfigMap seed", "Job seed"}, // and not Redis, which has to stay as it is
 			"pre-rollback": {"ConfigMap seed", "Job seed"},
 			"test":         {"Pod test"},
-			"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis"},
+			"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis", "Secret redis"},
 		} {
 			byWeight := map[int]string{}
 			for _, o := range all.of(event) {
@@ -83,6 +85,10 @@ func TestEveryHookHasAHusk(t *testing.T) {
 				}
 			case *corev1.ConfigMap:
 				if len(o.Data) != 0 {
+					t.Errorf("%s carries data", id(o))
+				}
+			case *corev1.Secret:
+				if len(o.Data)+len(o.StringData) != 0 {
 					t.Errorf("%s carries data", id(o))
 				}
 			case *corev1.Service:
@@ -177,7 +183,7 @@ func TestAFailedSeedingShowsItsLog(t *testing.T) {
 func TestWithoutHooksOnlyAnnotationsDiffer(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		with := byID(hookRelease.objects(t).live())
-		plain := release{values: "{items: [apple], serviceAccount: {create: true}, hooks: {enabled: false}}"}.objects(t)
+		plain := release{values: hookValues[:len(hookValues)-1] + ", hooks: {enabled: false}}"}.objects(t)
 		without := byID(plain.live())
 		for id, o := range with {
 			if !reflect.DeepEqual(o, without[id]) {

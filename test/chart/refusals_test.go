@@ -40,6 +40,15 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a range without a place for the number", "itemsFrom: {range: {start: 1, end: 2, format: page}}", []string{"'/itemsFrom/range/format'"}},
 		{"two paths", "itemsFrom: {volume: {emptyDir: {}}, path: 'a,b'}", []string{"'/itemsFrom/path'"}},
 
+		{"a password in an address", "{items: [a], redis: {external: {url: 'redis://me:secret@host:6379/0'}}}", []string{"'/redis/external/url'"}},
+		{"two passwords", "{items: [a], redis: {password: b, existingSecret: {name: c}}}", []string{"redis.password: contradicts redis.existingSecret.name"}},
+		{"a user without a password", "{items: [a], redis: {external: {url: 'redis://host', username: me}}}", []string{"redis.external.username: a user needs a password"}},
+		{"addresses of something", "{items: [a], redis: {external: {addresses: ['a:1']}}}", []string{"redis.external.addresses: are these Sentinels or nodes of a Cluster?"}},
+		{"Sentinels nowhere", "{items: [a], redis: {external: {sentinel: {master: m}}}}", []string{"redis.external.addresses: needed"}},
+		{"a Cluster with Sentinels", "{items: [a], redis: {external: {cluster: true, addresses: ['a:1'], sentinel: {master: m}}}}", []string{"redis.external.cluster: contradicts"}},
+		{"TLS to nowhere", "{items: [a], redis: {external: {tls: {enabled: true}}}}", []string{"redis.external.url: missing"}},
+		{"a size", "{items: [a], redis: {persistence: {size: big}}}", []string{"'/redis/persistence/size'"}},
+
 		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},
 		{"a misspelt key of worker", "{items: [a], worker: {paralelism: 2}}", []string{"'/worker'", "'paralelism' not allowed"}},
 		{"a misspelt key of resources", "{items: [a], worker: {resources: {limit: {}}}}", []string{"'/worker/resources'", "'limit' not allowed"}},

@@ -115,19 +115,128 @@ switched off, is said here.
 {{- end }}
 
 {{- define "workqueue.queue" -}}
-{{- .Values.queue.name | default (printf "%s-%s" (include "workqueue.fullname" .) (include "workqueue.inputsHash" .)) }}
+{{- $name := printf "%s-%s" (include "workqueue.fullname" .) (include "workqueue.inputsHash" .) }}
+{{- /* In a Redis that many share, releases of the same name may be in several namespaces. */}}
+{{- if include "workqueue.redis.external" . }}{{ $name = printf "%s/%s" .Release.Namespace $name }}{{ end }}
+{{- .Values.queue.name | default $name }}
 {{- end }}
 
 {{- define "workqueue.redis.serviceName" -}}
 {{- .Values.redis.serviceName | default (printf "%s-redis" (include "workqueue.fullname" .)) }}
 {{- end }}
 
+{{/* Where a Redis is that is not the chart's own; empty if it is. */}}
+{{- define "workqueue.redis.external" -}}
+{{- with .Values.redis.external }}{{ .url | default (join "," .addresses) }}{{ end }}
+{{- end }}
+
+{{/* The Secret with the password of Redis: name and key as YAML; empty without a password. */}}
+{{- define "workqueue.redis.passwordFrom" -}}
+{{- with .Values.redis }}
+{{- if .existingSecret.name }}
+name: {{ .existingSecret.name }}
+key: {{ .existingSecret.key }}
+{{- else if .password }}
+name: {{ include "workqueue.fullname" $ }}-redis
+key: password
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Variables that say where Redis is, and how to be let in. */}}
+{{- define "workqueue.redis.env" -}}
+{{- $external := .Values.redis.external }}
+{{- if not (include "workqueue.redis.external" .) }}
+- name: WQ_REDIS_URL
+  value: redis://{{ include "workqueue.redis.serviceName" . }}:6379/0
+{{- else }}
+{{- with $external.url }}
+- name: WQ_REDIS_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- with $external.addresses }}
+- name: WQ_REDIS_ADDRS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with $external.username }}
+- name: WQ_REDIS_USERNAME
+  value: {{ . | quote }}
+{{- end }}
+{{- if $external.cluster }}
+- name: WQ_REDIS_CLUSTER
+  value: "true"
+{{- end }}
+{{- with $external.sentinel }}
+{{- with .master }}
+- name: WQ_REDIS_SENTINEL_MASTER
+  value: {{ . | quote }}
+{{- end }}
+{{- with .username }}
+- name: WQ_REDIS_SENTINEL_USERNAME
+  value: {{ . | quote }}
+{{- end }}
+{{- if .existingSecret.name }}
+- name: WQ_REDIS_SENTINEL_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      {{- toYaml .existingSecret | nindent 6 }}
+{{- end }}
+{{- end }}
+{{- with $external.tls }}
+{{- if .enabled }}
+- name: WQ_REDIS_TLS
+  value: "true"
+{{- end }}
+{{- with .serverName }}
+- name: WQ_REDIS_TLS_SERVER_NAME
+  value: {{ . | quote }}
+{{- end }}
+{{- if .existingSecret }}
+- name: WQ_REDIS_TLS_CA
+  value: /etc/redis-tls/ca.crt
+{{- if .clientCertificate }}
+- name: WQ_REDIS_TLS_CERT
+  value: /etc/redis-tls/tls.crt
+- name: WQ_REDIS_TLS_KEY
+  value: /etc/redis-tls/tls.key
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with include "workqueue.redis.passwordFrom" . }}
+- name: WQ_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      {{- trim . | nindent 6 }}
+{{- end }}
+- name: WQ_REDIS_PATIENCE
+  value: {{ .Values.redis.patience | quote }}
+{{- end }}
+
+{{/* The volume with the certificates for Redis, as a list of one or none; its mount likewise. */}}
+{{- define "workqueue.redis.volumes" -}}
+{{- if include "workqueue.redis.external" . }}
+{{- with .Values.redis.external.tls.existingSecret }}
+- name: redis-tls
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.redis.volumeMounts" -}}
+{{- if include "workqueue.redis.volumes" . }}
+- name: redis-tls
+  mountPath: /etc/redis-tls
+  readOnly: true
+{{- end }}
+{{- end }}
+
 {{/* Variables that every verb of the worker takes. */}}
 {{- define "workqueue.env" -}}
 - name: WQ_QUEUE
   value: {{ include "workqueue.queue" . | quote }}
-- name: WQ_REDIS_URL
-  value: redis://{{ include "workqueue.redis.serviceName" . }}:6379/0
+{{- include "workqueue.redis.env" . }}
 - name: WQ_LOG_FORMAT
   value: {{ .Values.worker.logFormat }}
 - name: WQ_LOG_LEVEL
@@ -202,6 +311,14 @@ containers:
     {{- end }}
     securityContext:
       {{- include "workqueue.restrictedContainer" . | nindent 6 }}
+    {{- with include "workqueue.redis.volumeMounts" .root }}
+    volumeMounts:
+      {{- trim . | nindent 6 }}
+    {{- end }}
+{{- with include "workqueue.redis.volumes" .root }}
+volumes:
+  {{- trim . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* Exit codes after which a new pod would fare no better: too many dead items, lost state, bad configuration. */}}
@@ -234,8 +351,9 @@ has succeeded at once, Helm deletes it too. Husks go in the opposite order. With
 {{- else if eq $object.kind "Job" }}
 {{- $_ := set $husk.spec "parallelism" 0 }}
 {{- $_ := set $husk.spec "completions" 0 }}
-{{- else if eq $object.kind "ConfigMap" }}
+{{- else if has $object.kind (list "ConfigMap" "Secret") }}
 {{- $_ := unset $husk "data" }}
+{{- $_ := unset $husk "stringData" }}
 {{- end }}
 {{- $_ := set $object.metadata "annotations" (dict
   "helm.sh/hook" .events
