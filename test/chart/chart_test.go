@@ -12,10 +12,12 @@ import (
 	"github.com/gruntwork-io/terratest/modules/helm"
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
+	"go.yaml.in/yaml/v3"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -142,6 +144,10 @@ func (r release) objects(t *testing.T) objects {
 			continue
 		}
 		o, _, err := decoder.Decode([]byte(document), nil, nil)
+		if runtime.IsNotRegisteredError(err) { // a kind of somebody else's, such as the Prometheus Operator's
+			others := &unstructured.Unstructured{}
+			o, err = others, yaml.Unmarshal([]byte(document), &others.Object)
+		}
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, document)
 		}
@@ -207,6 +213,8 @@ func redis(t *testing.T, all objects) *appsv1.StatefulSet {
 func pod(o object) *corev1.PodTemplateSpec {
 	switch o := o.(type) {
 	case *appsv1.StatefulSet:
+		return &o.Spec.Template
+	case *appsv1.Deployment:
 		return &o.Spec.Template
 	case *batchv1.Job:
 		return &o.Spec.Template

@@ -17,12 +17,14 @@ func TestNamesAndLabels(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		all := release{name: "demo", values: "items: [apple]"}.objects(t)
 		want := map[string]string{
-			"Service redis":     `^demo-redis$`,
-			"StatefulSet redis": `^demo-redis$`,
-			"ConfigMap seed":    `^demo-items-[0-9a-f]{10}$`,
-			"Job seed":          `^demo-seed-[0-9a-f]{10}$`,
-			"Job worker":        `^demo-[0-9a-f]{10}$`,
-			"Pod test":          `^demo-test$`,
+			"Service redis":        `^demo-redis$`,
+			"StatefulSet redis":    `^demo-redis$`,
+			"ConfigMap seed":       `^demo-items-[0-9a-f]{10}$`,
+			"Job seed":             `^demo-seed-[0-9a-f]{10}$`,
+			"Job worker":           `^demo-[0-9a-f]{10}$`,
+			"Pod test":             `^demo-test$`,
+			"NetworkPolicy redis":  `^demo-redis$`,
+			"NetworkPolicy worker": `^demo-worker$`,
 		}
 		for _, o := range all.live() {
 			id := kind(o) + " " + component(o)

@@ -49,6 +49,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"TLS to nowhere", "{items: [a], redis: {external: {tls: {enabled: true}}}}", []string{"redis.external.url: missing"}},
 		{"a size", "{items: [a], redis: {persistence: {size: big}}}", []string{"'/redis/persistence/size'"}},
 
+		{"actions without a token", "{items: [a], monitor: {enabled: true, actions: true}}", []string{"monitor.existingSecret.name: needed with monitor.actions"}},
+
 		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},
 		{"a misspelt key of worker", "{items: [a], worker: {paralelism: 2}}", []string{"'/worker'", "'paralelism' not allowed"}},
 		{"a misspelt key of resources", "{items: [a], worker: {resources: {limit: {}}}}", []string{"'/worker/resources'", "'limit' not allowed"}},

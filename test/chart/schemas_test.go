@@ -45,9 +45,10 @@ func writeSchemas(t *testing.T, dir string) {
 	}
 	written := 0
 	for name, kinds := range map[string]string{
-		"io.k8s.api.apps.v1.":  "StatefulSet Deployment",
-		"io.k8s.api.batch.v1.": "Job",
-		"io.k8s.api.core.v1.":  "ConfigMap PersistentVolumeClaim Pod Secret Service ServiceAccount",
+		"io.k8s.api.apps.v1.":       "StatefulSet Deployment",
+		"io.k8s.api.batch.v1.":      "Job",
+		"io.k8s.api.networking.v1.": "NetworkPolicy",
+		"io.k8s.api.core.v1.":       "ConfigMap PersistentVolumeClaim Pod Secret Service ServiceAccount",
 	} {
 		for kind := range strings.FieldsSeq(kinds) {
 			root := name + kind

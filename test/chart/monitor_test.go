@@ -1,0 +1,147 @@
+package chart
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+func TestTheMonitorIsThereWhenAskedFor(t *testing.T) {
+	eachHelm(t, func(t *testing.T) {
+		for _, o := range (release{values: "{items: [a], monitor: {podMonitor: {enabled: true}, dashboard: {enabled: true}}}"}).objects(t) {
+			if component(o) == "monitor" {
+				t.Errorf("%s is there without having been asked for", id(o))
+			}
+		}
+		all := release{values: `
+items: [a]
+worker: {maxDead: 7}
+monitor: {enabled: true, actions: true, existingSecret: {name: mine}, service: {port: 8888}, podLabels: {a: b}}`}.objects(t)
+		pods := find[*appsv1.Deployment](t, all, "monitor").Spec.Template
+		if !slices.Equal(pods.Spec.Containers[0].Args, []string{"monitor"}) || pods.Labels["a"] != "b" {
+			t.Errorf("the monitor runs %v, with the labels %v", pods.Spec.Containers[0].Args, pods.Labels)
+		}
+		for name, want := range map[string]string{"WQ_MAX_DEAD": "7", "WQ_MONITOR_ACTIONS": "true", "WQ_QUEUE": queueName(t, all)} {
+			if got := env(t, pods.Spec, name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		if got := secretEnv(pods.Spec, "WQ_MONITOR_TOKEN"); got != "mine/token" {
+			t.Errorf("the token is from %q, want mine/token", got)
+		}
+		service := find[*corev1.Service](t, all, "monitor")
+		if !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pods.Labels)) || service.Spec.Ports[0].Port != 8888 {
+			t.Errorf("the Service selects %v at port %d", service.Spec.Selector, service.Spec.Ports[0].Port)
+		}
+	})
+}
+
+func TestMetricsAlertsAndDashboard(t *testing.T) {
+	eachHelm(t, func(t *testing.T) {
+		all := release{values: `
+items: [a]
+queue: {name: job2}
+monitor:
+  enabled: true
+  podMonitor: {enabled: true, labels: {release: prometheus}}
+  prometheusRule: {enabled: true, labels: {release: prometheus}}
+  dashboard: {enabled: true}`}.objects(t)
+		kinds := map[string]object{}
+		for _, o := range all {
+			if component(o) == "monitor" {
+				kinds[kind(o)] = o
+			}
+		}
+		for _, kind := range []string{"PodMonitor", "PrometheusRule"} {
+			if o := kinds[kind]; o == nil || o.GetLabels()["release"] != "prometheus" {
+				t.Errorf("the %s is %v", kind, o)
+			}
+		}
+		dashboard := find[*corev1.ConfigMap](t, all, "monitor")
+		if dashboard.Labels["grafana_dashboard"] != "1" {
+			t.Errorf("the dashboard has the labels %v", dashboard.Labels)
+		}
+		for name, text := range dashboard.Data {
+			if !strings.HasSuffix(name, ".json") || !json.Valid([]byte(text)) {
+				t.Errorf("%s is not JSON:\n%s", name, text)
+			}
+		}
+		if text, err := json.Marshal(kinds["PrometheusRule"]); err != nil || !strings.Contains(string(text), `queue=\"job2\"`) {
+			t.Errorf("the alerts are about another queue: %s", text)
+		}
+	})
+}
+
+// policyOf is the NetworkPolicy of a component.
+func policyOf(t *testing.T, all objects, name string) networkingv1.NetworkPolicySpec {
+	t.Helper()
+	return find[*networkingv1.NetworkPolicy](t, all, name).Spec
+}
+
+func selects(t *testing.T, selector *metav1.LabelSelector, o object) bool {
+	t.Helper()
+	s, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Matches(labels.Set(pod(o).Labels))
+}
+
+func TestWhoReachesWhom(t *testing.T) {
+	eachHelm(t, func(t *testing.T) {
+		all := release{values: `
+items: [a]
+monitor: {enabled: true}
+networkPolicy: {redisClients: [{namespaceSelector: {matchLabels: {name: keda}}}]}`}.objects(t)
+		policy := policyOf(t, all, "redis")
+		if len(policy.Ingress) != 1 || len(policy.Ingress[0].From) != 2 || len(policy.Egress) != 0 || len(policy.PolicyTypes) != 2 {
+			t.Fatalf("the policy of Redis is %v", policy)
+		}
+		for _, o := range all.live() {
+			if pod(o) == nil {
+				continue
+			}
+			if !selects(t, policy.Ingress[0].From[0].PodSelector, o) {
+				t.Errorf("%s does not reach Redis", id(o))
+			}
+			for _, name := range []string{"redis", "worker", "monitor"} {
+				if selector := policyOf(t, all, name).PodSelector; selects(t, &selector, o) != (component(o) == name) {
+					t.Errorf("the policy of %s is also about %s, or not about it", name, id(o))
+				}
+			}
+		}
+		worker := policyOf(t, all, "worker")
+		if len(worker.Ingress) != 0 || !slices.Equal(worker.PolicyTypes, []networkingv1.PolicyType{"Ingress"}) {
+			t.Errorf("the policy of the workers is %v: want nobody in, and everything out", worker)
+		}
+		if ingress := policyOf(t, all, "monitor").Ingress; len(ingress) != 1 || len(ingress[0].From) != 0 {
+			t.Errorf("the monitor is open to %v, want anyone", ingress)
+		}
+
+		all = release{values: `
+items: [a]
+monitor: {enabled: true}
+networkPolicy: {workerEgress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}], monitorClients: [{podSelector: {}}]}`}.objects(t)
+		if worker := policyOf(t, all, "worker"); len(worker.Egress) != 3 || len(worker.PolicyTypes) != 2 {
+			t.Errorf("the workers may reach %v, want DNS, Redis and 10.0.0.0/8", worker.Egress)
+		} else if !selects(t, worker.Egress[1].To[0].PodSelector, redis(t, all)) {
+			t.Errorf("the workers do not reach Redis: %v", worker.Egress[1])
+		}
+		if ingress := policyOf(t, all, "monitor").Ingress; len(ingress[0].From) != 1 {
+			t.Errorf("the monitor is open to %v", ingress)
+		}
+
+		for _, o := range (release{values: "{items: [a], monitor: {enabled: true}, networkPolicy: {enabled: false}}"}).objects(t) {
+			if kind(o) == "NetworkPolicy" {
+				t.Errorf("%s is there, though switched off", id(o))
+			}
+		}
+	})
+}
