@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,7 +28,7 @@ func TestSessions(t *testing.T) {
 			env.Setenv("WQ_REDIS_URL", server.URL())
 			env.Setenv("WQ_QUEUE", "job2")
 			env.Setenv("WQ_HOST", "here")
-			return writeExamples("../docs/stream.md", env.WorkDir)
+			return errors.Join(writeExamples("../docs/stream.md", env.WorkDir), writeExamples("../docs/batch.md", env.WorkDir))
 		},
 	})
 }
