@@ -140,8 +140,9 @@ func (d *dispatcher) leaseWanted() bool {
 	if d.stopping || len(d.pool) > 0 {
 		return false
 	}
-	if d.idle == d.policy.Slots && len(d.open) > 0 {
-		return true // all that was held has ended; to say so may be what ends the run
+	if d.idle == d.policy.Slots {
+		// All that was held has ended: to say so may be what ends the run. Or nothing is held, and even suspects will do.
+		return len(d.open) > 0 || !time.Now().Before(d.leaseAgain)
 	}
 	if d.alone || d.suspects || time.Now().Before(d.leaseAgain) {
 		return false

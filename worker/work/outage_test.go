@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -57,5 +60,66 @@ func TestStopDuringOutage(t *testing.T) {
 	}
 	if err := <-result; !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// once is a handler whose first call lasts until it is told to end.
+type once struct {
+	mu      sync.Mutex
+	calls   int
+	started chan struct{}
+}
+
+func (*once) MaxItems() int { return 1 }
+
+func (o *once) Handle(ctx context.Context, _ []queue.Item) []handler.Outcome {
+	o.mu.Lock()
+	o.calls++
+	first := o.calls == 1
+	o.mu.Unlock()
+	if first {
+		close(o.started)
+		<-ctx.Done()
+	}
+	return []handler.Outcome{{Started: time.Now()}}
+}
+
+// TestLostAll takes everything from the only worker, as if it had been frozen for longer than its lease. It must take it
+// up again: what comes back from an expired lease is for workers that hold nothing, and that is what it is now.
+func TestLostAll(t *testing.T) {
+	ctx := t.Context()
+	client := redistest.Start(t).Client()
+	defer client.Close()
+	q := queue.New(client, "job2")
+	seeder := q.NewSeeder("s")
+	for _, item := range []string{"a", "b", "c"} {
+		if err := seeder.Add(ctx, item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := seeder.Publish(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	limits := queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}
+	o := &once{started: make(chan struct{})}
+	w := &work.Worker{Queue: q, Handler: o, Log: slog.New(slog.DiscardHandler), Name: work.NewName("w"),
+		Policy: work.Policy{Slots: 1, MaxAttempts: 1, Patience: time.Minute, Limits: limits}}
+	result := make(chan error, 1)
+	go func() { result <- w.Run(ctx) }()
+	<-o.started
+	for _, lease := range client.ZRange(ctx, "{job2}:leases", 0, -1).Val() {
+		client.ZAdd(ctx, "{job2}:leases", redis.Z{Score: 1, Member: lease})
+	}
+	if _, err := q.NewSession("another", limits).Exchange(ctx, queue.Request{}); err != nil { // takes back what expired
+		t.Fatal(err)
+	}
+	select {
+	case err := <-result:
+		if c, _ := q.Counts(ctx); err != nil || c.Done != 3 || !c.Drained() {
+			t.Errorf("%+v, %v", c, err)
+		}
+	case <-time.After(10 * time.Second):
+		c, _ := q.Counts(ctx)
+		t.Fatalf("the worker does nothing: %+v", c)
 	}
 }

@@ -101,17 +101,18 @@ func TestForgetfulRedis(t *testing.T) {
 	}
 	rollbacks := 0
 	for {
+		time.Sleep(time.Duration(200+rand.IntN(300)) * time.Millisecond) // so that what was lost before is leased again
 		saved, err := save.Run(ctx, client, nil).Slice()
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(50+rand.IntN(400)) * time.Millisecond)
+		time.Sleep(time.Duration(20+rand.IntN(200)) * time.Millisecond)
 		c, err := q.Counts(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
 		// Whoever has seen the queue drained has gone: what was lost then would be nobody's.
-		if rollbacks == 10 || c.Done+c.Dead > items*8/10 {
+		if rollbacks == 15 || c.Done+c.Dead > items*8/10 {
 			break
 		}
 		if err := restore.Run(ctx, client, nil, saved...).Err(); err != redis.Nil {
