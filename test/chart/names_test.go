@@ -161,6 +161,8 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 		{name: "backoffLimit", to: release{values: base + "worker: {backoffLimit: 1}"}},
 		{name: "activeDeadlineSeconds", to: release{values: base + "worker: {activeDeadlineSeconds: 60}"}},
 		{name: "ttlSecondsAfterFinished", to: release{values: base + "worker: {ttlSecondsAfterFinished: 60}"}},
+		{name: "suspend", to: release{values: base + "worker: {suspend: true}"}},
+		{name: "labels of the Job", to: release{values: base + "worker: {labels: {a: b}, annotations: {a: b}}"}},
 		{name: "the test's timeout", to: release{values: base + "test: {timeout: 1m}"}},
 		{name: "Redis' memory", to: release{values: base + "redis: {extraArgs: [--maxmemory, 1gb]}"}},
 		{name: "the seeding's memory", to: release{values: base + "seed: {resources: {requests: {memory: 64Mi}}}"}},
@@ -214,6 +216,7 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 func fixed(job *batchv1.Job) batchv1.JobSpec {
 	spec := *job.Spec.DeepCopy()
 	spec.Parallelism, spec.BackoffLimit, spec.ActiveDeadlineSeconds, spec.TTLSecondsAfterFinished = nil, nil, nil, nil
+	spec.Suspend = nil
 	return spec
 }
 

@@ -51,6 +51,11 @@ func TestWrongValuesAreRefused(t *testing.T) {
 
 		{"actions without a token", "{items: [a], monitor: {enabled: true, actions: true}}", []string{"monitor.existingSecret.name: needed with monitor.actions"}},
 
+		{"a Deployment with an end", "{items: [a], worker: {kind: Deployment}}", []string{"queue.seal: a Deployment works on a queue without an end", "set queue.seal=false"}},
+		{"a suspended Deployment", "{queue: {seal: false}, worker: {kind: Deployment, suspend: true}}", []string{"worker.suspend: is for a Job"}},
+		{"KEDA with a Job", "{items: [a], worker: {keda: {enabled: true}}}", []string{"worker.keda: scales a Deployment"}},
+		{"KEDA with Sentinels", "{queue: {seal: false}, worker: {kind: Deployment, keda: {enabled: true}}, redis: {external: {addresses: ['a:1'], sentinel: {master: m}}}}", []string{"worker.keda: needs redis.external.url"}},
+
 		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},
 		{"a misspelt key of worker", "{items: [a], worker: {paralelism: 2}}", []string{"'/worker'", "'paralelism' not allowed"}},
 		{"a misspelt key of resources", "{items: [a], worker: {resources: {limit: {}}}}", []string{"'/worker/resources'", "'limit' not allowed"}},

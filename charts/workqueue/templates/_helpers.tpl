@@ -115,7 +115,8 @@ switched off, is said here.
 {{- end }}
 
 {{- define "workqueue.queue" -}}
-{{- $name := printf "%s-%s" (include "workqueue.fullname" .) (include "workqueue.inputsHash" .) }}
+{{- $name := include "workqueue.fullname" . }}
+{{- if eq .Values.worker.kind "Job" }}{{ $name = printf "%s-%s" $name (include "workqueue.inputsHash" .) }}{{ end }}
 {{- /* In a Redis that many share, releases of the same name may be in several namespaces. */}}
 {{- if include "workqueue.redis.external" . }}{{ $name = printf "%s/%s" .Release.Namespace $name }}{{ end }}
 {{- .Values.queue.name | default $name }}
