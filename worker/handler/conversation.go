@@ -37,9 +37,10 @@ type conversation struct {
 	mu       sync.Mutex
 	open     map[string]flight // what was sent and is not answered, by the id in the line
 	answered int
-	silent   bool        // it was ended for that
-	silence  *time.Timer // nil without a timeout
-	kill     *time.Timer // after TERM
+	silent   bool          // it was ended for that
+	silence  *time.Timer   // nil without a timeout
+	patience time.Duration // until silence is over
+	kill     *time.Timer   // after TERM
 
 	line  []byte // of its output, not ended yet; only its own goroutine reads and writes it
 	print io.Writer
@@ -95,7 +96,10 @@ func converse(s *Stream) (*conversation, error) {
 		return nil, err
 	}
 	if s.Timeout > 0 {
-		c.silence = time.AfterFunc(max(s.Timeout, s.StartTimeout), c.tooSilent)
+		c.mu.Lock()
+		c.patience = max(s.Timeout, s.StartTimeout)
+		c.silence = time.AfterFunc(c.patience, c.tooSilent)
+		c.mu.Unlock()
 	}
 	go func() {
 		_ = c.cmd.Wait()
@@ -127,7 +131,9 @@ func (c *conversation) ask(items []queue.Item, positions []int) chan reply {
 		}
 		return answers
 	}
-	c.heard(len(c.open) == 0 && c.answered > 0)
+	if len(c.open) == 0 && c.answered > 0 { // or else it is being measured
+		c.heard(true)
+	}
 	for n, i := range positions {
 		id := items[i].ID
 		for _, taken := c.open[id]; taken; _, taken = c.open[id] { // by an attempt of its own that nobody waits for
@@ -232,7 +238,8 @@ func (c *conversation) heard(waiting bool) {
 	switch {
 	case c.silence == nil:
 	case waiting:
-		c.silence.Reset(c.stream.Timeout)
+		c.patience = c.stream.Timeout
+		c.silence.Reset(c.patience)
 	case c.answered > 0:
 		c.silence.Stop()
 	}
@@ -310,7 +317,7 @@ func (c *conversation) end() {
 	code, reason := ending(c.cmd.ProcessState)
 	blame := Outcome{Verdict: Failed, ExitCode: code, Reason: "the program ended before its answer: " + reason}
 	if c.silent {
-		blame.ExitCode, blame.Reason = exitTimeout, fmt.Sprintf("the program was silent for %v", c.stream.Timeout)
+		blame.ExitCode, blame.Reason = exitTimeout, fmt.Sprintf("the program was silent for %v", c.patience)
 	}
 	blame.Output, blame.Truncated = c.tail.lines()
 	var err error
