@@ -89,6 +89,10 @@ func TestNotesHaveTheNextCommands(t *testing.T) {
 		}
 		return notes
 	}
+	stream := notes(release{values: "{queue: {seal: false}, worker: {kind: Deployment, keda: {enabled: true}}}"})
+	if !strings.Contains(stream, "exec -i deployment/demo-worker -- /worker push") || strings.Contains(stream, "seal") || strings.Contains(stream, "parallelism") {
+		t.Errorf("these are no commands for a Deployment that KEDA scales:\n%s", stream)
+	}
 	for _, test := range []struct {
 		values string
 		want   []string
