@@ -209,7 +209,7 @@ end
 -- gather calls take(k), which answers up to k payloads or envelopes, in growing steps until it has n of them
 -- or enough bytes: a few huge payloads must not make one huge batch.
 local function gather(n, take)
-  local items, bytes, step = {}, 0, 16
+  local items, bytes, step = {}, 0, 4
   while #items < n and bytes < max_bytes do
     local more = take(math.min(n - #items, step))
     if not more or #more == 0 then break end
