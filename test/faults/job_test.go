@@ -49,18 +49,19 @@ type job struct {
 // pod is a worker and its link to Redis.
 type pod struct {
 	name string
+	env  []string
 	link *toxiproxy.Proxy
 	mu   sync.Mutex
 	cmd  *exec.Cmd // nil while there is none
 }
 
-func newJob(t *testing.T, server *redistest.Server) *job {
+func newJob(t *testing.T, server *redistest.Server, pods int) *job {
 	dir := t.TempDir()
 	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics have a logger of their own
 	j := &job{t: t, binary: workerPath(t), runs: filepath.Join(dir, "runs"),
 		proxies: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())}
 	j.env("PATH="+os.Getenv("PATH"), "RUNS="+j.runs, "WQ_QUEUE="+queueName)
-	for i := range setting(t, "FAULTS_WORKERS", 4) {
+	for i := range pods {
 		link := toxiproxy.NewProxy(j.proxies, fmt.Sprint("link", i), "127.0.0.1:0", server.Addr)
 		if err := link.Start(); err != nil {
 			t.Fatal(err)
@@ -85,8 +86,8 @@ func (j *job) worker(verb, name, addr string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-func (j *job) start(pods int) {
-	for _, p := range j.pods[:pods] {
+func (j *job) start() {
+	for _, p := range j.pods {
 		j.waiting.Go(func() { j.keep(p) })
 	}
 }
@@ -94,7 +95,7 @@ func (j *job) start(pods int) {
 // keep runs one worker after another.
 func (j *job) keep(p *pod) {
 	for {
-		cmd := j.worker("work", p.name, p.link.Listen, "WQ_HOST="+p.name)
+		cmd := j.worker("work", p.name, p.link.Listen, append(p.env, "WQ_HOST="+p.name)...)
 		p.mu.Lock()
 		if !j.goesOn() {
 			p.mu.Unlock()
