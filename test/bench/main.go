@@ -19,6 +19,7 @@ type scale struct {
 	rounds      int           // of each comparison
 	otherRounds int           // in which the other queues take part
 	target      time.Duration // of one run
+	seedRounds  int
 	seedItems   int
 	largeItems  int
 	crowdTime   time.Duration
@@ -26,8 +27,8 @@ type scale struct {
 }
 
 var (
-	full  = scale{rounds: 5, otherRounds: 3, target: 1500 * time.Millisecond, seedItems: 3e6, largeItems: 10e6, crowdTime: 12 * time.Second, trials: 7}
-	quick = scale{rounds: 3, otherRounds: 1, target: 400 * time.Millisecond, seedItems: 1e6, largeItems: 1e6, crowdTime: 3 * time.Second, trials: 2}
+	full  = scale{rounds: 5, otherRounds: 3, target: 1500 * time.Millisecond, seedRounds: 9, seedItems: 3e6, largeItems: 10e6, crowdTime: 12 * time.Second, trials: 7}
+	quick = scale{rounds: 3, otherRounds: 1, target: 400 * time.Millisecond, seedRounds: 3, seedItems: 1e6, largeItems: 1e6, crowdTime: 3 * time.Second, trials: 2}
 )
 
 func main() {

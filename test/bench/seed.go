@@ -32,7 +32,7 @@ func measureSeed(ctx context.Context, s *server, sizes scale) (*Seeding, error) 
 		memory := after.number("used_memory") - before.number("used_memory")
 		return seeded.rate(), memory / float64(m.Items), err
 	}
-	for round := range sizes.rounds + 1 {
+	for round := range sizes.seedRounds + 1 {
 		raw, rawBytes, err := fill(lpop)
 		if err != nil {
 			return m, err

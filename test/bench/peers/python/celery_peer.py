@@ -13,6 +13,7 @@ import peer
 app = celery.Celery("celery_peer", broker=peer.URL)
 app.conf.task_ignore_result = True
 app.conf.worker_send_task_events = False
+app.conf.worker_redirect_stdouts = False
 app.conf.broker_connection_retry = False
 
 # Shared by the processes of the pool, which are forked.
