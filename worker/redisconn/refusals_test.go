@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisconn"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
@@ -119,5 +120,18 @@ func TestOneNodeOfACluster(t *testing.T) {
 	defer client.Close()
 	if _, ok := client.(*redis.ClusterClient); !ok {
 		t.Errorf("%T is no client of a Cluster", client)
+	}
+	// A scan for the keys of a queue finds the node that has them.
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		q := queue.New(client, name)
+		if _, _, err := q.NewSeeder("s").Publish(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := client.Exists(t.Context(), "{"+name+"}:state").Result(); n != 0 || err != nil {
+			t.Errorf("queue %s is still there: %v", name, err)
+		}
 	}
 }
