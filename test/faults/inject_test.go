@@ -72,7 +72,9 @@ func (f *faults) next(progress float64) {
 			break
 		}
 	}
-	f.pause(200*time.Millisecond, 900*time.Millisecond)
+	// The fewer workers there are, the more of the faults each of them gets.
+	pods := time.Duration(len(f.job.pods))
+	f.pause(800*time.Millisecond/pods, 3600*time.Millisecond/pods)
 }
 
 // heal waits until everything is whole again.
