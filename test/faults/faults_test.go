@@ -77,7 +77,7 @@ func run(t *testing.T, items, pods int) {
 	job.env("WQ_LEASE=2s", "WQ_CONCURRENCY=4", "WQ_GRACE=1s", "WQ_REDIS_PATIENCE=30s",
 		"WQ_BACKOFF=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts),
 		// The fewer workers, the more often an innocent item is with one when something happens to it.
-		fmt.Sprintf("WQ_MAX_CRASHES=%d", 5+20/pods),
+		fmt.Sprintf("WQ_MAX_CRASHES=%d", 6+4/pods),
 		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items))
 	for i, p := range job.pods {
 		if i%4 == 1 {
