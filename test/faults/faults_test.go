@@ -57,13 +57,16 @@ const (
 )
 
 func TestFaults(t *testing.T) {
-	run(t, setting(t, "FAULTS_ITEMS", 20000), setting(t, "FAULTS_WORKERS", 4))
+	run(t, setting(t, "FAULTS_ITEMS", 20000), setting(t, "FAULTS_WORKERS", 4), time.Minute)
 }
 
 // TestFaultsAlone has one worker only: nobody else takes up what it drops.
-func TestFaultsAlone(t *testing.T) { run(t, setting(t, "FAULTS_ITEMS", 20000)/20, 1) }
+func TestFaultsAlone(t *testing.T) { run(t, setting(t, "FAULTS_ITEMS", 20000)/20, 1, 30*time.Second) }
 
-func run(t *testing.T, items, pods int) {
+// run breaks things for as long as the storm lasts, FAULTS_SECONDS or the one given. Whatever was broken, the run must end
+// well once it is over.
+func run(t *testing.T, items, pods int, storm time.Duration) {
+	storm = time.Duration(setting(t, "FAULTS_SECONDS", int(storm.Seconds()))) * time.Second
 	seed := setting(t, "FAULTS_SEED", int(time.Now().Unix()))
 	limit := 2*time.Minute + time.Duration(items)*20*time.Millisecond
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
@@ -91,10 +94,13 @@ func run(t *testing.T, items, pods int) {
 	faults.seed(payloads)
 	began := time.Now()
 	job.start()
-	for !job.ended() && time.Since(began) < limit {
+	for !job.ended() && time.Since(began) < storm {
 		faults.next(progress(q, items))
 	}
 	faults.heal()
+	for !job.ended() && time.Since(began) < storm+limit {
+		time.Sleep(100 * time.Millisecond)
+	}
 	took := time.Since(began)
 	job.stop()
 	for _, problem := range job.problems() {
