@@ -51,7 +51,8 @@ func (h clusterHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 }
 
 func (h clusterHook) after(ctx context.Context, err error) error {
-	if broken, ok := err.(hidden); ok {
+	var broken hidden
+	if errors.As(err, &broken) {
 		err = broken.err
 	}
 	if isConnection(err) {

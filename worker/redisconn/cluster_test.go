@@ -3,6 +3,7 @@ package redisconn_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -80,7 +81,7 @@ func TestPushOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if err := queue.New(client, "job2").Push(t.Context(), "a"); err != io.EOF {
+	if err := queue.New(client, "job2").Push(t.Context(), "a"); !errors.Is(err, io.EOF) {
 		t.Errorf("the push ended with %v, want EOF", err)
 	}
 	if n := direct.LLen(context.Background(), "job2").Val(); n != 1 {

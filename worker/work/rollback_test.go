@@ -2,6 +2,7 @@ package work_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -115,7 +116,7 @@ func TestForgetfulRedis(t *testing.T) {
 		if rollbacks == 15 || c.Done+c.Dead > items*8/10 {
 			break
 		}
-		if err := restore.Run(ctx, client, nil, saved...).Err(); err != redis.Nil {
+		if err := restore.Run(ctx, client, nil, saved...).Err(); !errors.Is(err, redis.Nil) {
 			t.Fatal(err)
 		}
 		rollbacks++
