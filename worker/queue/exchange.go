@@ -2,10 +2,13 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Status is what an exchange says of the queue as a whole.
@@ -124,11 +127,14 @@ func (s *Session) Exchange(ctx context.Context, request Request) (Reply, error) 
 
 // Repeat makes the last Exchange once more, with the same request.
 func (s *Session) Repeat(ctx context.Context, request Request) (Reply, error) {
-	raw, err := exchangeScript.Run(ctx, s.queue.redis, s.keys, s.arguments(request)...).Slice()
+	raw, values, err := s.call(ctx, request, exchangeScript.EvalSha)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		raw, values, err = s.call(ctx, request, exchangeScript.Eval)
+	}
 	if err != nil {
 		return Reply{}, err
 	}
-	reply, epoch, err := parseReply(raw)
+	reply, epoch, err := parseReply(raw, values)
 	if err != nil {
 		return Reply{}, fmt.Errorf("reply of exchange.lua: %w", err)
 	}
@@ -137,6 +143,22 @@ func (s *Session) Repeat(ctx context.Context, request Request) (Reply, error) {
 	}
 	s.epoch = epoch
 	return reply, nil
+}
+
+// call runs the script and reads the batch that it may lease, in one round trip.
+func (s *Session) call(ctx context.Context, request Request,
+	eval func(context.Context, redis.Scripter, []string, ...any) *redis.Cmd) (raw []any, values []string, err error) {
+	pipe := s.queue.redis.Pipeline()
+	script := eval(ctx, pipe, s.keys, s.arguments(request)...)
+	batch := redis.NewStringSliceCmd(ctx)
+	if request.Want > 0 {
+		batch = pipe.LRange(ctx, s.queue.key("b:"+s.worker+":"+strconv.Itoa(s.calls)), 0, -1)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, nil, err
+	}
+	raw, err = script.Slice()
+	return raw, batch.Val(), err
 }
 
 // Close forgets the session. Batches that it still holds expire.
@@ -162,20 +184,19 @@ func (s *Session) arguments(request Request) []any {
 	return args
 }
 
-// parseReply reads the reply of exchange.lua.
-func parseReply(raw []any) (reply Reply, epoch string, err error) {
-	if len(raw) != 8 {
-		return reply, "", fmt.Errorf("%d fields in place of 8", len(raw))
+// parseReply reads the reply of exchange.lua, and the list b of the batch.
+func parseReply(raw []any, values []string) (reply Reply, epoch string, err error) {
+	if len(raw) != 7 {
+		return reply, "", fmt.Errorf("%d fields in place of 7", len(raw))
 	}
 	status, ok1 := raw[0].(string)
 	wait, ok2 := raw[1].(int64)
 	epoch, ok3 := raw[2].(string)
 	id, ok4 := raw[3].(string)
-	blob, ok5 := raw[4].(string)
-	suspects, ok6 := raw[5].(int64)
-	lost, ok7 := raw[6].([]any)
-	forgotten, ok8 := raw[7].([]any)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8) || len(forgotten)%2 != 0 {
+	suspects, ok5 := raw[4].(int64)
+	lost, ok6 := raw[5].([]any)
+	forgotten, ok7 := raw[6].([]any)
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) || len(forgotten)%2 != 0 {
 		return reply, "", fmt.Errorf("unexpected types %T", raw)
 	}
 	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Suspects: int(suspects)}
@@ -189,37 +210,56 @@ func parseReply(raw []any) (reply Reply, epoch string, err error) {
 		reply.Forgotten[fmt.Sprint(forgotten[i])] = []byte(fmt.Sprint(forgotten[i+1]))
 	}
 	if reply.Status == Items {
-		if reply.Batch, err = parseBatch(id, blob); err != nil {
+		if reply.Batch, err = parseBatch(id, values); err != nil {
 			return reply, "", fmt.Errorf("batch %s: %w", id, err)
 		}
 	}
 	return reply, epoch, nil
 }
 
-// parseBatch reads a batch as exchange.lua stores it: origin, ':', time, ':', msgpack array.
-func parseBatch(id, blob string) (*Batch, error) {
-	parts := strings.SplitN(blob, ":", 3)
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("no origin and time in %.40q", blob)
+// parseBatch reads a batch as exchange.lua stores it: origin ':' time, then payloads or envelopes.
+func parseBatch(id string, values []string) (*Batch, error) {
+	if len(values) == 0 {
+		return nil, errors.New("it is gone")
 	}
-	origin, err1 := strconv.ParseInt(parts[0], 10, 64)
-	leased, err2 := strconv.ParseInt(parts[1], 10, 64)
+	head, values := values[0], values[1:]
+	first, second, _ := strings.Cut(head, ":")
+	origin, err1 := strconv.ParseInt(first, 10, 64)
+	leased, err2 := strconv.ParseInt(second, 10, 64)
 	if err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("no origin and time in %.40q", blob)
-	}
-	values, err := unpackStrings(parts[2])
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no origin and time in %.40q", head)
 	}
 	batch := &Batch{ID: id, Leased: time.UnixMilli(leased), Suspect: origin < 0, Items: make([]Item, len(values))}
+	if origin > 0 {
+		number(batch.Items, origin)
+		for i, value := range values {
+			batch.Items[i].Payload = value
+		}
+		return batch, nil
+	}
 	for i, value := range values {
-		if origin > 0 {
-			batch.Items[i] = Item{ID: strconv.FormatInt(origin+int64(i), 10), Payload: value}
-		} else if batch.Items[i], err = parseEnvelope(value); err != nil {
+		item, err := parseEnvelope(value)
+		if err != nil {
 			return nil, err
 		}
+		batch.Items[i] = item
 	}
 	return batch, nil
+}
+
+// number gives items consecutive ids. They are parts of one string: a thousand small ones would cost the worker more
+// than the rest of its loop.
+func number(items []Item, first int64) {
+	digits := make([]byte, 0, 20*len(items))
+	ends := make([]int, len(items))
+	for i := range items {
+		digits = strconv.AppendInt(digits, first+int64(i), 10)
+		ends[i] = len(digits)
+	}
+	ids, start := string(digits), 0
+	for i, end := range ends {
+		items[i].ID, start = ids[start:end], end
+	}
 }
 
 // parseEnvelope reads id ':' attempts ':' crashes ':' payload.

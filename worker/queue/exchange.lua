@@ -12,8 +12,8 @@
 -- KEYS[7] results   STREAM  outcomes that carry a result
 -- KEYS[8] workers   HASH    worker id -> number of its last call
 -- Two more keys per open batch, named by KEYS[9] .. 'b:' .. id and KEYS[9] .. 'd:' .. id:
---   b  STRING  origin, ':', time of the lease in ms, ':', msgpack array. Origin is the id of the first item where the array holds fresh
---              payloads with consecutive ids; 0 where it holds envelopes; -1 where it holds one suspect's envelope
+--   b  LIST    origin ':' time of the lease in ms, then the items. Origin is the id of the first item where they are
+--              fresh payloads with consecutive ids; 0 where they are envelopes; -1 where there is one suspect's envelope
 --   d  STRING  bitmap of finished positions, lowest bit first; absent while none was reported
 -- KEYS[9] is the prefix that all keys but `ready` share; no key has that very name.
 --
@@ -40,10 +40,11 @@
 --          dead    a failed attempt, the last one; text goes into the dead letter
 --          result  done (and counted among the done); text goes into the results
 --
--- Reply: { status, wait ms, epoch, batch id, batch, suspects waiting, lost batch ids, forgotten }
+-- Reply: { status, wait ms, epoch, batch id, suspects waiting, lost batch ids, forgotten }
 --   status: items | wait | paused | drained | stopped | unseeded | vanished
 --   wait:   ms until something is due to change by itself
---   batch:  as stored under b, '' unless status is items
+--   batch id: worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
+--           trip: to send payloads by way of a script costs several times as much
 --   lost:   reported batches whose lease had expired; the report about them changed nothing
 --   forgotten: id, bitmap, id, bitmap, … of reported batches of which this server knows another number of
 --           finished positions than were reported before: it has lost its last second or so, by a crash or
@@ -68,15 +69,15 @@ local taken = tonumber(known[2] or 0)
 local ready_len = call('LLEN', ready)
 
 if not epoch then
-  return { ARGV[1] == '' and 'unseeded' or 'vanished', 1000, '', '', '', 0, {}, {} }
+  return { ARGV[1] == '' and 'unseeded' or 'vanished', 1000, '', '', 0, {}, {} }
 end
 if (ARGV[1] ~= '' and ARGV[1] ~= epoch) or taken + ready_len < tonumber(known[3] or 0) then
-  return { 'vanished', 0, epoch, '', '', 0, {}, {} }
+  return { 'vanished', 0, epoch, '', 0, {}, {} }
 end
 
 local last = call('HGET', workers, worker)
 if last and tonumber(callno) < tonumber(last) then
-  return { 'wait', 0, epoch, '', '', 0, {}, {} }
+  return { 'wait', 0, epoch, '', 0, {}, {} }
 end
 local repeated = last == callno
 
@@ -89,15 +90,10 @@ end
 
 local dead_count = tonumber(known[7] or 0)
 
-local function unpack_batch(id)
-  local blob = call('GET', prefix .. 'b:' .. id)
-  local _, last, origin = string.find(blob, '^(-?%d+):%d+:')
-  return tonumber(origin), cmsgpack.unpack(string.sub(blob, last + 1))
-end
+local function origin_of(head) return tonumber(string.match(head, '^(-?%d+):')) end
 
--- item answers id, attempts, crashes and payload of one position of an unpacked batch.
-local function item(origin, items, position)
-  local value = items[position]
+-- item answers id, attempts, crashes and payload of what stands at a position of a batch.
+local function item(origin, position, value)
   if origin > 0 then return string.format('%.0f', origin + position - 1), 0, 0, value end
   local _, last, id, attempts, crashes = string.find(value, '^(%d+):(%d+):(%d+):')
   return id, tonumber(attempts), tonumber(crashes), string.sub(value, last + 1)
@@ -138,14 +134,13 @@ for _ = 1, tonumber(ARGV[11]) do
     call('ZADD', leases, now + lease, id)
     arg = arg + 4 * verdicts
   else
-    local origin, items
-    if verdicts > 0 then origin, items = unpack_batch(id) end
-    local gone = done
+    local stored, gone = prefix .. 'b:' .. id, done
+    local origin = verdicts > 0 and origin_of(call('LINDEX', stored, 0))
     for _ = 1, verdicts do
       local position, kind = tonumber(ARGV[arg]), ARGV[arg + 1]
       local delay, text = tonumber(ARGV[arg + 2]), ARGV[arg + 3]
       arg = arg + 4
-      local item_id, attempts, crashes, payload = item(origin, items, position)
+      local item_id, attempts, crashes, payload = item(origin, position, call('LINDEX', stored, position))
       if kind == 'result' then
         call('XADD', results, '*', 'id', item_id, 'item', payload, 'report', text)
       else
@@ -182,13 +177,14 @@ end
 -- 2 Take back. The worker of this batch died, or was away for longer than its lease.
 local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 1)[1]
 if expired then
-  local origin, items = unpack_batch(expired)
+  local items = call('LRANGE', prefix .. 'b:' .. expired, 0, -1)
+  local origin = origin_of(table.remove(items, 1))
   local bitmap = call('GET', prefix .. 'd:' .. expired) or ''
   local back = 0
   for position = 1, #items do
     local byte = string.byte(bitmap, math.floor((position - 1) / 8) + 1) or 0
     if math.floor(byte / 2 ^ ((position - 1) % 8)) % 2 == 0 then
-      local id, attempts, crashes, payload = item(origin, items, position)
+      local id, attempts, crashes, payload = item(origin, position, items[position])
       -- Only an item that had its worker to itself can be blamed for that worker's end.
       if origin == -1 then crashes = crashes + 1 end
       if crashes >= max_crashes then
@@ -206,24 +202,21 @@ end
 
 -- 3 Lease.
 
--- gather calls take(k), which answers up to k payloads or envelopes, in growing steps until it has n of them
--- or enough bytes: a few huge payloads must not make one huge batch.
-local function gather(n, take)
-  local items, bytes, step = {}, 0, 4
-  while #items < n and bytes < max_bytes do
-    local more = take(math.min(n - #items, step))
-    if not more or #more == 0 then break end
-    for i = 1, #more do
-      items[#items + 1] = more[i]
-      bytes = bytes + #more[i]
-    end
-    step = math.max(1, math.min(4 * step, math.floor((max_bytes - bytes) * #items / (bytes + 1))))
-  end
-  return items
-end
+local batch = prefix .. 'b:' .. bid
 
-local function take_ready(k)
-  return call('LPOP', ready, k)
+-- gather calls take(k), which answers up to k payloads or envelopes, in growing steps until the batch has n of them or
+-- enough bytes: a few huge payloads must not make one huge batch.
+local function gather(n, take)
+  local size, bytes, step = 0, 0, 4
+  while size < n and bytes < max_bytes do
+    local more = take(math.min(n - size, step))
+    if not more or #more == 0 then break end
+    call('RPUSH', batch, unpack(more))
+    size = size + #more
+    for i = 1, #more do bytes = bytes + #more[i] end
+    step = math.max(1, math.min(4 * step, math.floor((max_bytes - bytes) * size / (bytes + 1))))
+  end
+  return size
 end
 
 local function take_due(k)
@@ -232,39 +225,62 @@ local function take_due(k)
   return due
 end
 
+local function take_ready(k) return call('LPOP', ready, k) end
+
+-- gather_ready does for payloads what gather does, without a look at any of them: a SORT that does not sort is Redis's
+-- way to copy a part of a list. Each step replaces what the one before it has copied.
+local function gather_ready(n)
+  local size = math.min(n, 4)
+  while true do
+    local copied = redis.pcall('SORT', ready, 'BY', 'nosort', 'LIMIT', 0, size, 'STORE', batch)
+    local bytes = size < n and redis.pcall('MEMORY', 'USAGE', batch, 'SAMPLES', 0) or 0
+    if type(copied) ~= 'number' or type(bytes) ~= 'number' then -- not allowed, or not known, here
+      call('DEL', batch)
+      return gather(n, take_ready)
+    end
+    local more = size < n and math.min(n, 8 * size, math.floor(size * max_bytes / bytes)) or 0
+    if more <= size then break end
+    size = more
+  end
+  call('LTRIM', ready, size, -1)
+  return size
+end
+
 local suspects_len = call('LLEN', suspects)
 
 local function next_batch()
   -- A suspect runs in a worker that holds nothing else, so that it can take nothing else down.
   if suspects_len > 0 and held == 0 then
     suspects_len = suspects_len - 1
-    return -1, { call('LPOP', suspects) }
+    call('RPUSH', batch, call('LPOP', suspects))
+    return -1, 1
   end
   -- Guided self-scheduling: nobody takes more than half of an equal share of what is left.
   local due = call('ZCOUNT', delayed, '-inf', now)
   local share = math.ceil((ready_len + due) / (2 * (call('ZCARD', leases) + 1)))
   local n = math.min(want, share)
   if due > 0 then return 0, gather(n, take_due) end
-  if ready_len == 0 then return 0, {} end
-  local items = gather(n, take_ready)
-  count('taken', #items)
-  ready_len = ready_len - #items
-  return taken + 1, items
+  if ready_len == 0 then return 0, 0 end
+  local size = gather_ready(n)
+  count('taken', size)
+  ready_len = ready_len - size
+  return taken + 1, size
 end
 
-local status, batch = 'wait', ''
+local status = 'wait'
 if stop_after > 0 and dead_count > stop_after then
   status = 'stopped'
   if not known[8] then call('HSET', state, 'stopped', 1) end
 elseif want > 0 and not known[9] then
-  batch = repeated and call('GET', prefix .. 'b:' .. bid) or ''
-  if batch == '' then
-    local origin, items = next_batch()
-    if #items > 0 then
-      batch = string.format('%.0f:%.0f:', origin, now) .. cmsgpack.pack(items)
-      call('SET', prefix .. 'b:' .. bid, batch)
+  if repeated and call('EXISTS', batch) == 1 then
+    status = 'items'
+  else
+    local origin, size = next_batch()
+    if size > 0 then
+      status = 'items'
+      call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
       call('ZADD', leases, now + lease, bid)
-      count('leased', #items)
+      count('leased', size)
       if known[8] then call('HDEL', state, 'stopped') end
       if not known[5] then call('HSET', state, 'started_at', now) end
       if known[6] then
@@ -273,7 +289,6 @@ elseif want > 0 and not known[9] then
       end
     end
   end
-  if batch ~= '' then status = 'items' end
 end
 
 local wait = 0
@@ -293,4 +308,4 @@ if status == 'wait' then
     wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
   end
 end
-return { status, wait, epoch, status == 'items' and bid or '', batch, suspects_len, lost, forgotten }
+return { status, wait, epoch, status == 'items' and bid or '', suspects_len, lost, forgotten }

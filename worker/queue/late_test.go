@@ -17,17 +17,15 @@ type recording struct{ calls [][]any }
 func (r *recording) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (r *recording) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (r *recording) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() == "evalsha" {
-			r.calls = append(r.calls, cmd.Args())
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if cmds[0].Name() == "evalsha" {
+			r.calls = append(r.calls, cmds[0].Args())
 		}
-		return next(ctx, cmd)
+		return next(ctx, cmds)
 	}
 }
+
+func (r *recording) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
 // TestLateCall delivers a call after its repetition and even the next call have arrived, as a connection that was given
 // up may do: whatever lies in the buffers on the way arrives some time.

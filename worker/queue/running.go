@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -17,21 +18,27 @@ type Lease struct {
 
 // Running answers what is with workers now: so many batches at most, those whose leases expire first.
 func (q *Queue) Running(ctx context.Context, atMost int) ([]Lease, error) {
-	reply, err := runningScript.Run(ctx, q.redis, []string{q.key("leases"), q.key("")}, atMost).StringSlice()
+	reply, err := runningScript.Run(ctx, q.redis, []string{q.key("leases"), q.key("")}, atMost).Slice()
 	if err != nil {
 		return nil, err
 	}
 	var leases []Lease
 	for ; len(reply) >= 4; reply = reply[4:] {
-		batch, err := parseBatch(reply[0], reply[2])
+		id, bitmap := fmt.Sprint(reply[0]), fmt.Sprint(reply[3])
+		var values []string
+		list, _ := reply[2].([]any)
+		for _, value := range list {
+			values = append(values, fmt.Sprint(value))
+		}
+		batch, err := parseBatch(id, values)
 		if err != nil {
 			return nil, err
 		}
-		expires, _ := strconv.ParseFloat(reply[1], 64)
+		expires, _ := strconv.ParseFloat(fmt.Sprint(reply[1]), 64)
 		lease := Lease{Since: batch.Leased, Expires: time.UnixMilli(int64(expires))}
-		lease.Worker, _, _ = strings.Cut(reply[0], ":")
+		lease.Worker, _, _ = strings.Cut(id, ":")
 		for i, item := range batch.Items {
-			if i/8 >= len(reply[3]) || reply[3][i/8]>>(i%8)&1 == 0 {
+			if i/8 >= len(bitmap) || bitmap[i/8]>>(i%8)&1 == 0 {
 				lease.Items = append(lease.Items, item)
 			}
 		}

@@ -61,7 +61,7 @@ func (s *Seeder) cut(ctx context.Context) {
 	if len(s.chunk) > 0 {
 		s.pipe.RPush(ctx, s.staging, s.chunk...)
 		s.staged += len(s.chunk)
-		s.chunk, s.bytes = nil, 0
+		s.chunk, s.bytes = make([]any, 0, seedChunkItems), 0
 	}
 }
 
