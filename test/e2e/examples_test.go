@@ -39,10 +39,13 @@ func TestExamples(t *testing.T) {
 			}
 			t.Parallel()
 			s := newSpace(t, name)
-			for _, args := range prerequisites[name] {
+			kubectl := func(args ...string) {
 				if out, err := k8s.RunKubectlAndGetOutputContextE(s.T, s.Context(), s.kubectl, args...); err != nil {
 					t.Fatalf("kubectl %v: %v\n%s", args, err, out)
 				}
+			}
+			for _, args := range prerequisites[name] {
+				kubectl(args...)
 			}
 			s.install([]string{file}, images(t, file))
 			if end := s.waitForJob(); end.Type != batchv1.JobComplete {
@@ -53,6 +56,9 @@ func TestExamples(t *testing.T) {
 				t.Fatalf("helm test: %v\n%s", err, report)
 			}
 			wantText(t, report, "OK: ")
+			for _, args := range prerequisites[name] {
+				kubectl("delete", args[1], args[2])
+			}
 			s.uninstall()
 		})
 	}
