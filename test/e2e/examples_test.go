@@ -23,6 +23,8 @@ var elsewhere = map[string]string{
 	"items-from-volume": "it takes a volume with a list on it, and fetches from the Internet",
 	"persistent-redis":  "it takes a storage class that gives volumes to users other than root",
 	"external-redis":    "it takes a Redis outside of the release, with TLS",
+	"keda":              "it takes KEDA",
+	"kueue":             "it takes Kueue, a priority class and labelled nodes",
 }
 
 // TestExamples runs each example to its end, as a person would.
