@@ -16,6 +16,7 @@ import (
 // prerequisites are what an example's first lines tell a person to create before.
 var prerequisites = map[string][][]string{
 	"items-from-configmap": {{"create", "configmap", "towns", "--from-literal=towns.txt=Berlin\nParis\nBerlin\n"}},
+	"monitor":              {{"create", "secret", "generic", "monitor", "--from-literal=token=0123456789abcdef"}},
 }
 
 // elsewhere are the examples that need what a cluster for tests lacks; the tests of the chart render and validate them.
@@ -59,7 +60,7 @@ func TestExamples(t *testing.T) {
 			}
 			wantText(t, report, "OK: ")
 			for _, args := range prerequisites[name] {
-				kubectl("delete", args[1], args[2])
+				kubectl("delete", args[1], args[len(args)-2])
 			}
 			s.uninstall()
 		})
