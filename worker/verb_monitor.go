@@ -5,23 +5,17 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/monitor"
-	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
 )
 
 func runMonitor(ctx context.Context, _ []string) error {
 	settings := &config.Monitor{}
-	log, err := load(settings, &settings.Common)
+	q, log, err := openFor(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	client, err := redisconn.Connect(ctx, settings.Common, log)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
+	defer q.Close()
 	server := &monitor.Server{
-		Queue:   queue.New(client, settings.Queue),
+		Queue:   q.Queue,
 		MaxDead: settings.MaxDead,
 		Actions: settings.Actions,
 		Token:   settings.Token,

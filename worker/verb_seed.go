@@ -18,16 +18,11 @@ const progressEvery = 5 * time.Second
 
 func runSeed(ctx context.Context, _ []string) error {
 	settings := &config.Seed{}
-	log, err := load(settings, &settings.Common)
+	q, log, err := openFor(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	client, err := redisconn.Connect(ctx, settings.Common, log)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	q := queue.New(client, settings.Queue)
+	defer q.Close()
 
 	var published bool
 	var items int
@@ -44,7 +39,7 @@ func runSeed(ctx context.Context, _ []string) error {
 			}
 			return nil
 		}
-		published, items, err = seed(ctx, q, settings, log)
+		published, items, err = seed(ctx, q.Queue, settings, log)
 		return err
 	})
 	if err != nil {

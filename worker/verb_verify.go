@@ -25,22 +25,17 @@ var errUnfinished = errors.New("the run did not end in time (WQ_VERIFY_TIMEOUT)"
 
 func runVerify(ctx context.Context, _ []string) error {
 	settings := &config.Verify{}
-	log, err := load(settings, &settings.Common)
+	q, log, err := openFor(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	client, err := redisconn.Connect(ctx, settings.Common, log)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	q := queue.New(client, settings.Queue)
+	defer q.Close()
 
-	counts, timeout := await(ctx, q, settings, log)
+	counts, timeout := await(ctx, q.Queue, settings, log)
 	if timeout != nil && !errors.Is(timeout, errUnfinished) {
 		return timeout
 	}
-	if err := report.Print(ctx, os.Stdout, q, counts, settings.MaxDead); err != nil {
+	if err := report.Print(ctx, os.Stdout, q.Queue, counts, settings.MaxDead); err != nil {
 		return err
 	}
 	switch {

@@ -22,7 +22,7 @@ type Record struct {
 
 // DeadLetters calls each for every dead letter, oldest first, until it answers false.
 func (q *Queue) DeadLetters(ctx context.Context, each func(Record) bool) error {
-	return q.records(ctx, "dead", each)
+	return q.records(ctx, "dead", "-", "+", q.redis.XRangeN, each)
 }
 
 // LatestDead calls each for every dead letter, latest first, until it answers false. With a key it begins after that one.
@@ -31,32 +31,20 @@ func (q *Queue) LatestDead(ctx context.Context, before string, each func(Record)
 	if before != "" {
 		from = "(" + before
 	}
-	for {
-		entries, err := q.redis.XRevRangeN(ctx, q.key("dead"), from, "-", recordsPage).Result()
-		if err != nil {
-			return err
-		}
-		for _, entry := range entries {
-			if !each(record(entry)) {
-				return nil
-			}
-		}
-		if len(entries) < recordsPage {
-			return nil
-		}
-		from = "(" + entries[recordsPage-1].ID
-	}
+	return q.records(ctx, "dead", from, "-", q.redis.XRevRangeN, each)
 }
 
 // Results calls each for every result that was kept, oldest first, until it answers false.
 func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
-	return q.records(ctx, "results", each)
+	return q.records(ctx, "results", "-", "+", q.redis.XRangeN, each)
 }
 
-func (q *Queue) records(ctx context.Context, stream string, each func(Record) bool) error {
-	from := "-"
+// pageOf reads a page of a stream: XRANGE, or XREVRANGE for the latest first.
+type pageOf func(ctx context.Context, stream, from, to string, count int64) *redis.XMessageSliceCmd
+
+func (q *Queue) records(ctx context.Context, stream, from, to string, page pageOf, each func(Record) bool) error {
 	for {
-		entries, err := q.redis.XRangeN(ctx, q.key(stream), from, "+", recordsPage).Result()
+		entries, err := page(ctx, q.key(stream), from, to, recordsPage).Result()
 		if err != nil {
 			return err
 		}
