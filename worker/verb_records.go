@@ -87,7 +87,7 @@ func runRetry(ctx context.Context, args []string) error {
 // matchArgument takes the pattern from the command line, where it is more at hand for a person than a variable.
 func matchArgument(pattern *config.Pattern, args []string) error {
 	if len(args) > 1 {
-		return usageError("one pattern is enough, in quotes: a regular expression that is searched for in each item")
+		return usageError("one pattern is enough, in quotes: a regular expression")
 	}
 	if len(args) == 1 {
 		if err := pattern.Decode(args[0]); err != nil {

@@ -21,5 +21,8 @@ type Dead struct{ Results }
 // Retry is what the verb retry needs to know.
 type Retry struct{ Results }
 
+// Purge is what the verb purge needs to know.
+type Purge struct{ Common }
+
 // Watch is what the verb watch needs to know.
 type Watch struct{ Common }

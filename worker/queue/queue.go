@@ -90,28 +90,3 @@ func (q *Queue) AwaitPush(ctx context.Context, atMost time.Duration) error {
 	}
 	return err
 }
-
-// Purge deletes every key of the queue, whoever is working on it.
-func (q *Queue) Purge(ctx context.Context) error {
-	keys := []string{q.Name}
-	scan := q.redis.Scan(ctx, 0, globEscape(q.prefix)+"*", 1000).Iterator()
-	for scan.Next(ctx) {
-		keys = append(keys, scan.Val())
-	}
-	if err := scan.Err(); err != nil {
-		return err
-	}
-	return q.redis.Unlink(ctx, keys...).Err()
-}
-
-func globEscape(s string) string {
-	var escaped []rune
-	for _, r := range s {
-		switch r {
-		case '*', '?', '[', ']', '\\':
-			escaped = append(escaped, '\\')
-		}
-		escaped = append(escaped, r)
-	}
-	return string(escaped)
-}

@@ -220,10 +220,16 @@ func TestPurge(t *testing.T) {
 		must(t, q.Push(t.Context(), "x"))
 	}
 	for i, name := range []string{"job*", "[job]", "job?", `a\b`} {
-		must(t, queue.New(client, name).Purge(t.Context()))
-		if left, want := client.DBSize(t.Context()).Val(), int64(2*(4-i)); left != want {
-			t.Errorf("after purging %s %d keys are left, want %d", name, left, want)
+		deleted, err := queue.New(client, name).Purge(t.Context())
+		must(t, err)
+		if left, want := client.DBSize(t.Context()).Val(), int64(2*(4-i)); deleted != 2 || left != want {
+			t.Errorf("purging %s deleted %d keys, want 2, and left %d, want %d", name, deleted, left, want)
 		}
+	}
+	names, err := queue.Names(t.Context(), client)
+	must(t, err)
+	if !slices.Equal(names, []string{"job2"}) {
+		t.Errorf("queues that are left: %q, want job2", names)
 	}
 }
 

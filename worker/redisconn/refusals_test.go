@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,13 +122,18 @@ func TestOneNodeOfACluster(t *testing.T) {
 	if _, ok := client.(*redis.ClusterClient); !ok {
 		t.Errorf("%T is no client of a Cluster", client)
 	}
-	// A scan for the keys of a queue finds the node that has them.
-	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		q := queue.New(client, name)
-		if _, _, err := q.NewSeeder("s").Publish(t.Context(), true); err != nil {
+	// A scan for the keys of a queue finds the node that has them, and one for queues asks all nodes.
+	names := []string{"a", "b", "c", "d", "e"}
+	for _, name := range names {
+		if _, _, err := queue.New(client, name).NewSeeder("s").Publish(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		if err := q.Purge(t.Context()); err != nil {
+	}
+	if found, err := queue.Names(t.Context(), client); err != nil || !slices.Equal(found, names) {
+		t.Errorf("the queues are %q, %v; want %q", found, err, names)
+	}
+	for _, name := range names {
+		if _, err := queue.New(client, name).Purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := client.Exists(t.Context(), "{"+name+"}:state").Result(); n != 0 || err != nil {

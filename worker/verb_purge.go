@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redisconn"
+)
+
+func runPurge(ctx context.Context, args []string) error {
+	settings := &config.Purge{}
+	log, err := load(settings, &settings.Common)
+	if err != nil {
+		return err
+	}
+	var match config.Pattern
+	if len(args) == 1 { // the whole name: a part of one is in the names of others' queues too soon
+		args = []string{"^(?:" + args[0] + ")$"}
+	}
+	if err := matchArgument(&match, args); err != nil {
+		return err
+	}
+	client, err := redisconn.Connect(ctx, settings.Common, log)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	// What an unanswered try has deleted is not there for the next, so that all may be done again.
+	deleted := 0
+	err = redisconn.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+		names := []string{settings.Queue}
+		if match.Regexp != nil {
+			var err error
+			if names, err = queue.Names(ctx, client); err != nil {
+				return err
+			}
+		}
+		for _, name := range names {
+			if !match.Matches(name) {
+				continue
+			}
+			keys, err := queue.New(client, name).Purge(ctx)
+			if err != nil {
+				return err
+			}
+			if keys > 0 {
+				deleted++
+				fmt.Printf("queue %s is deleted\n", name)
+			}
+		}
+		return nil
+	})
+	if err == nil && deleted == 0 {
+		fmt.Println("there was no such queue")
+	}
+	return err
+}
