@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/gruntwork-io/terratest/modules/helm"
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
+	"github.com/gruntwork-io/terratest/modules/shell"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,25 +29,20 @@ const (
 	patient = 3 * time.Minute // far more than anything here takes
 )
 
-func TestMain(m *testing.M) {
-	usePath("helm4")
-	os.Exit(m.Run())
-}
+// bin is where make puts what it builds.
+var bin string
 
-func usePath(helmMajor string) {
-	bin, err := filepath.Abs(root + "/bin")
-	if err == nil {
-		_, err = os.Stat(filepath.Join(bin, helmMajor, "helm"))
+func TestMain(m *testing.M) {
+	var err error
+	if bin, err = filepath.Abs(root + "/bin"); err == nil {
+		_, err = os.Stat(filepath.Join(bin, "helm4", "helm"))
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v: run these tests with make test-e2e\n", err)
 		os.Exit(1)
 	}
-	path := strings.Split(os.Getenv("PATH"), ":")
-	for len(path) > 0 && strings.HasPrefix(path[0], bin) {
-		path = path[1:]
-	}
-	_ = os.Setenv("PATH", strings.Join(append([]string{filepath.Join(bin, helmMajor), bin}, path...), ":"))
+	_ = os.Setenv("PATH", strings.Join([]string{filepath.Join(bin, "helm4"), bin, os.Getenv("PATH")}, ":"))
+	os.Exit(m.Run())
 }
 
 // space is a namespace with one release in it.
@@ -53,13 +50,25 @@ type space struct {
 	*testing.T
 	kubectl *k8s.KubectlOptions
 	release string
+	major   string          // which Helm
+	others  map[string]bool // objects that are not the release's
+}
+
+// eachHelm runs a test with each major of Helm.
+func eachHelm(t *testing.T, test func(t *testing.T, major string)) {
+	for _, major := range []string{"helm3", "helm4"} {
+		t.Run(major, func(t *testing.T) {
+			t.Parallel()
+			test(t, major)
+		})
+	}
 }
 
 // newSpace makes a namespace that ends with the test. If the test fails, what happened in it is printed before.
 func newSpace(t *testing.T, name string) *space {
 	t.Helper()
 	name = fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano()%1e8)
-	s := &space{t, k8s.NewKubectlOptions("", "", name), "run"}
+	s := &space{T: t, kubectl: k8s.NewKubectlOptions("", "", name), release: "run", major: "helm4"}
 	s.kubectl.Logger = logger.Discard
 	k8s.CreateNamespaceWithMetadataContext(t, t.Context(), s.kubectl, metav1.ObjectMeta{
 		Name:   name,
@@ -69,7 +78,7 @@ func newSpace(t *testing.T, name string) *space {
 		if t.Failed() {
 			s.tell()
 		}
-		_ = k8s.RunKubectlContextE(t, context.Background(), s.kubectl, "delete", "namespace", name, "--wait=false")
+		_, _ = s.run("delete", "namespace", name, "--wait=false")
 	})
 	return s
 }
@@ -81,24 +90,67 @@ func (s *space) tell() {
 		{"get", "events", "--sort-by=.lastTimestamp"},
 		{"logs", "--prefix", "--tail=30", "--all-containers", "--ignore-errors", "-l", "app.kubernetes.io/instance=" + s.release},
 	} {
-		out, _ := k8s.RunKubectlAndGetOutputContextE(s.T, context.Background(), s.kubectl, args...)
+		out, _ := s.run(args...)
 		s.Logf("kubectl %s\n%s", strings.Join(args, " "), out)
 	}
 }
 
-func (s *space) options(files []string, values map[string]string) *helm.Options {
-	return &helm.Options{
-		KubectlOptions: s.kubectl,
-		ValuesFiles:    append([]string{root + "/bin/kind/values.yaml"}, files...),
-		SetJSONValues:  values,
-		Logger:         logger.Discard,
+// run runs kubectl.
+func (s *space) run(args ...string) (string, error) {
+	return k8s.RunKubectlAndGetOutputContextE(s.T, context.WithoutCancel(s.Context()), s.kubectl, args...)
+}
+
+// must runs kubectl, which has to succeed.
+func (s *space) must(args ...string) string {
+	s.Helper()
+	out, err := s.run(args...)
+	if err != nil {
+		s.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// exec runs a command in a pod.
+func (s *space) exec(pod string, command ...string) (string, error) {
+	return s.run(append([]string{"exec", pod, "--"}, command...)...)
+}
+
+// apply creates or changes what a manifest describes.
+func (s *space) apply(manifest string) {
+	s.Helper()
+	if err := k8s.KubectlApplyFromStringContextE(s.T, s.Context(), s.kubectl, manifest); err != nil {
+		s.Fatalf("kubectl apply: %v\n%s", err, manifest)
 	}
 }
 
-// install installs the chart with values files, and values as JSON.
-func (s *space) install(files []string, values map[string]string) {
+func (s *space) options() *helm.Options {
+	return &helm.Options{KubectlOptions: s.kubectl, Logger: logger.Discard}
+}
+
+// helm runs the Helm of this test, and answers what it printed on its standard output.
+func (s *space) helm(args ...string) (string, error) {
+	command := helm.PrepareHelmCommand(s.options(), args[0], args[1:]...)
+	command.Command = filepath.Join(bin, s.major, "helm")
+	return shell.RunCommandContextAndGetStdOutE(s.T, s.Context(), command)
+}
+
+// values are the arguments that give Helm values: those of files, and single ones as JSON.
+func values(files []string, single map[string]string) []string {
+	args := []string{"--values", root + "/bin/kind/values.yaml"}
+	for _, file := range files {
+		args = append(args, "--values", file)
+	}
+	for _, key := range slices.Sorted(maps.Keys(single)) {
+		args = append(args, "--set-json", key+"="+single[key])
+	}
+	return args
+}
+
+// install installs the chart with values files, single values as JSON, and whatever more Helm is to be told.
+func (s *space) install(files []string, single map[string]string, more ...string) {
 	s.Helper()
-	if err := helm.InstallContextE(s, s.Context(), s.options(files, values), chart, s.release); err != nil {
+	args := append([]string{"install", s.release, chart}, values(files, single)...)
+	if _, err := s.helm(append(args, more...)...); err != nil {
 		s.Fatalf("helm install: %v", err)
 	}
 }
@@ -106,37 +158,55 @@ func (s *space) install(files []string, values map[string]string) {
 // uninstall removes the release, and fails the test if anything of it is left in the namespace.
 func (s *space) uninstall() {
 	s.Helper()
-	options := s.options(nil, nil)
-	options.ExtraArgs = map[string][]string{"delete": {"--wait"}}
-	if err := helm.DeleteContextE(s, s.Context(), options, s.release, true); err != nil {
+	if _, err := s.helm("uninstall", s.release, "--wait"); err != nil {
 		s.Fatalf("helm uninstall: %v", err)
-	}
-	kinds, err := k8s.RunKubectlAndGetOutputContextE(s.T, s.Context(), s.kubectl, "api-resources", "--namespaced", "--verbs=list", "-o", "name")
-	if err != nil {
-		s.Fatal(err)
 	}
 	var left []string
 	eventually(s.T, "nothing is left of the release", func() bool {
-		out, err := k8s.RunKubectlAndGetOutputContextE(s.T, s.Context(), s.kubectl,
-			"get", strings.Join(slices.DeleteFunc(strings.Fields(kinds), func(kind string) bool {
-				return kind == "endpoints" // only a deprecated view of endpointslices, and kubectl warns of it
-			}), ","), "-o", "name", "--ignore-not-found")
-		left = nil
-		for _, object := range strings.Fields(out) {
-			switch {
-			case strings.HasPrefix(object, "event"), object == "configmap/kube-root-ca.crt", object == "serviceaccount/default":
-			default:
-				left = append(left, object)
-			}
-		}
-		return err == nil && len(left) == 0
+		left = slices.DeleteFunc(s.objects(), func(object string) bool { return s.others[object] })
+		return len(left) == 0
 	}, func() string { return "still there: " + strings.Join(left, " ") })
+}
+
+// objects are the names of all that is in the namespace, but for what Kubernetes itself puts there.
+func (s *space) objects() []string {
+	s.Helper()
+	kinds := slices.DeleteFunc(strings.Fields(s.must("api-resources", "--namespaced", "--verbs=list", "-o", "name")), func(kind string) bool {
+		// endpoints are only a deprecated view of endpointslices, and kubectl warns of it.
+		return kind == "endpoints" || strings.HasPrefix(kind, "event")
+	})
+	return slices.DeleteFunc(strings.Fields(s.must("get", strings.Join(kinds, ","), "-o", "name", "--ignore-not-found")), func(object string) bool {
+		return object == "configmap/kube-root-ca.crt" || object == "serviceaccount/default"
+	})
+}
+
+// keep spares what is in the namespace now the question of what is left of the release.
+func (s *space) keep() {
+	s.Helper()
+	s.others = map[string]bool{}
+	for _, object := range s.objects() {
+		s.others[object] = true
+	}
 }
 
 // verify runs helm test and answers what it printed, and whether it passed.
 func (s *space) verify() (string, error) {
 	s.Helper()
-	return helm.RunHelmCommandAndGetStdOutContextE(s, s.Context(), s.options(nil, nil), "test", s.release, "--logs")
+	return s.helm("test", s.release, "--logs")
+}
+
+// complete waits for the end of the run, and for helm test to find that all of it is done. It answers the report.
+func (s *space) complete(wanted ...string) string {
+	s.Helper()
+	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
+		s.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+	}
+	report, err := s.verify()
+	if err != nil {
+		s.Fatalf("helm test: %v\n%s", err, report)
+	}
+	wantText(s.T, report, append(wanted, "OK: ")...)
+	return report
 }
 
 // job is the worker Job. There is one, and its name is a hash.
@@ -180,11 +250,6 @@ func (s *space) logs() string {
 		all.WriteString("\n")
 	}
 	return all.String()
-}
-
-// exec runs a command in a pod.
-func (s *space) exec(pod string, command ...string) (string, error) {
-	return k8s.RunKubectlAndGetOutputContextE(s.T, s.Context(), s.kubectl, append([]string{"exec", pod, "--"}, command...)...)
 }
 
 // eventually waits for something to come true, and else tells what it found instead.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,32 +10,22 @@ import (
 
 // TestFruits is the promise in its simplest form, with each major of Helm: install, all done, verified, all gone.
 func TestFruits(t *testing.T) {
-	for _, major := range []string{"helm3", "helm4"} {
-		t.Run(major, func(t *testing.T) {
-			t.Setenv("PATH", os.Getenv("PATH")) // put back afterwards
-			usePath(major)
-			s := newSpace(t, "fruits-"+major)
-			start := time.Now()
-			s.install([]string{fruits}, nil)
-			installed := time.Since(start)
-			if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-				t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
-			}
-			t.Logf("helm install returned after %v, the Job was complete after %v", installed.Round(time.Millisecond),
-				time.Since(start).Round(time.Millisecond))
-			report, err := s.verify()
-			if err != nil {
-				t.Fatalf("helm test: %v\n%s", err, report)
-			}
-			wantText(t, report, "seeded     9", "done       9", "dead       0", "OK: all 9 items are done")
-			logs := s.logs()
-			wantText(t, logs, "session=run-", "initial queue state", "Working on apple", "Working on orange")
-			if n := strings.Count(logs, "Working on "); n != 9 {
-				t.Errorf("%d items were worked on, in place of 9:\n%s", n, logs)
-			}
-			s.uninstall()
-		})
-	}
+	eachHelm(t, func(t *testing.T, major string) {
+		s := newSpace(t, "fruits-"+major)
+		s.major = major
+		start := time.Now()
+		s.install([]string{fruits}, nil)
+		installed := time.Since(start)
+		s.complete("seeded     9", "done       9", "dead       0", "OK: all 9 items are done")
+		t.Logf("helm install returned after %v, all was verified after %v", installed.Round(time.Millisecond),
+			time.Since(start).Round(time.Millisecond))
+		logs := s.logs()
+		wantText(t, logs, "session=run-", "initial queue state", "Working on apple", "Working on orange")
+		if n := strings.Count(logs, "Working on "); n != 9 {
+			t.Errorf("%d items were worked on, in place of 9:\n%s", n, logs)
+		}
+		s.uninstall()
+	})
 }
 
 // TestWorkerKilled kills a worker with SIGKILL in the middle of an item: nothing is lost.
@@ -60,17 +49,10 @@ func TestWorkerKilled(t *testing.T) {
 	}, s.logs)
 	// Everything in the container but its first process, which then ends as well.
 	_, _ = s.exec(victim, "sh", "-c", "kill -9 -1")
-	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-		t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
-	}
+	s.complete("done            9", "leases expired  1", "OK: all 9 items are done")
 	if failed := s.job().Status.Failed; failed != 1 {
 		t.Errorf("%d pods have failed in place of 1", failed)
 	}
-	report, err := s.verify()
-	if err != nil {
-		t.Fatalf("helm test: %v\n%s", err, report)
-	}
-	wantText(t, report, "done            9", "leases expired  1", "OK: all 9 items are done")
 }
 
 // TestDeadItem has a command that always fails for one fruit: the others are done, and everything says which is not.
@@ -123,13 +105,6 @@ func TestTutorial(t *testing.T) {
 	}
 	cli("rpush", "job2", "kiwi", "two words")
 	wantText(t, cli("lrange", "job2", "0", "-1"), "orange\nkiwi\ntwo words")
-	report, err := s.verify()
-	if err != nil {
-		t.Fatalf("helm test: %v\n%s", err, report)
-	}
-	wantText(t, report, "seeded     9", "pushed     2", "OK: all 11 items are done")
+	s.complete("seeded     9", "pushed     2", "OK: all 11 items are done")
 	wantText(t, s.logs(), "got kiwi", "got two words")
-	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-		t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
-	}
 }

@@ -1,20 +1,20 @@
 package e2e
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/gruntwork-io/terratest/modules/helm"
-	"github.com/gruntwork-io/terratest/modules/k8s"
-	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gruntwork-io/terratest/modules/k8s"
 )
 
 // upgrade upgrades the release to exactly these values.
-func (s *space) upgrade(values map[string]string) {
+func (s *space) upgrade(single map[string]string, more ...string) {
 	s.Helper()
-	options := s.options([]string{fruits}, values)
-	if err := helm.UpgradeContextE(s, s.Context(), options, chart, s.release); err != nil {
+	args := append([]string{"upgrade", s.release, chart}, values([]string{fruits}, single)...)
+	if _, err := s.helm(append(args, more...)...); err != nil {
 		s.Fatalf("helm upgrade: %v", err)
 	}
 }
@@ -43,80 +43,104 @@ func (s *space) redisPod() string {
 	return string(k8s.GetPodContext(s, s.Context(), s.kubectl, s.release+"-redis-0").UID)
 }
 
-// TestUpgrade changes one thing after the other in one release, the first of them in the middle of a run.
+// TestUpgrade changes one thing after the other in one release, with each major of Helm: first in the middle of a run, which
+// goes on whatever happens to its Job, then with a run after the other.
 func TestUpgrade(t *testing.T) {
-	t.Parallel()
-	s := newSpace(t, "upgrade")
-	slow := map[string]string{
-		"worker.image":       program(t),
-		"worker.command":     `["sh", "-c", "echo slow $0; sleep 4"]`,
-		"worker.parallelism": "1",
-	}
-	s.install([]string{fruits}, slow)
-	first, queue, redis := s.job(), s.queue(), s.redisPod()
-	eventually(t, "the first item runs", func() bool {
-		logs, _ := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), s.kubectl, "logs", "-l", "app.kubernetes.io/component=worker")
-		return strings.Contains(logs, "slow apple")
-	}, s.waiting)
-
-	// Nothing changed, nothing done.
-	s.upgrade(slow)
-	if job := s.job(); job.UID != first.UID || job.Generation != first.Generation {
-		t.Errorf("an upgrade to the same values changed the Job: %s, generation %d, then %s, generation %d",
-			first.UID, first.Generation, job.UID, job.Generation)
-	}
-
-	// Other parallelism: the Job that runs is patched.
-	slow["worker.parallelism"] = "2"
-	s.upgrade(slow)
-	if job := s.job(); job.UID != first.UID || *job.Spec.Parallelism != 2 {
-		t.Errorf("the Job %s with parallelism %d is in the place of %s", job.UID, *job.Spec.Parallelism, first.UID)
-	}
-	eventually(t, "there is a second worker", func() bool { return len(s.workers()) == 2 }, s.waiting)
-
-	// Another command: another Job, which goes on with the same queue.
-	s.upgrade(map[string]string{"worker.image": program(t), "worker.command": `["echo", "fast"]`})
-	second := s.job()
-	if second.Name == first.Name || s.queue() != queue {
-		t.Errorf("the Job %s with the queue %s follows the Job %s with the queue %s", second.Name, s.queue(), first.Name, queue)
-	}
-	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-		t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
-	}
-	report, err := s.verify()
-	if err != nil {
-		t.Fatalf("helm test: %v\n%s", err, report)
-	}
-	wantText(t, report, "seeded     9", "OK: all 9 items are done")
-	logs := s.logs()
-	wantText(t, logs, "fast orange")
-	if strings.Contains(logs, "fast apple") {
-		t.Errorf("the second Job began from the beginning:\n%s", logs)
-	}
-
-	// Other items, and then the same again because of rerun: a new run each.
-	run := map[string]string{"worker.image": program(t), "worker.command": `["echo", "new"]`, "items": `["kiwi", "lime"]`}
-	for i, rerun := range []string{`""`, `"again"`} {
-		before := s.queue()
-		run["rerun"] = rerun
-		s.upgrade(run)
-		if s.queue() == before {
-			t.Errorf("run %d: the queue is still %s", i, before)
+	eachHelm(t, func(t *testing.T, major string) {
+		s := newSpace(t, "upgrade-"+major)
+		s.major = major
+		// Enough that the run is still in progress when all has happened to it.
+		more := `{"start": 1, "end": 91}`
+		slow := map[string]string{
+			"itemsFrom.range":    more,
+			"worker.image":       program(t),
+			"worker.command":     `["sh", "-c", "echo slow $0; sleep 2"]`,
+			"worker.parallelism": "1",
 		}
-		if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-			t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+		s.install([]string{fruits}, slow)
+		first, queue, redis := s.job(), s.queue(), s.redisPod()
+		s.works("slow apple")
+
+		// Nothing changed, nothing done.
+		s.upgrade(slow)
+		if job := s.job(); job.UID != first.UID || job.Generation != first.Generation {
+			t.Errorf("an upgrade to the same values changed the Job: %s, generation %d, then %s, generation %d",
+				first.UID, first.Generation, job.UID, job.Generation)
 		}
-		if report, err = s.verify(); err != nil {
-			t.Fatalf("helm test: %v\n%s", err, report)
+
+		// Other parallelism: the Job that runs is patched, though somebody has done so by hand before. Helm 4 leaves the field to
+		// whoever that was, until it is told not to.
+		s.must("patch", "job", first.Name, "--type=merge", "-p", `{"spec": {"parallelism": 3}}`)
+		slow["worker.parallelism"] = "2"
+		force := []string{}
+		if major == "helm4" {
+			args := append([]string{"upgrade", s.release, chart}, values([]string{fruits}, slow)...)
+			if _, err := s.helm(args...); err == nil || !strings.Contains(err.Error(), "conflict") {
+				t.Errorf("helm upgrade after kubectl patch: %v, in place of a conflict", err)
+			}
+			force = append(force, "--force-conflicts")
 		}
-		wantText(t, report, "seeded     2", "OK: all 2 items are done")
-		wantText(t, s.logs(), "new kiwi", "new lime")
-	}
-	if now := s.redisPod(); now != redis {
-		t.Errorf("Redis is the pod %s in place of %s", now, redis)
-	}
-	if jobs := k8s.ListJobsContext(t, t.Context(), s.kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=seed"}); len(jobs) != 0 {
-		t.Errorf("%d seeding Jobs are left", len(jobs))
-	}
-	s.uninstall()
+		s.upgrade(slow, force...)
+		if job := s.job(); job.UID != first.UID || *job.Spec.Parallelism != 2 {
+			t.Errorf("the Job %s with parallelism %d is in the place of %s", job.UID, *job.Spec.Parallelism, first.UID)
+		}
+
+		// Another command: another Job, which goes on with the same queue.
+		s.upgrade(map[string]string{"itemsFrom.range": more, "worker.image": program(t), "worker.command": `["sh", "-c", "echo wrong $0; sleep 2"]`})
+		if second := s.job(); second.Name == first.Name || s.queue() != queue {
+			t.Errorf("the Job %s with the queue %s follows the Job %s with the queue %s", second.Name, s.queue(), first.Name, queue)
+		}
+		s.works("wrong ")
+		waiting := s.waiting()
+
+		// That was a mistake: back to the first Job, which finds the queue as it was left.
+		if _, err := s.helm("rollback", s.release); err != nil {
+			t.Fatalf("helm rollback: %v", err)
+		}
+		if job := s.job(); job.Name != first.Name || job.UID == first.UID || *job.Spec.Parallelism != 2 {
+			t.Errorf("after the rollback there is the Job %s (%s, parallelism %d), the first was %s (%s, parallelism 2)",
+				job.Name, job.UID, *job.Spec.Parallelism, first.Name, first.UID)
+		}
+		s.works("slow ")
+		if logs := s.logs(); strings.Contains(logs, "slow apple") {
+			t.Errorf("after the rollback the Job began from the beginning, with %s items waiting before:\n%s", waiting, logs)
+		}
+
+		s.upgrade(map[string]string{"itemsFrom.range": more, "worker.image": program(t), "worker.command": `["echo", "fast"]`})
+		s.complete("seeded     100", "OK: all 100 items are done")
+		logs := s.logs()
+		wantText(t, logs, "fast 91")
+		if strings.Contains(logs, "fast apple") {
+			t.Errorf("the last Job began from the beginning:\n%s", logs)
+		}
+
+		// Other items, and then the same again because of rerun: a new run each.
+		run := map[string]string{"worker.image": program(t), "worker.command": `["echo", "new"]`, "items": `["kiwi", "lime"]`}
+		for i, rerun := range []string{`""`, `"again"`} {
+			before := s.queue()
+			run["rerun"] = rerun
+			s.upgrade(run)
+			if s.queue() == before {
+				t.Errorf("run %d: the queue is still %s", i, before)
+			}
+			s.complete("seeded     2", "OK: all 2 items are done")
+			wantText(t, s.logs(), "new kiwi", "new lime")
+		}
+		if now := s.redisPod(); now != redis {
+			t.Errorf("Redis is the pod %s in place of %s", now, redis)
+		}
+		if jobs := k8s.ListJobsContext(t, t.Context(), s.kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=seed"}); len(jobs) != 0 {
+			t.Errorf("%d seeding Jobs are left", len(jobs))
+		}
+		s.uninstall()
+	})
+}
+
+// works waits until a worker of the Job prints a text.
+func (s *space) works(text string) {
+	s.Helper()
+	eventually(s.T, "a worker prints "+strconv.Quote(text), func() bool {
+		logs, _ := s.run("logs", "-l", "batch.kubernetes.io/job-name="+s.job().Name, "--ignore-errors", "--tail=-1")
+		return strings.Contains(logs, text)
+	}, func() string { return s.waiting() + " items are waiting" })
 }
