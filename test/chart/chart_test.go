@@ -30,7 +30,7 @@ const (
 	namespace   = "somewhere"
 
 	// The Kubernetes that the chart is rendered for; a real cluster tells Helm its own.
-	kubeVersion = "1.34.0"
+	kubeVersion = "1.34.4"
 )
 
 // eachHelm runs a test once with Helm 3 and once with Helm 4, the way terratest finds them: as helm on the PATH.

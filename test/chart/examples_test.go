@@ -2,15 +2,12 @@ package chart
 
 import (
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gruntwork-io/terratest/modules/helm"
-	"go.yaml.in/yaml/v3"
 )
 
 func TestExamplesPassLint(t *testing.T) {
@@ -31,7 +28,7 @@ func TestExamplesPassLint(t *testing.T) {
 // Every field has to be one that Kubernetes knows, of the type that it knows.
 func TestExamplesAreValidKubernetes(t *testing.T) {
 	schemas := t.TempDir()
-	writeSchemas(t, schemas)
+	writeSchemas(t, schemas, "v"+kubeVersion)
 	for _, example := range examples(t) {
 		for _, values := range []string{"", "hooks: {enabled: false}"} {
 			t.Run(filepath.Base(example)+" "+values, func(t *testing.T) {
@@ -128,84 +125,4 @@ func TestNotesHaveTheNextCommands(t *testing.T) {
 			}
 		}
 	}
-}
-
-// The three places that list the values have to agree: a value that the schema does not have cannot be set, and one without a
-// comment cannot be understood.
-func TestEveryValueIsDescribed(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(chartDir, "values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file yaml.Node
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	schemaText, err := os.ReadFile(filepath.Join(chartDir, "values.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema yaml.Node // JSON is YAML.
-	if err := yaml.Unmarshal(schemaText, &schema); err != nil {
-		t.Fatal(err)
-	}
-	definitions := entries(entries(schema.Content[0])["definitions"])
-	describe(t, "", file.Content[0], schema.Content[0], definitions)
-}
-
-func describe(t *testing.T, path string, values, schema *yaml.Node, definitions map[string]*yaml.Node) {
-	t.Helper()
-	properties := entries(property(schema, "properties", definitions))
-	for i := 0; i < len(values.Content); i += 2 {
-		key, value := values.Content[i], values.Content[i+1]
-		name := strings.TrimPrefix(path+"."+key.Value, ".")
-		s, known := properties[key.Value]
-		if len(properties) > 0 && !known {
-			t.Errorf("%s is in values.yaml, but not in values.schema.json", name)
-		}
-		delete(properties, key.Value)
-		if value.Kind == yaml.MappingNode && len(value.Content) > 0 && !strings.Contains(key.HeadComment, "# --") {
-			describe(t, name, value, s, definitions)
-			continue
-		}
-		comments := strings.Split(key.HeadComment, "\n")
-		if !slices.ContainsFunc(comments, func(c string) bool { return strings.HasPrefix(c, "# -- ") }) {
-			t.Errorf("%s has no comment that starts with `# --` in values.yaml", name)
-		}
-	}
-	for key := range properties {
-		if path+"."+key != ".global" && !strings.HasSuffix(path, "resources") {
-			t.Errorf("%s.%s is in values.schema.json, but not in values.yaml", path, key)
-		}
-	}
-}
-
-// property is a keyword of a schema, wherever its references hide it.
-func property(schema *yaml.Node, keyword string, definitions map[string]*yaml.Node) *yaml.Node {
-	keywords := entries(schema)
-	if p, ok := keywords[keyword]; ok {
-		return p
-	}
-	if ref, ok := keywords["$ref"]; ok {
-		return property(definitions[strings.TrimPrefix(ref.Value, "#/definitions/")], keyword, definitions)
-	}
-	if all, ok := keywords["allOf"]; ok {
-		for _, s := range all.Content {
-			if p := property(s, keyword, definitions); p != nil {
-				return p
-			}
-		}
-	}
-	return nil
-}
-
-func entries(mapping *yaml.Node) map[string]*yaml.Node {
-	if mapping == nil {
-		return nil
-	}
-	m := map[string]*yaml.Node{}
-	for i := 0; i < len(mapping.Content); i += 2 {
-		m[mapping.Content[i].Value] = mapping.Content[i+1]
-	}
-	return m
 }

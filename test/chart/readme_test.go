@@ -11,11 +11,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var update = flag.Bool("update", false, "write the table of values into the chart's README")
+var update = flag.Bool("update", false, "write the chart's schema, and the table of values in its README")
 
-// The table is made of values.yaml and its comments. After a change there:
-//
-//	cd test && go test ./chart -run TestTheTableOfValues -update
+// What is to be done after a change of values.yaml.
+const howToUpdate = "cd test && go test ./chart -run Fresh -update"
+
+// The table is made of values.yaml and its comments.
 func TestTheTableOfValuesIsFresh(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(chartDir, "values.yaml"))
 	if err != nil {
@@ -46,7 +47,7 @@ func TestTheTableOfValuesIsFresh(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if fresh != string(readme) {
-		t.Errorf("the table of values in %s is stale: cd test && go test ./chart -run %s -update", path, t.Name())
+		t.Errorf("the table of values in %s is stale: %s", path, howToUpdate)
 	}
 }
 
@@ -56,21 +57,30 @@ func rows(t *testing.T, table *strings.Builder, path string, values *yaml.Node) 
 	for i := 0; i < len(values.Content); i += 2 {
 		key, value := values.Content[i], values.Content[i+1]
 		name := strings.TrimPrefix(path+"."+key.Value, ".")
-		_, comment, described := strings.Cut("\n"+key.HeadComment, "\n# -- ")
+		text, described := description(key)
 		if !described {
 			rows(t, table, name, value)
 			continue
 		}
-		value.HeadComment, value.FootComment, value.LineComment = "", "", ""
+		uncomment(value)
 		value.Style = yaml.FlowStyle
-		for _, v := range value.Content {
-			v.HeadComment, v.FootComment, v.LineComment = "", "", ""
-		}
 		shown, err := yaml.Marshal(value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := strings.NewReplacer("\n# ", " ", "|", `\|`).Replace(comment)
-		fmt.Fprintf(table, "| `%s` | `%s` | %s |\n", name, strings.TrimSpace(string(shown)), text)
+		fmt.Fprintf(table, "| `%s` | `%s` | %s |\n", name, strings.TrimSpace(string(shown)), strings.ReplaceAll(text, "|", `\|`))
+	}
+}
+
+// description is the comment that begins with `# --`.
+func description(key *yaml.Node) (string, bool) {
+	_, text, ok := strings.Cut("\n"+key.HeadComment, "\n# -- ")
+	return strings.ReplaceAll(text, "\n# ", " "), ok
+}
+
+func uncomment(value *yaml.Node) {
+	value.HeadComment, value.FootComment, value.LineComment = "", "", ""
+	for _, v := range value.Content {
+		uncomment(v)
 	}
 }

@@ -11,15 +11,20 @@ import (
 
 const definition = "#/definitions/"
 
-// writeSchemas makes strict JSON schemas, one a kind, of the OpenAPI document that is part of Kubernetes: of the version that
-// the project builds its cluster from, and without asking anyone but the Go module proxy.
-func writeSchemas(t *testing.T, dir string) {
+// The Kubernetes that the chart is for, from the oldest on: a release of each minor version.
+var kubernetesVersions = []string{"v1.29.6", "v1.30.14", "v1.31.14", "v1.32.13", "v1.33.13", "v1.34.4", "v1.35.4", "v1.36.3", "v1.37.2"}
+
+func newestKubernetes() string { return kubernetesVersions[len(kubernetesVersions)-1] }
+
+// kubernetesDefinitions are the types of a version of Kubernetes, made strict, from the OpenAPI document that is part of its Go
+// module: nobody is asked but the Go module proxy.
+func kubernetesDefinitions(t *testing.T, version string) map[string]map[string]any {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", "k8s.io/kubernetes")
-	cmd.Dir = "../tools/kubernetes"
+	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", "k8s.io/kubernetes@"+version)
+	cmd.Dir = t.TempDir() // outside of any module, whose go.mod it might change
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s in %s: %v\n%s", cmd, cmd.Dir, err, out)
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
 	}
 	var module struct{ Dir string }
 	if err := json.Unmarshal(out, &module); err != nil {
@@ -43,6 +48,13 @@ func writeSchemas(t *testing.T, dir string) {
 			schema["additionalProperties"] = false
 		}
 	}
+	return openAPI.Definitions
+}
+
+// writeSchemas makes strict JSON schemas, one a kind, of a version of Kubernetes.
+func writeSchemas(t *testing.T, dir, version string) {
+	t.Helper()
+	definitions := kubernetesDefinitions(t, version)
 	written := 0
 	for name, kinds := range map[string]string{
 		"io.k8s.api.apps.v1.":       "StatefulSet Deployment",
@@ -53,7 +65,7 @@ func writeSchemas(t *testing.T, dir string) {
 		for kind := range strings.FieldsSeq(kinds) {
 			root := name + kind
 			used := map[string]any{}
-			collect(openAPI.Definitions, root, used)
+			collect(definitions, root, used)
 			schema, err := json.Marshal(map[string]any{"$ref": definition + root, "definitions": used})
 			if err != nil {
 				t.Fatal(err)

@@ -1,0 +1,196 @@
+package chart
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The schema is made of values.yaml: a type from the default, a description from the comment that begins with `# --`, the rest
+// from what follows `# @schema` behind the value. See https://github.com/losisin/helm-values-schema-json for that language.
+func TestTheSchemaOfValuesIsFresh(t *testing.T) {
+	fresh := valuesSchema(t)
+	path := filepath.Join(chartDir, "values.schema.json")
+	schema, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(path, fresh, 0o644); err != nil { //nolint:gosec // a file for everyone
+			t.Fatal(err)
+		}
+	} else if !bytes.Equal(fresh, schema) {
+		t.Errorf("%s is stale: %s", path, howToUpdate)
+	}
+}
+
+func valuesSchema(t *testing.T) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	definitions, err := json.Marshal(map[string]any{"definitions": withoutDescriptions(kubernetesDefinitions(t, newestKubernetes()))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kubernetes.json"), definitions, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tool, err := filepath.Abs(filepath.Join(binDir, "helm-schema"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"values.yaml", "types.yaml"} {
+		text, err := os.ReadFile(filepath.Join(chartDir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), tool, "--use-helm-docs", "--no-additional-properties", "--bundle", "--bundle-without-id",
+		"--schema-root.title", "Values of the chart workqueue")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("%v: build the tools first, with make", err)
+	} else if err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	made, err := os.ReadFile(filepath.Join(dir, "values.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema any
+	if err := json.Unmarshal(made, &schema); err != nil {
+		t.Fatal(err)
+	}
+	trustReferences(schema)
+	var pretty bytes.Buffer
+	encoder := json.NewEncoder(&pretty)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(schema); err != nil {
+		t.Fatal(err)
+	}
+	return pretty.Bytes()
+}
+
+// trustReferences takes away what was concluded from a default where a type says what is allowed: the default of an object
+// has some of its keys only.
+func trustReferences(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		if node["$ref"] != nil {
+			for _, concluded := range []string{"type", "properties", "additionalProperties"} {
+				delete(node, concluded)
+			}
+		}
+		for _, child := range node {
+			trustReferences(child)
+		}
+	case []any:
+		for _, child := range node {
+			trustReferences(child)
+		}
+	}
+}
+
+// withoutDescriptions makes Kubernetes' types a tenth of their size.
+func withoutDescriptions(definitions map[string]map[string]any) map[string]map[string]any {
+	for _, schema := range definitions {
+		delete(schema, "description")
+		properties, _ := schema["properties"].(map[string]any)
+		for _, property := range properties {
+			if property, ok := property.(map[string]any); ok {
+				delete(property, "description")
+			}
+		}
+	}
+	return definitions
+}
+
+// Every object says which keys it has, so that a misspelt one is refused.
+func TestTheSchemaIsStrict(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(chartDir, "values.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema any
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	objects := 0
+	var walk func(path string, node any)
+	walk = func(path string, node any) {
+		object, ok := node.(map[string]any)
+		if !ok {
+			return
+		}
+		if object["type"] == "object" {
+			objects++
+			if additional := object["additionalProperties"]; additional == nil || additional == true {
+				t.Errorf("%s takes any key", path)
+			}
+		}
+		for key, child := range object {
+			walk(path+"/"+key, child)
+		}
+	}
+	walk("", schema)
+	if objects < 20 {
+		t.Errorf("the schema has %d objects: this test does not look at all of them", objects)
+	}
+}
+
+// A value that has no comment cannot be understood. And the schema tells, where an editor shows it, what values.yaml tells.
+func TestEveryValueIsDescribed(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(chartDir, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file yaml.Node
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	text, err = os.ReadFile(filepath.Join(chartDir, "values.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type property struct {
+		Description string
+		Properties  map[string]property
+		Ref         string `json:"$ref"`
+	}
+	var root property
+	if err := json.Unmarshal(text, &root); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(path string, values *yaml.Node, schema property)
+	walk = func(path string, values *yaml.Node, schema property) {
+		for i := 0; i < len(values.Content); i += 2 {
+			key, value := values.Content[i], values.Content[i+1]
+			name := strings.TrimPrefix(path+"."+key.Value, ".")
+			comment, described := description(key)
+			within := schema.Properties[key.Value]
+			if schema.Ref != "" { // what is in a type of Kubernetes' is described there
+				within = schema
+			} else if within.Description != comment {
+				t.Errorf("%s: values.yaml says\n\t%q, and the schema\n\t%q", name, comment, within.Description)
+			}
+			switch {
+			case described:
+			case value.Kind == yaml.MappingNode && len(value.Content) > 0:
+				walk(name, value, within)
+			default:
+				t.Errorf("%s has no comment that begins with `# --`", name)
+			}
+		}
+	}
+	walk("", file.Content[0], root)
+}
