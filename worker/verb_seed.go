@@ -13,8 +13,10 @@ import (
 	"github.com/workqueue/workqueue/worker/source"
 )
 
-// progressEvery is how often a long seed says how far it is.
-const progressEvery = 5 * time.Second
+const (
+	progressEvery = 5 * time.Second // how often a long seed says how far it is
+	durableWithin = 2 * time.Second // Redis writes to its disk once a second
+)
 
 func runSeed(ctx context.Context, _ []string) error {
 	settings := &config.Seed{}
@@ -40,6 +42,17 @@ func runSeed(ctx context.Context, _ []string) error {
 			return nil
 		}
 		published, items, err = seed(ctx, q.Queue, settings, log)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = redisconn.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+		durable, err := q.AwaitDurable(ctx, durableWithin)
+		if err == nil && !durable {
+			log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+
+				"if it is lost now the run fails, and has to be started again", "waited", durableWithin)
+		}
 		return err
 	})
 	if err != nil {

@@ -85,7 +85,7 @@ func parseInfo(text string) map[string]string {
 func unfit(info map[string]string) string {
 	policy := info["maxmemory_policy"]
 	switch {
-	case info["redis_mode"] == "sentinel":
+	case info["redis_mode"] == "sentinel", info["server_mode"] == "sentinel": // the latter is Valkey's word
 		return "it is a Sentinel (put its address into WQ_REDIS_ADDRS, and set WQ_REDIS_SENTINEL_MASTER)"
 	case tooOld(info["redis_version"]):
 		return fmt.Sprintf("it is version %s (6.2 or newer is needed)", info["redis_version"])

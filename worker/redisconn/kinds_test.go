@@ -154,7 +154,7 @@ func TestPassword(t *testing.T) {
 // TestUser lets a user work who has no more rights than the advice in an error says are enough.
 func TestUser(t *testing.T) {
 	server := redistest.Start(t, strings.Fields("--user default on nopass +ping "+
-		"--user worker on >s3cret ~job2 ~{job2}:* +@all -@admin -@dangerous +info")...)
+		"--user worker on >s3cret ~job2 ~{job2}:* +@all -@admin -@dangerous +info +client|setname")...)
 	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_USERNAME=worker", "WQ_REDIS_PASSWORD=s3cret"), nil)
 }
 

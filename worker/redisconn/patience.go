@@ -133,7 +133,7 @@ var replyHints = []hint{
 }
 
 const permissions = "the ACL user must be allowed the commands that the scripts call, on the keys <queue> and {<queue>}:*; " +
-	"+@all -@admin -@dangerous +info is enough"
+	"+@all -@admin -@dangerous +info +client|setname is enough"
 
 var sentinelHints = []hint{
 	{"redis: nil", "no Sentinel knows a master of that name: check WQ_REDIS_SENTINEL_MASTER"},

@@ -23,7 +23,7 @@ func TestRefusals(t *testing.T) {
 	locked := redistest.Start(t, strings.Fields("--requirepass s3cret "+
 		"--user noscript on >s3cret ~* +@all -@scripting --user nokeys on >s3cret ~other +@all")...)
 	secure := redistest.StartTLS(t, authority)
-	replica := redistest.Start(t, "--replicaof", strings.Replace(plain.Addr, ":", " ", 1))
+	replica := redistest.Start(t, append([]string{"--replicaof"}, strings.Split(plain.Addr, ":")...)...)
 	evicting := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	sentinels := redistest.StartSentinels(t, "s3cret")
 

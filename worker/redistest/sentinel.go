@@ -26,7 +26,7 @@ func StartSentinels(tb testing.TB, sentinelPassword string, args ...string) *Sen
 	args = append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, args...)
 	master := Start(tb, args...)
 	host, port, _ := net.SplitHostPort(master.Addr)
-	replicaOf := []string{"--replicaof", host + " " + port}
+	replicaOf := []string{"--replicaof", host, port}
 	if master.password != "" {
 		replicaOf = append(replicaOf, "--masterauth", master.password)
 	}

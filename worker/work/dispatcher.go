@@ -226,8 +226,10 @@ func (d *dispatcher) call() error {
 
 // pollDelay spreads the questions of many idle workers, which are all told the same wait.
 func pollDelay(wait time.Duration) time.Duration {
-	delay := min(wait, idlePoll)
-	return delay + rand.N(min(delay, 50*time.Millisecond)+time.Millisecond)
+	if wait >= idlePoll {
+		return idlePoll - rand.N(idlePoll/2)
+	}
+	return wait + rand.N(min(wait, 50*time.Millisecond)+time.Millisecond)
 }
 
 func (d *dispatcher) take(b *queue.Batch) {

@@ -1,0 +1,78 @@
+package queue
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// AwaitDurable waits until all that was written before is safe from the loss of the server: in its append-only file, if
+// it keeps one and can tell (WAITAOF, since Redis 7.2), and on a replica, if it has one (WAIT). It answers false if that
+// was not confirmed in the given time. A server that has neither, or may not be asked, has nothing to wait for.
+func (q *Queue) AwaitDurable(ctx context.Context, atMost time.Duration) (bool, error) {
+	node, err := q.node(ctx)
+	if err != nil {
+		return false, err
+	}
+	info, err := node.Info(ctx).Result()
+	if isRefusal(err) {
+		return true, nil
+	} else if err != nil {
+		return false, err
+	}
+	// Both commands wait for what their own connection wrote. The log and the replicas keep the order of writes: with this
+	// one, which changes nothing, all earlier ones are safe.
+	pipe := node.Pipeline()
+	write := pipe.HIncrBy(ctx, q.key("state"), "seeded", 0)
+	var waits []*redis.Cmd
+	if strings.Contains(info, "aof_enabled:1\r\n") {
+		waits = append(waits, pipe.Do(ctx, "WAITAOF", 1, 0, atMost.Milliseconds()))
+	}
+	if strings.Contains(info, "role:master\r\n") && !strings.Contains(info, "connected_slaves:0\r\n") {
+		waits = append(waits, pipe.Do(ctx, "WAIT", 1, atMost.Milliseconds()))
+	}
+	if len(waits) == 0 {
+		return true, nil
+	}
+	_, _ = pipe.Exec(ctx) // the errors are the commands'
+	if err := write.Err(); err != nil {
+		return false, err
+	}
+	durable := true
+	for _, wait := range waits {
+		reply, err := wait.Result()
+		switch {
+		case isRefusal(err):
+		case err != nil:
+			return false, err
+		default:
+			durable = durable && confirmed(reply) > 0
+		}
+	}
+	return durable, nil
+}
+
+// confirmed is how many servers have confirmed: WAIT answers their number, WAITAOF those of servers and replicas.
+func confirmed(reply any) int64 {
+	if numbers, ok := reply.([]any); ok && len(numbers) > 0 {
+		reply = numbers[0]
+	}
+	n, _ := reply.(int64)
+	return n
+}
+
+// node is the server that has the queue.
+func (q *Queue) node(ctx context.Context) (redis.UniversalClient, error) {
+	if cluster, ok := q.redis.(*redis.ClusterClient); ok {
+		return cluster.MasterForKey(ctx, q.Name)
+	}
+	return q.redis, nil
+}
+
+// isRefusal tells replies that say no: the server does not know the command, or keeps it from this user.
+func isRefusal(err error) bool {
+	_, reply := err.(redis.Error)
+	return reply
+}
