@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -100,6 +101,13 @@ func (s *space) run(args ...string) (string, error) {
 	return k8s.RunKubectlAndGetOutputContextE(s.T, context.WithoutCancel(s.Context()), s.kubectl, args...)
 }
 
+// stdin runs kubectl with something on its standard input, and answers its standard output.
+func (s *space) stdin(input io.Reader, args ...string) (string, error) {
+	return shell.RunCommandContextAndGetStdOutE(s.T, s.Context(), &shell.Command{
+		Command: "kubectl", Args: append([]string{"--namespace", s.kubectl.Namespace}, args...), Stdin: input, Logger: logger.Discard,
+	})
+}
+
 // must runs kubectl, which has to succeed.
 func (s *space) must(args ...string) string {
 	s.Helper()
@@ -115,12 +123,14 @@ func (s *space) exec(pod string, command ...string) (string, error) {
 	return s.run(append([]string{"exec", pod, "--"}, command...)...)
 }
 
-// apply creates or changes what a manifest describes.
-func (s *space) apply(manifest string) {
+// apply creates or changes what a manifest describes, and answers what kubectl says of that.
+func (s *space) apply(manifest string) string {
 	s.Helper()
-	if err := k8s.KubectlApplyFromStringContextE(s.T, s.Context(), s.kubectl, manifest); err != nil {
+	out, err := s.stdin(strings.NewReader(manifest), "apply", "-f", "-")
+	if err != nil {
 		s.Fatalf("kubectl apply: %v\n%s", err, manifest)
 	}
+	return out
 }
 
 func (s *space) options() *helm.Options {
@@ -209,10 +219,11 @@ func (s *space) complete(wanted ...string) string {
 	return report
 }
 
-// job is the worker Job. There is one, and its name is a hash.
+// job is the worker Job. There is one, but for those that are about to go, and its name is a hash.
 func (s *space) job() batchv1.Job {
 	s.Helper()
 	jobs := k8s.ListJobsContext(s, s.Context(), s.kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=worker"})
+	jobs = slices.DeleteFunc(jobs, func(job batchv1.Job) bool { return job.DeletionTimestamp != nil })
 	if len(jobs) != 1 {
 		s.Fatalf("%d worker Jobs in place of 1", len(jobs))
 	}

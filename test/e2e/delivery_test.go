@@ -1,0 +1,191 @@
+package e2e
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/gruntwork-io/terratest/modules/k8s"
+)
+
+// TestWithoutHooks installs everything as ordinary objects, and looks at what each pod can see and do: without hooks they
+// are all still there at the end.
+func TestWithoutHooks(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "plain")
+	s.install([]string{fruits}, map[string]string{
+		"hooks.enabled":   "false",
+		"monitor.enabled": "true",
+		"redis.password":  `"open sesame"`,
+		"worker.image":    program(t),
+		"worker.command":  `["sh", "-c", "echo user $(id -u); env; touch /here; ls /var/run/secrets; true"]`,
+	}, "--wait", "--timeout", "3m")
+	s.complete("OK: all 9 items are done")
+
+	logs := s.logs()
+	wantText(t, logs, "user 65532", "WQ_ITEM=apple", "touch: /here: Read-only file system", "ls: /var/run/secrets: No such file")
+	for _, secret := range []string{"open sesame", "WQ_REDIS_", "KUBERNETES_SERVICE_ACCOUNT"} {
+		if strings.Contains(logs, secret) {
+			t.Errorf("the program can read %q:\n%s", secret, logs)
+		}
+	}
+	pods := k8s.ListPodsContext(t, t.Context(), s.kubectl, metav1.ListOptions{})
+	seen := map[string]bool{}
+	for _, pod := range pods {
+		seen[pod.Labels["app.kubernetes.io/component"]] = true
+		for _, volume := range pod.Spec.Volumes {
+			if volume.Projected != nil {
+				t.Errorf("%s has the projected volume %s, which may hold a token", pod.Name, volume.Name)
+			}
+		}
+	}
+	for _, component := range []string{"redis", "seed", "worker", "monitor", "test"} {
+		if !seen[component] {
+			t.Errorf("there was no pod of %s to look at", component)
+		}
+	}
+	s.uninstall()
+}
+
+// TestArgoCD delivers the chart as Argo CD does: rendered, what has gone pruned, the rest applied one object after the other,
+// in its order, on every sync. What runs meanwhile must not notice.
+func TestArgoCD(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "argocd")
+	app := &application{space: s}
+	run := map[string]string{
+		"worker.image":   program(t),
+		"worker.command": `["sh", "-c", "echo slow $0; sleep 3"]`,
+	}
+	app.sync(run)
+	queue := s.queue()
+	s.works("slow ")
+
+	before := s.identities()
+	app.sync(run)
+	if after := s.identities(); before != after {
+		t.Errorf("a second sync of the same made of\n%s\nthis:\n%s", before, after)
+	}
+
+	run["worker.command"] = `["echo", "fast"]`
+	app.sync(run)
+	if now := s.queue(); now != queue {
+		t.Errorf("another command brought another queue: %s after %s", now, queue)
+	}
+	app.complete("OK: all 9 items are done")
+	if strings.Contains(s.logs(), "fast apple") {
+		t.Errorf("the second Job began from the beginning:\n%s", s.logs())
+	}
+
+	run["items"] = `["kiwi", "lime"]`
+	app.sync(run)
+	app.complete("seeded     2", "OK: all 2 items are done")
+	wantText(t, s.logs(), "fast kiwi", "fast lime")
+	seeds := s.must("get", "jobs,configmaps", "-l", "app.kubernetes.io/component=seed", "-o", "name")
+	if n := len(strings.Fields(seeds)); n != 2 {
+		t.Errorf("the run before has left something: %s", seeds)
+	}
+}
+
+// identities tell whether an object is still the one it was, with the specification it had, and a pod's containers too.
+func (s *space) identities() string {
+	s.Helper()
+	return s.must("get", "networkpolicies,configmaps,secrets,services,statefulsets,jobs,pods", "-o", "jsonpath={range .items[*]}"+
+		"{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")
+}
+
+// application is a release that Argo CD would manage.
+type application struct {
+	*space
+	synced []string                   // kind/name of what the last sync applied
+	test   *unstructured.Unstructured // the pod of helm test, which Argo CD leaves out
+}
+
+// argoOrder are the kinds in the order in which Argo CD applies those of one wave; within a kind it goes by name.
+var argoOrder = []string{
+	"NetworkPolicy", "PodDisruptionBudget", "ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim", "Role", "RoleBinding",
+	"Service", "Pod", "Deployment", "StatefulSet", "Job",
+}
+
+func (a *application) sync(single map[string]string) {
+	a.Helper()
+	args := append([]string{"template", a.release, chart, "--set", "hooks.enabled=false"}, values([]string{fruits}, single)...)
+	rendered, err := a.helm(args...)
+	if err != nil {
+		a.Fatalf("helm template: %v", err)
+	}
+	var objects []*unstructured.Unstructured
+	for decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(rendered), 4096); ; {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			a.Fatalf("helm template: %v", err)
+		}
+		switch hook := object.GetAnnotations()["helm.sh/hook"]; {
+		case len(object.Object) == 0:
+		case hook == "":
+			if !slices.Contains(argoOrder, object.GetKind()) {
+				a.Fatalf("at which place does Argo CD apply a %s?", object.GetKind())
+			}
+			objects = append(objects, object)
+		case hook == "test" && object.GetKind() == "Pod":
+			a.test = object
+		case hook != "post-delete":
+			a.Errorf("%s %s is a hook of %s, which Argo CD would run on every sync", object.GetKind(), object.GetName(), hook)
+		}
+	}
+	slices.SortFunc(objects, func(x, y *unstructured.Unstructured) int {
+		if d := slices.Index(argoOrder, x.GetKind()) - slices.Index(argoOrder, y.GetKind()); d != 0 {
+			return d
+		}
+		return strings.Compare(x.GetName(), y.GetName())
+	})
+	var names []string
+	for _, object := range objects {
+		names = append(names, strings.ToLower(object.GetKind())+"/"+object.GetName())
+	}
+	for _, name := range a.synced {
+		if !slices.Contains(names, name) {
+			a.must("delete", name, "--cascade=foreground", "--wait=false")
+		}
+	}
+	for _, object := range objects {
+		a.create(object)
+	}
+	a.synced = names
+}
+
+func (a *application) create(object *unstructured.Unstructured) {
+	a.Helper()
+	text, err := object.MarshalJSON()
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.apply(string(text))
+}
+
+// complete waits for the end of the run as helm test does.
+func (a *application) complete(wanted ...string) {
+	a.Helper()
+	a.create(a.test)
+	pod := a.test.GetName()
+	var phase corev1.PodPhase
+	eventually(a.T, "the test has ended", func() bool {
+		phase = k8s.GetPodContext(a, a.Context(), a.kubectl, pod).Status.Phase
+		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
+	}, func() string { return a.must("logs", pod) })
+	report := a.must("logs", pod)
+	if phase != corev1.PodSucceeded {
+		a.Fatalf("the test failed:\n%s", report)
+	}
+	wantText(a.T, report, wanted...)
+	a.must("delete", "pod", pod)
+}
