@@ -7,8 +7,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// recordsPage is how many records are read in one call; each may hold a large item and a large result.
-const recordsPage = 100
+// How many records are read in one call: a few at first, then as many as pageBytes hold if they are like the last ones. Each
+// may be a large item with a large result.
+const (
+	firstPage   = 10
+	largestPage = 100
+	pageBytes   = 4 << 20
+)
 
 // Record is an item with what became of it: a dead letter or a result.
 type Record struct {
@@ -43,20 +48,24 @@ func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
 type pageOf func(ctx context.Context, stream, from, to string, count int64) *redis.XMessageSliceCmd
 
 func (q *Queue) records(ctx context.Context, stream, from, to string, page pageOf, each func(Record) bool) error {
-	for {
-		entries, err := page(ctx, q.key(stream), from, to, recordsPage).Result()
+	for size := firstPage; ; {
+		entries, err := page(ctx, q.key(stream), from, to, int64(size)).Result()
 		if err != nil {
 			return err
 		}
+		bytes := 0
 		for _, entry := range entries {
-			if !each(record(entry)) {
+			r := record(entry)
+			if !each(r) {
 				return nil
 			}
+			bytes += len(r.Payload) + len(r.Report)
 		}
-		if len(entries) < recordsPage {
+		if len(entries) < size {
 			return nil
 		}
-		from = "(" + entries[recordsPage-1].ID
+		from = "(" + entries[size-1].ID
+		size = min(max(pageBytes*size/max(bytes, 1), 1), largestPage)
 	}
 }
 

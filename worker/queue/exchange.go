@@ -210,28 +210,28 @@ func parseReply(raw []any, values []string) (reply Reply, epoch string, err erro
 		reply.Forgotten[fmt.Sprint(forgotten[i])] = []byte(fmt.Sprint(forgotten[i+1]))
 	}
 	if reply.Status == Items {
-		if reply.Batch, err = parseBatch(id, values); err != nil {
+		if reply.Batch, err = parseBatch(id, 0, values); err != nil {
 			return reply, "", fmt.Errorf("batch %s: %w", id, err)
 		}
 	}
 	return reply, epoch, nil
 }
 
-// parseBatch reads a batch as exchange.lua stores it: origin ':' time, then payloads or envelopes.
-func parseBatch(id string, values []string) (*Batch, error) {
+// parseBatch reads a batch as exchange.lua stores it: origin ':' time, then payloads or envelopes, from the given position on.
+func parseBatch(id string, first int, values []string) (*Batch, error) {
 	if len(values) == 0 {
 		return nil, errors.New("it is gone")
 	}
 	head, values := values[0], values[1:]
-	first, second, _ := strings.Cut(head, ":")
-	origin, err1 := strconv.ParseInt(first, 10, 64)
-	leased, err2 := strconv.ParseInt(second, 10, 64)
+	from, at, _ := strings.Cut(head, ":")
+	origin, err1 := strconv.ParseInt(from, 10, 64)
+	leased, err2 := strconv.ParseInt(at, 10, 64)
 	if err1 != nil || err2 != nil {
 		return nil, fmt.Errorf("no origin and time in %.40q", head)
 	}
 	batch := &Batch{ID: id, Leased: time.UnixMilli(leased), Suspect: origin < 0, Items: make([]Item, len(values))}
 	if origin > 0 {
-		number(batch.Items, origin)
+		number(batch.Items, origin+int64(first))
 		for i, value := range values {
 			batch.Items[i].Payload = value
 		}

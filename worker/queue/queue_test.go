@@ -254,23 +254,46 @@ func TestAwaitPush(t *testing.T) {
 	}
 }
 
-// TestRunning: who has what, and since when, without what is finished.
+// TestRunning: who has what, and since when, without what is finished; of much only the beginning.
 func TestRunning(t *testing.T) {
-	client, q := seeded(t, numbered(20)...)
+	client, q := seeded(t, numbered(40)...)
 	s := q.NewSession("host.abc", limits)
-	batch := exchange(t, s, 10).Batch
-	exchange(t, s, 0, queue.Report{Batch: batch.ID, Finished: []byte{0b101}, Done: 2})
-	leases, err := q.Running(t.Context(), 100)
-	must(t, err)
-	if len(leases) != 1 {
-		t.Fatalf("%d leases, want 1", len(leases))
-	}
-	lease, now := leases[0], client.Time(t.Context()).Val()
-	if lease.Worker != "host.abc" || len(lease.Items) != 8 || lease.Items[0].Payload != "item 2" || lease.Items[1].Payload != "item 4" {
-		t.Errorf("the lease is %+v", lease)
-	}
-	if age := now.Sub(lease.Since); age < 0 || age > 30*time.Second || !lease.Expires.After(now) {
-		t.Errorf("leased since %v, expires %v, now %v", lease.Since, lease.Expires, now)
+	batch, before := exchange(t, s, 20).Batch, 0
+	for _, test := range []struct {
+		finished []byte
+		done     int
+		atMost   int
+		open     int
+		ids      string
+	}{
+		{nil, 0, 100, 20, "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"},
+		{[]byte{0b101, 0, 0}, 2, 100, 18, "2 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"},
+		{[]byte{0b101, 0, 0}, 0, 5, 18, "2 4 5"},
+		{[]byte{0xff, 0b1, 0}, 7, 3, 11, "10 11"},
+		{[]byte{0xff, 0xff, 0b111}, 10, 3, 1, "20"},
+	} {
+		exchange(t, s, 0, queue.Report{Batch: batch.ID, Finished: test.finished, Before: before, Done: test.done})
+		before += test.done
+		leases, err := q.Running(t.Context(), 100, test.atMost)
+		must(t, err)
+		if len(leases) != 1 {
+			t.Fatalf("%d leases, want 1", len(leases))
+		}
+		lease, now := leases[0], client.Time(t.Context()).Val()
+		var ids []string
+		for _, item := range lease.Items {
+			ids = append(ids, item.ID)
+			if item.Payload != "item "+item.ID {
+				t.Errorf("item %s is %q", item.ID, item.Payload)
+			}
+		}
+		if lease.Worker != "host.abc" || lease.Open != test.open || strings.Join(ids, " ") != test.ids {
+			t.Errorf("finished %b, at most %d: lease of %s with %d open, items %v; want %d, %s",
+				test.finished, test.atMost, lease.Worker, lease.Open, ids, test.open, test.ids)
+		}
+		if age := now.Sub(lease.Since); age < 0 || age > 30*time.Second || !lease.Expires.After(now) {
+			t.Errorf("leased since %v, expires %v, now %v", lease.Since, lease.Expires, now)
+		}
 	}
 }
 

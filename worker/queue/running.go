@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -13,38 +14,55 @@ type Lease struct {
 	Worker  string    // name of the session that holds it
 	Since   time.Time // by Redis's clock
 	Expires time.Time // if nothing is heard of the worker before
-	Items   []Item    // those without an outcome, as far as reported
+	Open    int       // items without an outcome, as far as reported
+	Items   []Item    // the first of those
 }
 
-// Running answers what is with workers now: so many batches at most, those whose leases expire first.
-func (q *Queue) Running(ctx context.Context, atMost int) ([]Lease, error) {
-	reply, err := runningScript.Run(ctx, q.redis, []string{q.key("leases"), q.key("")}, atMost).Slice()
+// Running answers what is with workers now: so many batches at most, those whose leases expire first, and so many of the
+// items of each.
+func (q *Queue) Running(ctx context.Context, batches, items int) ([]Lease, error) {
+	const parts = 6
+	reply, err := runningScript.Run(ctx, q.redis, []string{q.key("leases"), q.key("")}, batches, items).Slice()
 	if err != nil {
 		return nil, err
 	}
 	var leases []Lease
-	for ; len(reply) >= 4; reply = reply[4:] {
-		id, bitmap := fmt.Sprint(reply[0]), fmt.Sprint(reply[3])
-		var values []string
-		list, _ := reply[2].([]any)
-		for _, value := range list {
-			values = append(values, fmt.Sprint(value))
-		}
-		batch, err := parseBatch(id, values)
+	for ; len(reply) >= parts; reply = reply[parts:] {
+		lease, err := parseLease(reply[:parts])
 		if err != nil {
 			return nil, err
-		}
-		expires, _ := strconv.ParseFloat(fmt.Sprint(reply[1]), 64)
-		lease := Lease{Since: batch.Leased, Expires: time.UnixMilli(int64(expires))}
-		lease.Worker, _, _ = strings.Cut(id, ":")
-		for i, item := range batch.Items {
-			if i/8 >= len(bitmap) || bitmap[i/8]>>(i%8)&1 == 0 {
-				lease.Items = append(lease.Items, item)
-			}
 		}
 		leases = append(leases, lease)
 	}
 	return leases, nil
+}
+
+// parseLease reads one lease of running.lua's reply.
+func parseLease(parts []any) (Lease, error) {
+	id, finished := fmt.Sprint(parts[0]), fmt.Sprint(parts[3])
+	expires, _ := strconv.ParseFloat(fmt.Sprint(parts[1]), 64)
+	total, _ := parts[2].(int64)
+	first, _ := parts[4].(int64)
+	list, _ := parts[5].([]any)
+	values := make([]string, len(list))
+	for i, value := range list {
+		values[i] = fmt.Sprint(value)
+	}
+	batch, err := parseBatch(id, int(first), values)
+	if err != nil {
+		return Lease{}, err
+	}
+	lease := Lease{Since: batch.Leased, Expires: time.UnixMilli(int64(expires)), Open: int(total)}
+	lease.Worker, _, _ = strings.Cut(id, ":")
+	for i := range len(finished) {
+		lease.Open -= bits.OnesCount8(finished[i])
+	}
+	for i, item := range batch.Items {
+		if at := int(first) + i; at/8 >= len(finished) || finished[at/8]>>(at%8)&1 == 0 {
+			lease.Items = append(lease.Items, item)
+		}
+	}
+	return lease, nil
 }
 
 // Pause stops the leasing of items until Resume. What is with workers goes on.

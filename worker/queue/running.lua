@@ -1,17 +1,23 @@
--- running.lua: who has what, read in one atomic step.
+-- running.lua: who has what, read in one atomic step. Of a large batch only some items are read: this is for people to look
+-- at, once a second, and must not keep Redis from its work.
 --
 -- KEYS[1] leases  KEYS[2] prefix  (as in exchange.lua)
 --
 -- ARGV[1] number of batches at most, those that expire first before the others
+-- ARGV[2] number of items at most of each batch
 --
--- Reply: batch id, expiry in ms, list b, bitmap of finished positions; and so on for each batch
+-- Reply: batch id, expiry in ms, number of items, bitmap of finished positions, position of the first item that is read,
+-- the head of b and those items; and so on for each batch
 local reply = {}
 local leases = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1, 'WITHSCORES')
 for i = 1, #leases, 2 do
-  local id = leases[i]
-  local n = #reply
-  reply[n + 1], reply[n + 2] = id, leases[i + 1]
-  reply[n + 3] = redis.call('LRANGE', KEYS[2] .. 'b:' .. id, 0, -1)
-  reply[n + 4] = redis.call('GET', KEYS[2] .. 'd:' .. id) or ''
+  local b = KEYS[2] .. 'b:' .. leases[i]
+  local finished = redis.call('GET', KEYS[2] .. 'd:' .. leases[i]) or ''
+  local first = 8 * ((string.find(finished, '[^\255]') or #finished + 1) - 1)
+  local items = redis.call('LRANGE', b, 1 + first, first + tonumber(ARGV[2]))
+  table.insert(items, 1, redis.call('LINDEX', b, 0))
+  for _, part in ipairs({ leases[i], leases[i + 1], redis.call('LLEN', b) - 1, finished, first, items }) do
+    reply[#reply + 1] = part
+  end
 end
 return reply
