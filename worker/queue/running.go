@@ -32,6 +32,7 @@ func (q *Queue) Running(ctx context.Context, batches, items int) ([]Lease, error
 		if err != nil {
 			return nil, err
 		}
+		lease.Items = lease.Items[:min(items, len(lease.Items))]
 		leases = append(leases, lease)
 	}
 	return leases, nil

@@ -4,7 +4,7 @@
 -- KEYS[1] leases  KEYS[2] prefix  (as in exchange.lua)
 --
 -- ARGV[1] number of batches at most, those that expire first before the others
--- ARGV[2] number of items at most of each batch
+-- ARGV[2] number of unfinished items at most of each batch; up to seven more may come, and finished ones
 --
 -- Reply: batch id, expiry in ms, number of items, bitmap of finished positions, position of the first item that is read,
 -- the head of b and those items; and so on for each batch
@@ -14,7 +14,7 @@ for i = 1, #leases, 2 do
   local b = KEYS[2] .. 'b:' .. leases[i]
   local finished = redis.call('GET', KEYS[2] .. 'd:' .. leases[i]) or ''
   local first = 8 * ((string.find(finished, '[^\255]') or #finished + 1) - 1)
-  local items = redis.call('LRANGE', b, 1 + first, first + tonumber(ARGV[2]))
+  local items = redis.call('LRANGE', b, 1 + first, first + tonumber(ARGV[2]) + 7)
   table.insert(items, 1, redis.call('LINDEX', b, 0))
   for _, part in ipairs({ leases[i], leases[i + 1], redis.call('LLEN', b) - 1, finished, first, items }) do
     reply[#reply + 1] = part
