@@ -268,8 +268,8 @@ func TestRunning(t *testing.T) {
 	}{
 		{nil, 0, 100, 20, "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"},
 		{[]byte{0b101, 0, 0}, 2, 100, 18, "2 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"},
-		{[]byte{0b101, 0, 0}, 0, 5, 18, "2 4 5"},
-		{[]byte{0xff, 0b1, 0}, 7, 3, 11, "10 11"},
+		{[]byte{0b101, 0, 0}, 0, 5, 18, "2 4 5 6 7"},
+		{[]byte{0xff, 0b1, 0}, 7, 3, 11, "10 11 12"},
 		{[]byte{0xff, 0xff, 0b111}, 10, 3, 1, "20"},
 	} {
 		exchange(t, s, 0, queue.Report{Batch: batch.ID, Finished: test.finished, Before: before, Done: test.done})
