@@ -89,6 +89,11 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (
 	go func() { reported <- failures(read, len(positions)) }()
 
 	var input strings.Builder
+	size := len(positions)
+	for _, i := range positions {
+		size += len(items[i].Payload)
+	}
+	input.Grow(size)
 	for _, i := range positions {
 		input.WriteString(items[i].Payload)
 		input.WriteByte(b.Delimiter)

@@ -2,83 +2,75 @@ package handler
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// Why a process owes an answer.
-var (
-	errUntouched = errors.New("the process ended in good order before it took the item")
-	errSuspect   = errors.New("the process ended while it had several items")
+const (
+	maxAnswer = 8 << 20                // the longest line that is taken for an answer
+	readSize  = 32 << 10               // of answers that are read at once, by io.Copy
+	writeSize = 4 << 10                // of lines that are written at once, so that the process can begin with the first
+	plenty    = 64                     // unanswered items with which a process has enough to do for a while
+	gathering = 500 * time.Microsecond // that while
 )
-
-// maxAnswer is the longest line that is taken for an answer.
-const maxAnswer = 64 << 20
 
 // conversation is a running process that takes items and answers them.
 type conversation struct {
 	stream *Stream
 	cmd    *exec.Cmd
 	input  io.WriteCloser
-	writes sync.Mutex // lines go to the input whole
 	tail   *tail
+	print  io.Writer     // for what is no answer
+	unsent chan struct{} // tells the writer of something in the outbox
 	ended  chan struct{} // closed when the process has ended and all it said was heard
 
-	mu       sync.Mutex
-	open     map[string]flight // what was sent and is not answered, by the id in the line
-	answered int
-	silent   bool          // it was ended for that
-	silence  *time.Timer   // nil without a timeout
-	patience time.Duration // until silence is over
-	kill     *time.Timer   // after TERM
+	// A line of its output that has not ended yet. Only one goroutine at a time reads and writes these.
+	line  []byte // it may become an answer
+	noise bool   // it cannot, and was passed on so far
 
-	line  []byte // of its output, not ended yet; only its own goroutine reads and writes it
-	print io.Writer
+	mu       sync.Mutex
+	waiting  []flight          // for others to be answered
+	open     map[string]flight // what the process has, or will find in its input, by the id in the line
+	outbox   []flight          // those of them that are still to be written
+	answered int
+	last     time.Time // of the last answer
+	silence  silence
+	wordy    bool        // it was ended for a line that is too long
+	kill     *time.Timer // after TERM
 }
 
 // flight is an item on its way.
 type flight struct {
+	*errand
 	position int
-	answers  chan<- reply // nil once nobody waits for it any more
+	id       string
+	sent     time.Time
 }
 
-// reply is what became of an item.
-type reply struct {
-	position int
-	outcome  Outcome
-	err      error
-}
+// errand is some items whose outcomes somebody waits for. Its conversation's lock guards it.
+type errand struct {
+	items     []queue.Item
+	outcomes  []Outcome
+	open      int           // items without an outcome
+	done      chan struct{} // closed when there are none
+	forgotten bool          // nobody waits any more, and outcomes are somebody else's
 
-// question is a line to the process. The item comes last, where the simplest program can find it.
-type question struct {
-	ID       string `json:"id"`
-	Attempt  int    `json:"attempt"`
-	Encoding string `json:"encoding,omitempty"` // "base64" if the item is not UTF-8
-	Item     string `json:"item"`
-}
-
-// answer is a line from the process.
-type answer struct {
-	ID       *string         `json:"id"`
-	Status   string          `json:"status"` // done (or none), failed, permanent, later, alive
-	Reason   string          `json:"reason"`
-	Result   json.RawMessage `json:"result"` // a string, or any other JSON, which is kept as it is
-	Encoding string          `json:"encoding"`
+	untouched []int // positions of items that the process ended without, in good order
+	suspects  []int // positions of items that the process had, with others, when it ended
 }
 
 // converse starts a process.
 func converse(s *Stream) (*conversation, error) {
-	c := &conversation{stream: s, tail: &tail{}, ended: make(chan struct{}), open: map[string]flight{}}
+	c := &conversation{stream: s, tail: &tail{}, open: map[string]flight{},
+		unsent: make(chan struct{}, 1), ended: make(chan struct{})}
 	stdout, stderr, flush := s.Output.writers(queue.Item{}, s.Args[0])
 	c.print = io.MultiWriter(stdout, c.tail)
 	c.cmd = exec.Command(s.Args[0], s.Args[1:]...)
@@ -95,12 +87,10 @@ func converse(s *Stream) (*conversation, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if s.Timeout > 0 {
-		c.mu.Lock()
-		c.patience = max(s.Timeout, s.StartTimeout)
-		c.silence = time.AfterFunc(c.patience, c.tooSilent)
-		c.mu.Unlock()
-	}
+	c.mu.Lock()
+	c.silence.begin(s.Timeout, s.StartTimeout, c.tooSilent)
+	c.mu.Unlock()
+	go c.write()
 	go func() {
 		_ = c.cmd.Wait()
 		flush()
@@ -119,66 +109,91 @@ func (c *conversation) over() bool {
 	}
 }
 
-// ask sends the items at these positions, and answers a channel with as many replies to come.
-func (c *conversation) ask(items []queue.Item, positions []int) chan reply {
-	answers := make(chan reply, len(positions))
-	ids := make([]string, len(positions))
+// ask sends the items at these positions, and puts their outcomes in their places.
+func (c *conversation) ask(items []queue.Item, positions []int, outcomes []Outcome) *errand {
+	e := &errand{items: items, outcomes: outcomes, open: len(positions), done: make(chan struct{})}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.over() {
-		c.mu.Unlock()
-		for _, i := range positions {
-			answers <- reply{position: i, err: errUntouched}
-		}
-		return answers
+		e.untouched = positions
+		close(e.done)
+		return e
 	}
 	if len(c.open) == 0 && c.answered > 0 { // or else it is being measured
-		c.heard(true)
+		c.silence.anew()
 	}
-	for n, i := range positions {
-		id := items[i].ID
-		for _, taken := c.open[id]; taken; _, taken = c.open[id] { // by an attempt of its own that nobody waits for
-			id += "+"
-		}
-		ids[n] = id
-		c.open[id] = flight{i, answers}
+	for _, i := range positions {
+		c.waiting = append(c.waiting, flight{errand: e, position: i})
 	}
-	c.mu.Unlock()
-	// The process may be busy answering while its input is full, so nobody who waits for answers may be the one who writes.
-	go c.send(items, positions, ids)
-	return answers
+	c.fill()
+	return e
 }
 
-// send writes the lines. An error needs no handling: the process has closed its input, and will be found to have ended.
-func (c *conversation) send(items []queue.Item, positions []int, ids []string) {
-	c.writes.Lock()
-	defer c.writes.Unlock()
+// fill gives the process as many items as it may have.
+func (c *conversation) fill() {
+	now := time.Now()
+	for len(c.waiting) > 0 && len(c.open) < c.stream.window() {
+		f := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		f.id, f.sent = f.items[f.position].ID, now
+		for _, taken := c.open[f.id]; taken; _, taken = c.open[f.id] { // by an attempt of its own that nobody waits for
+			f.id += "+"
+		}
+		c.open[f.id] = f
+		c.outbox = append(c.outbox, f)
+	}
+	if len(c.outbox) > 0 {
+		select {
+		case c.unsent <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// write writes the lines. The process may be busy answering while its input is full, so nobody else may be the one who
+// writes. An error needs no handling: the process has closed its input, and will be found to have ended.
+func (c *conversation) write() {
+	for {
+		select {
+		case <-c.unsent:
+		case <-c.ended:
+			return
+		}
+		for {
+			lines := c.outgoing()
+			if len(lines) == 0 {
+				break
+			}
+			if _, err := c.input.Write(lines); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// outgoing takes from the outbox what is to be written next.
+func (c *conversation) outgoing() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
 	encoder.SetEscapeHTML(false)
-	for n, i := range positions {
-		q := question{ID: ids[n], Attempt: items[i].Attempts + 1, Item: items[i].Payload}
-		if !utf8.ValidString(q.Item) {
-			q.Item, q.Encoding = base64.StdEncoding.EncodeToString([]byte(q.Item)), "base64"
-		}
-		_ = encoder.Encode(q)
-		if lines.Len() >= 64<<10 || n == len(positions)-1 {
-			if _, err := c.input.Write(lines.Bytes()); err != nil {
-				return
-			}
-			lines.Reset()
+	for len(c.outbox) > 0 && lines.Len() < writeSize {
+		f := c.outbox[0]
+		c.outbox = c.outbox[1:]
+		if err := encoder.Encode(newQuestion(f.id, f.items[f.position])); err != nil {
+			panic(err) // it holds nothing that JSON cannot express
 		}
 	}
+	return lines.Bytes()
 }
 
-// forget says that nobody waits for these replies any more. The process does not know that and answers them all the same.
-func (c *conversation) forget(answers chan<- reply) {
+// forget says that nobody waits for an errand any more. The process does not know that and answers what it has all the same.
+func (c *conversation) forget(e *errand) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, f := range c.open {
-		if f.answers == answers {
-			c.open[id] = flight{position: f.position}
-		}
-	}
+	e.forgotten = true
+	c.waiting = slices.DeleteFunc(c.waiting, func(f flight) bool { return f.errand == e })
 }
 
 // hearing takes in the process's standard output.
@@ -186,38 +201,50 @@ type hearing struct{ *conversation }
 
 // Write implements io.Writer.
 func (h hearing) Write(p []byte) (int, error) {
-	c, size := h.conversation, len(p)
-	for {
-		line, rest, ended := bytes.Cut(p, []byte("\n"))
-		if !ended {
-			if len(c.line)+len(p) > maxAnswer {
-				return 0, fmt.Errorf("a line of output is longer than %d bytes", maxAnswer)
-			}
-			c.line = append(c.line, p...)
-			return size, nil
-		}
-		if len(c.line) > 0 {
-			c.line = append(c.line, line...)
-			c.hear(c.line)
-			c.line = nil
-		} else {
+	c := h.conversation
+	for rest := p; len(rest) > 0; {
+		line, after, ended := bytes.Cut(rest, []byte("\n"))
+		switch {
+		case c.noise, len(c.line) == 0 && (len(line) == 0 || line[0] != '{'):
+			_, _ = c.print.Write(rest[:len(rest)-len(after)])
+			c.noise = !ended
+		case ended && len(c.line) == 0:
 			c.hear(line)
+		case len(c.line)+len(line) > maxAnswer:
+			c.tooWordy()
+			return len(p), nil
+		default:
+			if c.line = append(c.line, line...); ended {
+				c.hear(c.line)
+				c.line = nil
+			}
 		}
-		p = rest
+		rest = after
 	}
+	c.mu.Lock()
+	c.fill()
+	gather := len(c.open) >= plenty
+	c.mu.Unlock()
+	if gather && len(p) < readSize {
+		// Nobody waits for the next answer, least of all the process: to be woken for each would cost more than the answers.
+		time.Sleep(gathering)
+	}
+	return len(p), nil
 }
 
-// hear takes in a line. One that is no answer to anything is passed on as output: libraries print things.
+// hear takes in a line. One that is no answer to anything is passed on as output.
 func (c *conversation) hear(line []byte) {
-	var a answer
-	if len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &a) != nil || (a.ID == nil && a.Status != "alive") {
+	a, ok := readAnswer(line)
+	if !ok {
 		fmt.Fprintf(c.print, "%s\n", line)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if a.Status == "alive" {
-		c.heard(true)
+	if a.alive() {
+		if len(c.open) > 0 {
+			c.silence.anew()
+		}
 		return
 	}
 	f, known := c.open[*a.ID]
@@ -225,73 +252,56 @@ func (c *conversation) hear(line []byte) {
 		fmt.Fprintf(c.print, "an answer to an item that this program does not have: %s\n", line)
 		return
 	}
-	delete(c.open, *a.ID)
+	delete(c.open, f.id)
 	c.answered++
-	c.heard(len(c.open) > 0)
-	if f.answers != nil {
-		f.answers <- reply{position: f.position, outcome: c.outcome(a)}
+	if len(c.open) > 0 || len(c.waiting) > 0 {
+		c.silence.anew()
+	} else {
+		c.silence.pause()
+	}
+	c.settle(f, a.outcome(c.stream.ResultBytes))
+}
+
+// settle notes the outcome of an item that the process had.
+func (c *conversation) settle(f flight, o Outcome) {
+	now := time.Now()
+	o.Started = f.sent
+	if c.stream.InFlight <= 1 && c.last.After(f.sent) {
+		o.Started = c.last // it took this item only then
+	}
+	o.Duration = now.Sub(o.Started)
+	c.last = now
+	if !f.forgotten {
+		f.outcomes[f.position] = o
+	}
+	f.less()
+}
+
+// less notes that one item less is open.
+func (e *errand) less() {
+	if e.open--; e.open == 0 {
+		close(e.done)
 	}
 }
 
-// heard starts the measuring of silence anew, or ends it until there is something to answer.
-func (c *conversation) heard(waiting bool) {
-	switch {
-	case c.silence == nil:
-	case waiting:
-		c.patience = c.stream.Timeout
-		c.silence.Reset(c.patience)
-	case c.answered > 0:
-		c.silence.Stop()
-	}
-}
-
-// outcome is what an answer says.
-func (c *conversation) outcome(a answer) Outcome {
-	switch a.Status {
-	case "", "done":
-		if a.Result == nil {
-			return Outcome{Verdict: Done}
-		}
-		text, err := result(a)
-		if err != nil {
-			return Outcome{Verdict: Failed, Reason: err.Error()}
-		}
-		kept := min(len(text), c.stream.ResultBytes)
-		return Outcome{Verdict: Done, Result: true, Output: text[:kept], Truncated: kept < len(text)}
-	case "failed":
-		return Outcome{Verdict: Failed, Reason: a.Reason}
-	case "permanent":
-		return Outcome{Verdict: Permanent, Reason: a.Reason}
-	case "later":
-		return Outcome{Verdict: Temporary, Reason: a.Reason}
-	}
-	return Outcome{Verdict: Failed, Reason: fmt.Sprintf("the program answers with the status %q: it must be done, failed, "+
-		"permanent, later or alive", a.Status)}
-}
-
-func result(a answer) (string, error) {
-	var text string
-	if json.Unmarshal(a.Result, &text) != nil {
-		return string(a.Result), nil
-	}
-	if a.Encoding != "base64" {
-		return text, nil
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return "", fmt.Errorf("the program's result is not base64: %w", err)
-	}
-	return string(raw), nil
-}
-
-// tooSilent ends the process.
+// tooSilent ends a process that has been silent for too long.
 func (c *conversation) tooSilent() {
 	c.mu.Lock()
-	c.silent = true
+	c.silence.broken = true
 	c.mu.Unlock()
 	c.terminate()
 }
 
+// tooWordy ends a process that answers with more than can be held. What else it says does not matter.
+func (c *conversation) tooWordy() {
+	c.line, c.noise = nil, true
+	c.mu.Lock()
+	c.wordy = true
+	c.mu.Unlock()
+	c.terminate()
+}
+
+// terminate ends the process.
 func (c *conversation) terminate() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -308,36 +318,41 @@ func (c *conversation) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(c.ended)
-	if c.silence != nil {
-		c.silence.Stop()
-	}
+	c.silence.pause()
 	if c.kill != nil && c.kill.Stop() {
 		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 	}
 	code, reason := ending(c.cmd.ProcessState)
 	blame := Outcome{Verdict: Failed, ExitCode: code, Reason: "the program ended before its answer: " + reason}
-	if c.silent {
-		blame.ExitCode, blame.Reason = exitTimeout, fmt.Sprintf("the program was silent for %v", c.patience)
+	switch {
+	case c.silence.broken:
+		blame.ExitCode, blame.Reason = exitTimeout, fmt.Sprintf("the program was silent for %v", c.silence.limit)
+	case c.wordy:
+		blame.Reason = fmt.Sprintf("the program was ended: an answer of it is longer than %d MiB", maxAnswer>>20)
 	}
 	blame.Output, blame.Truncated = c.tail.lines()
-	var err error
-	switch {
-	case code == 0 && c.answered > 0 && !c.silent:
-		err = errUntouched
-	case len(c.open) > 1:
-		err = errSuspect
-	}
+	orderly := code == 0 && c.answered > 0 && !c.silence.broken && !c.wordy
+	suspicious := len(c.open) > 1
 	for _, f := range c.open {
-		if f.answers != nil {
-			f.answers <- reply{f.position, blame, err}
+		switch {
+		case f.forgotten:
+		case orderly:
+			f.untouched = append(f.untouched, f.position)
+		case suspicious:
+			f.suspects = append(f.suspects, f.position)
 		}
+		c.settle(f, blame) // a suspect is to blame if it was alone after all
 	}
-	c.open = nil
+	for _, f := range c.waiting {
+		f.untouched = append(f.untouched, f.position)
+		f.less()
+	}
+	c.open, c.waiting, c.outbox = nil, nil, nil
 }
 
 // close lets the process end: it sees the end of its input. If that is not enough, it is killed.
 func (c *conversation) close() {
-	// Not under the lock of writes: a writer may be stuck with a process that does not read.
+	// Not by the writer: it may be stuck with a process that does not read.
 	_ = c.input.Close()
 	select {
 	case <-c.ended:

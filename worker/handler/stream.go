@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -26,11 +25,14 @@ type Stream struct {
 // streamItems is how many items one call takes: so many that a fast program never waits for the next ones.
 const streamItems = 1000
 
-// MaxItems implements Handler. Lines are sent ahead only to a program that takes them one after another; another would
-// begin with all of them.
-func (s *Stream) MaxItems() int {
+// MaxItems implements Handler.
+func (*Stream) MaxItems() int { return streamItems }
+
+// window is how many items a process may have, in its hands or in its input. Lines are sent ahead only to a program that
+// takes them one after another; another would begin with all of them.
+func (s *Stream) window() int {
 	if s.InFlight > 1 {
-		return 1
+		return s.InFlight
 	}
 	return streamItems
 }
@@ -98,37 +100,23 @@ func (s *Stream) some(ctx context.Context, p *place, items []queue.Item, positio
 			outcomes[i] = Outcome{Verdict: HandedBack, Reason: "interrupted", Started: time.Now()}
 		}
 		if ctx.Err() != nil {
-			return nil
+			return suspects
 		}
 		c, err := p.conversation(s)
 		if err != nil {
 			for _, i := range positions {
 				outcomes[i] = unstarted(s.Args[0], err)
 			}
-			return nil
+			return suspects
 		}
-		answers := c.ask(items, positions)
-		last := time.Now()
-		var again []int
-		for range positions {
-			select {
-			case a := <-answers:
-				now := time.Now()
-				switch {
-				case errors.Is(a.err, errUntouched):
-					again = append(again, a.position)
-				case errors.Is(a.err, errSuspect):
-					suspects = append(suspects, a.position)
-				}
-				outcomes[a.position] = a.outcome // a suspect's is good if it was alone after all
-				outcomes[a.position].Started, outcomes[a.position].Duration = last, now.Sub(last)
-				last = now
-			case <-ctx.Done():
-				c.forget(answers)
-				return nil
-			}
+		e := c.ask(items, positions, outcomes)
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			c.forget(e)
 		}
-		positions = again
+		suspects = append(suspects, e.suspects...)
+		positions = e.untouched
 	}
 	return suspects
 }

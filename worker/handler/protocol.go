@@ -1,0 +1,84 @@
+package handler
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// question is a line to the process. The item comes last, where the simplest program can find it.
+type question struct {
+	ID       string `json:"id"`
+	Attempt  int    `json:"attempt"`
+	Encoding string `json:"encoding,omitempty"` // "base64" if the item is not UTF-8
+	Item     string `json:"item"`
+}
+
+func newQuestion(id string, item queue.Item) question {
+	q := question{ID: id, Attempt: item.Attempts + 1, Item: item.Payload}
+	if !utf8.ValidString(q.Item) {
+		q.Item, q.Encoding = base64.StdEncoding.EncodeToString([]byte(q.Item)), "base64"
+	}
+	return q
+}
+
+// answer is a line from the process.
+type answer struct {
+	ID       *string         `json:"id"`
+	Status   string          `json:"status"` // done (or none), failed, permanent, later, alive
+	Reason   string          `json:"reason"`
+	Result   json.RawMessage `json:"result"` // a string, or any other JSON, which is kept as it is
+	Encoding string          `json:"encoding"`
+}
+
+// readAnswer reads a line. It may be no answer to anything: libraries print things.
+func readAnswer(line []byte) (a answer, ok bool) {
+	if len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &a) != nil {
+		return answer{}, false
+	}
+	return a, a.ID != nil || a.alive()
+}
+
+func (a *answer) alive() bool { return a.Status == "alive" }
+
+// outcome is what an answer says, with as many bytes of a result as are kept.
+func (a *answer) outcome(resultBytes int) Outcome {
+	switch a.Status {
+	case "", "done":
+		if a.Result == nil {
+			return Outcome{Verdict: Done}
+		}
+		text, err := a.result()
+		if err != nil {
+			return Outcome{Verdict: Failed, Reason: err.Error()}
+		}
+		kept := min(len(text), resultBytes)
+		return Outcome{Verdict: Done, Result: true, Output: text[:kept], Truncated: kept < len(text)}
+	case "failed":
+		return Outcome{Verdict: Failed, Reason: a.Reason}
+	case "permanent":
+		return Outcome{Verdict: Permanent, Reason: a.Reason}
+	case "later":
+		return Outcome{Verdict: Temporary, Reason: a.Reason}
+	}
+	return Outcome{Verdict: Failed, Reason: fmt.Sprintf("the program answers with the status %q: it must be done, failed, "+
+		"permanent, later or alive", a.Status)}
+}
+
+func (a *answer) result() (string, error) {
+	var text string
+	if json.Unmarshal(a.Result, &text) != nil {
+		return string(a.Result), nil
+	}
+	if a.Encoding != "base64" {
+		return text, nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return "", fmt.Errorf("the program's result is not base64: %w", err)
+	}
+	return string(raw), nil
+}

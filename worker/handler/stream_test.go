@@ -1,0 +1,209 @@
+package handler
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// programs are what this test's binary can be, when it is run as a stream's command.
+var programs = map[string]func(ask <-chan question, answer func(id, status string, result any)){
+	// Answers, a while after it was asked, how many items it had then.
+	"several": func(questions <-chan question, answer func(id, status string, result any)) {
+		var had []question
+		for q := range questions {
+			had = append(had, q)
+			for idle := false; !idle; {
+				select {
+				case q := <-questions:
+					had = append(had, q)
+				case <-time.After(5 * time.Millisecond):
+					idle = true
+				}
+			}
+			n := len(had)
+			for _, q := range had {
+				answer(q.ID, "", n)
+			}
+			had = nil
+		}
+	},
+	// Answers its process number, and shows signs of life even when it has nothing to do.
+	"lively": func(questions <-chan question, answer func(id, status string, result any)) {
+		for {
+			select {
+			case q, ok := <-questions:
+				if !ok {
+					return
+				}
+				answer(q.ID, "", os.Getpid())
+			case <-time.After(50 * time.Millisecond):
+				answer("", "alive", nil)
+			}
+		}
+	},
+}
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "program" {
+		questions := make(chan question)
+		go func() {
+			for lines := json.NewDecoder(os.Stdin); ; {
+				var q question
+				if lines.Decode(&q) != nil {
+					close(questions)
+					return
+				}
+				questions <- q
+			}
+		}()
+		out := bufio.NewWriter(os.Stdout)
+		programs[os.Args[2]](questions, func(id, status string, result any) {
+			_ = json.NewEncoder(out).Encode(map[string]any{"id": id, "status": status, "result": result})
+			out.Flush()
+		})
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func newStream(t *testing.T, args ...string) *Stream {
+	s := &Stream{
+		Command:     Command{Args: args, Output: &Output{Out: io.Discard, Err: io.Discard}},
+		Processes:   1,
+		InFlight:    1,
+		ResultBytes: 100,
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// newProgram is a stream of one of the programs above.
+func newProgram(t *testing.T, name string) *Stream { return newStream(t, os.Args[0], "program", name) }
+
+func numbered(from, n int) []queue.Item {
+	items := make([]queue.Item, n)
+	for i := range items {
+		items[i] = queue.Item{ID: strconv.Itoa(from + i), Payload: "x"}
+	}
+	return items
+}
+
+// A program that works on several items has as many as it may have, and never more, however they come.
+func TestStreamInFlight(t *testing.T) {
+	const inFlight = 16
+	s := newProgram(t, "several")
+	s.InFlight = inFlight
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	most := 0
+	for call := range inFlight {
+		all.Go(func() {
+			for _, o := range s.Handle(t.Context(), numbered(100*call, 20)) {
+				had, err := strconv.Atoi(o.Output)
+				if o.Verdict != Done || err != nil || had > inFlight {
+					t.Errorf("%+v", o)
+				}
+				mu.Lock()
+				most = max(most, had)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if most != inFlight {
+		t.Errorf("the program had %d items at once, not %d", most, inFlight)
+	}
+}
+
+// Only a process that has something to answer can be silent for too long.
+func TestStreamIdle(t *testing.T) {
+	s := newProgram(t, "lively")
+	s.Timeout, s.StartTimeout = 200*time.Millisecond, 10*time.Second
+	first := s.Handle(t.Context(), numbered(1, 1))[0]
+	time.Sleep(500 * time.Millisecond)
+	second := s.Handle(t.Context(), numbered(2, 1))[0]
+	if first.Verdict != Done || first.Output != second.Output {
+		t.Errorf("another process has answered: %+v, then %+v", first, second)
+	}
+}
+
+// What nobody waits for any more is answered all the same, and does no harm.
+func TestStreamInterrupted(t *testing.T) {
+	s := newStream(t, "sh", "-c", `while read -r line; do sleep 0.2; echo "$line" | sed 's/,.*/}/'; done`)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	outcomes := s.Handle(ctx, numbered(1, 3))
+	if outcomes[0].Verdict != Done || outcomes[1].Verdict != HandedBack || outcomes[2].Verdict != HandedBack {
+		t.Errorf("%+v", outcomes)
+	}
+	for _, o := range s.Handle(t.Context(), numbered(1, 3)) { // the same items, while two of them are still there
+		if o.Verdict != Done {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
+func TestStreamChildren(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		script  string
+		payload string
+		timeout time.Duration // 300 ms if none is given
+		code    int
+		reason  string
+	}{
+		{name: "never answers", script: "sleep 60", code: exitTimeout, reason: "silent for 300ms"},
+		{name: "ignores TERM", script: "trap '' TERM; read -r line; sleep 60", code: exitTimeout, reason: "silent"},
+		{name: "stops itself", script: "read -r line; kill -STOP $$", code: exitTimeout, reason: "silent"},
+		{name: "closes its input early", script: "exec <&-; sleep 60", code: exitTimeout, reason: "silent"},
+		{name: "closes its output", script: "exec >&-; read -r line; exit 4", code: 4, reason: "exit code 4"},
+		{name: "ends while it is written to", script: "head -c 10 >/dev/null; exit 5", payload: strings.Repeat("x", 1<<20),
+			code: 5, reason: "exit code 5"},
+		{name: "is killed", script: "read -r line; kill -SEGV $$", code: 139, reason: "signal 11"},
+		{name: "leaves a grandchild with the pipes", script: "read -r line; sleep 30 & exit 6", timeout: time.Minute, code: 6, reason: "exit code 6"},
+		{name: "leaves a grandchild of its own session", script: "read -r line; setsid sleep 30 & exit 7", timeout: time.Minute, code: 7, reason: "exit code 7"},
+		{name: "answers without end", script: "read -r line; printf '{'; yes | tr -d '\\n'", timeout: time.Minute, reason: "longer than 8 MiB"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStream(t, "sh", "-c", test.script)
+			s.Timeout = cmp.Or(test.timeout, 300*time.Millisecond)
+			started := time.Now()
+			o := s.Handle(t.Context(), []queue.Item{{ID: "1", Payload: test.payload}})[0]
+			if o.Verdict != Failed || (test.code != 0 && o.ExitCode != test.code) || !strings.Contains(o.Reason, test.reason) {
+				t.Errorf("%+v", o)
+			}
+			if took := time.Since(started); took > 20*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// A stream may print what it likes between its answers.
+func TestStreamNoise(t *testing.T) {
+	var printed strings.Builder
+	s := newStream(t, "sh", "-c", `while read -r line; do
+		printf 'no '; sleep 0.05; echo newline; echo; head -c 100000 /dev/zero | tr '\0' z; echo; echo '{"id":"1"}'
+	done; printf 'the end'`)
+	s.Output.Out = &printed
+	if o := s.Handle(t.Context(), numbered(1, 1))[0]; o.Verdict != Done {
+		t.Errorf("%+v", o)
+	}
+	s.Close()
+	if want := fmt.Sprintf("no newline\n\n%s\nthe end", strings.Repeat("z", 100000)); printed.String() != want {
+		t.Errorf("printed %.40q…, %d bytes, not %d", printed.String(), printed.Len(), len(want))
+	}
+}
