@@ -114,12 +114,24 @@ switched off, is said here.
 {{- printf "%s\n%v\n%s" (include "workqueue.items" .) (.Values.rerun | default "") (toRawJson $from) | sha256sum | trunc 10 }}
 {{- end }}
 
-{{- define "workqueue.queue" -}}
-{{- $name := include "workqueue.fullname" . }}
-{{- if eq .Values.worker.kind "Job" }}{{ $name = printf "%s-%s" $name (include "workqueue.inputsHash" .) }}{{ end }}
+{{/* What the names of this release's queues begin with. */}}
+{{- define "workqueue.queueStem" -}}
 {{- /* In a Redis that many share, releases of the same name may be in several namespaces. */}}
-{{- if include "workqueue.redis.external" . }}{{ $name = printf "%s/%s" .Release.Namespace $name }}{{ end }}
+{{- if include "workqueue.redis.external" . }}{{ .Release.Namespace }}/{{ end }}
+{{- include "workqueue.fullname" . }}
+{{- end }}
+
+{{- define "workqueue.queue" -}}
+{{- $name := include "workqueue.queueStem" . }}
+{{- if eq .Values.worker.kind "Job" }}{{ $name = printf "%s-%s" $name (include "workqueue.inputsHash" .) }}{{ end }}
 {{- .Values.queue.name | default $name }}
+{{- end }}
+
+{{/* A regular expression that matches the names of this release's queues, of former runs too, and of no other's. */}}
+{{- define "workqueue.queuePattern" -}}
+{{- if .Values.queue.name }}{{ regexQuoteMeta .Values.queue.name }}
+{{- else }}{{ include "workqueue.queueStem" . | regexQuoteMeta }}{{ if eq .Values.worker.kind "Job" }}-[0-9a-f]{10}{{ end }}
+{{- end }}
 {{- end }}
 
 {{- define "workqueue.redis.serviceName" -}}
@@ -131,17 +143,29 @@ switched off, is said here.
 {{- with .Values.redis.external }}{{ .url | default (join "," .addresses) }}{{ end }}
 {{- end }}
 
+{{/* Whether the password of Redis is made up here: "true" or nothing. */}}
+{{- define "workqueue.redis.generatesPassword" -}}
+{{- $asked := .Values.redis.generatePassword }}
+{{- if kindIs "invalid" $asked }}{{ $asked = .Values.hooks.enabled }}{{ end }}
+{{- if and $asked (not .Values.redis.password) (not .Values.redis.existingSecret.name) (not (include "workqueue.redis.external" .)) }}true{{ end }}
+{{- end }}
+
 {{/* The Secret with the password of Redis: name and key as YAML; empty without a password. */}}
 {{- define "workqueue.redis.passwordFrom" -}}
 {{- with .Values.redis }}
 {{- if .existingSecret.name }}
 name: {{ .existingSecret.name }}
 key: {{ .existingSecret.key }}
-{{- else if .password }}
+{{- else if or .password (include "workqueue.redis.generatesPassword" $) }}
 name: {{ include "workqueue.fullname" $ }}-redis
 key: password
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* The user of the chart's own Redis, if it is not the one that everybody is. */}}
+{{- define "workqueue.redis.user" -}}
+{{- if and .Values.redis.acl.enabled (not (include "workqueue.redis.external" .)) }}workqueue{{ end }}
 {{- end }}
 
 {{/* Variables that say where Redis is, and how to be let in. */}}
@@ -150,6 +174,10 @@ key: password
 {{- if not (include "workqueue.redis.external" .) }}
 - name: WQ_REDIS_URL
   value: redis://{{ include "workqueue.redis.serviceName" . }}:6379/0
+{{- with include "workqueue.redis.user" . }}
+- name: WQ_REDIS_USERNAME
+  value: {{ . }}
+{{- end }}
 {{- else }}
 {{- with $external.url }}
 - name: WQ_REDIS_URL
@@ -264,7 +292,24 @@ capabilities:
 readOnlyRootFilesystem: true
 {{- end }}
 
-{{/* Puts the worker beside the program of an image that knows nothing of it. */}}
+{{/* Where a container of your image finds the worker, and how it gets there. In its own image it is at the root. */}}
+{{- define "workqueue.injectedVolume" -}}
+name: workqueue
+{{- if eq .Values.worker.inject "image" }}
+image:
+  reference: {{ include "workqueue.workerImage" . }}
+  pullPolicy: {{ .Values.image.pullPolicy }}
+{{- else }}
+emptyDir: {}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.injectedMount" -}}
+name: workqueue
+mountPath: /workqueue
+readOnly: true
+{{- end }}
+
 {{- define "workqueue.installContainer" -}}
 name: install
 image: {{ include "workqueue.workerImage" . }}
@@ -346,6 +391,14 @@ has succeeded at once, Helm deletes it too. Husks go in the opposite order. With
 {{- define "workqueue.hook" -}}
 {{- $object := include .template .root | fromYaml }}
 {{- if .root.Values.hooks.enabled }}
+{{- /* Helm looks whose an ordinary object is before it takes it over, but not at hooks. */}}
+{{- $name := $object.metadata.name }}
+{{- with lookup $object.apiVersion $object.kind .root.Release.Namespace $name }}
+{{- if ne (dig "app.kubernetes.io/instance" "" (.metadata.labels | default dict)) $.root.Release.Name }}
+{{- $key := ternary "redis.serviceName" "fullnameOverride" (eq $object.kind "Service") }}
+{{- fail (printf "%s: the namespace has a %s %s that is not this release's, and would be replaced by it; set another name" $key $object.kind $name) }}
+{{- end }}
+{{- end }}
 {{- $husk := deepCopy $object }}
 {{- if eq $object.kind "StatefulSet" }}
 {{- $_ := set $husk.spec "replicas" 0 }}
