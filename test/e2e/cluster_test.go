@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,6 +133,71 @@ func (s *space) apply(manifest string) string {
 		s.Fatalf("kubectl apply: %v\n%s", err, manifest)
 	}
 	return out
+}
+
+// pod runs one container in a pod that fits Pod Security "restricted".
+func (s *space) pod(name string, container corev1.Container, volumes ...corev1.Volume) {
+	s.Helper()
+	no, yes, user := false, true, int64(65532)
+	container.Name = name
+	container.SecurityContext = &corev1.SecurityContext{
+		AllowPrivilegeEscalation: &no,
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+	pod := corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": name}},
+		Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever,
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: &yes, RunAsUser: &user, FSGroup: &user,
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Containers: []corev1.Container{container},
+			Volumes:    volumes,
+		},
+	}
+	text, err := json.Marshal(pod)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.apply(string(text))
+}
+
+// volume lets the claim that will have this name find a volume. A cluster made by test/kind gets one from here, because the
+// provisioner of a node image built there gives volumes to root alone; any other cluster provides them itself.
+func (s *space) volume(claim string) {
+	s.Helper()
+	cluster := os.Getenv("KIND_CLUSTER")
+	if cluster == "" {
+		return
+	}
+	nodes := strings.Fields(s.must("get", "nodes", "-o", "name"))
+	node := strings.TrimPrefix(nodes[len(nodes)-1], "node/") // a worker, if there are any
+	name := s.kubectl.Namespace + "-" + claim
+	folder := "/var/lib/workqueue-volumes/" + name
+	docker := func(command ...string) {
+		if out, err := exec.Command("docker", append([]string{"exec", node}, command...)...).CombinedOutput(); err != nil {
+			s.Errorf("docker exec %s %v: %v\n%s", node, command, err, out)
+		}
+	}
+	docker("mkdir", "-p", folder)
+	s.apply(fmt.Sprintf(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: %s}
+spec:
+  local: {path: %s}
+  capacity: {storage: 10Gi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: standard
+  claimRef: {namespace: %s, name: %s}
+  nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [%s]}]}]}}
+`, name, folder, s.kubectl.Namespace, claim, node))
+	s.Cleanup(func() {
+		_, _ = s.run("delete", "persistentvolume", name, "--wait=false")
+		docker("rm", "-rf", folder)
+	})
 }
 
 func (s *space) options() *helm.Options {
@@ -285,12 +352,17 @@ func wantText(t *testing.T, text string, wanted ...string) {
 	}
 }
 
-// program is an image that is not the project's own, with a shell in it.
-func program(t *testing.T) string {
+// programImage is an image that is not the project's own, with a shell in it; program is its name as a value.
+func programImage(t *testing.T) string {
 	t.Helper()
 	image := os.Getenv("WQ_TEST_PROGRAM_IMAGE")
 	if image == "" {
 		t.Fatal("WQ_TEST_PROGRAM_IMAGE names no image: run these tests with make test-e2e")
 	}
-	return fmt.Sprintf("%q", image)
+	return image
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf("%q", programImage(t))
 }

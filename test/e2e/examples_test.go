@@ -2,30 +2,44 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
-	batchv1 "k8s.io/api/batch/v1"
-
-	"github.com/gruntwork-io/terratest/modules/k8s"
+	corev1 "k8s.io/api/core/v1"
 )
 
-// prerequisites are what an example's first lines tell a person to create before.
-var prerequisites = map[string][][]string{
-	"items-from-configmap": {{"create", "configmap", "towns", "--from-literal=towns.txt=Berlin\nParis\nBerlin\n"}},
-	"monitor":              {{"create", "secret", "generic", "monitor", "--from-literal=token=0123456789abcdef"}},
+// around is what happens around an example besides its run.
+type around struct {
+	kubectl [][]string                              // what its first lines tell a person to do before
+	before  func(*space) (values map[string]string) // what is there already in the cluster that it speaks of
+	during  func(*space)
+	after   func(*space) // when the release is gone
+}
+
+var arounds = map[string]around{
+	"items-from-configmap": {kubectl: [][]string{{"create", "configmap", "towns", "--from-literal=towns.txt=Berlin\nParis\nBerlin\n"}}},
+	"items-from-volume":    {before: scans},
+	"monitor":              {kubectl: [][]string{{"create", "secret", "generic", "monitor", "--from-literal=token=0123456789abcdef"}}},
+	"external-redis":       {before: sharedRedis, after: onlyOthers},
+	"persistent-redis": {
+		kubectl: [][]string{{"create", "secret", "generic", "nightly-redis", "--from-literal=password=open sesame"}},
+		before: func(s *space) map[string]string {
+			s.volume("data-run-redis-0")
+			return map[string]string{"worker.image": program(s.T), "worker.command": `["sh", "-c", "sleep 0.3"]`}
+		},
+		during: killRedis,
+	},
 }
 
 // elsewhere are the examples that need what a cluster for tests lacks; the tests of the chart render and validate them.
 var elsewhere = map[string]string{
-	"items-from-volume": "it takes a volume with a list on it, and fetches from the Internet",
-	"persistent-redis":  "it takes a storage class that gives volumes to users other than root",
-	"external-redis":    "it takes a Redis outside of the release, with TLS",
-	"keda":              "it takes KEDA",
-	"kueue":             "it takes Kueue, a priority class and labelled nodes",
+	"keda":  "it takes KEDA",
+	"kueue": "it takes Kueue, a priority class and labelled nodes",
 }
 
 // TestExamples runs each example to its end, as a person would.
@@ -41,29 +55,66 @@ func TestExamples(t *testing.T) {
 				t.Skip(why)
 			}
 			t.Parallel()
-			s := newSpace(t, name)
-			kubectl := func(args ...string) {
-				if out, err := k8s.RunKubectlAndGetOutputContextE(s.T, s.Context(), s.kubectl, args...); err != nil {
-					t.Fatalf("kubectl %v: %v\n%s", args, err, out)
-				}
+			s, around := newSpace(t, name), arounds[name]
+			for _, args := range around.kubectl {
+				s.must(args...)
 			}
-			for _, args := range prerequisites[name] {
-				kubectl(args...)
+			single := images(t, file)
+			if around.before != nil {
+				maps.Copy(single, around.before(s))
 			}
-			s.install([]string{file}, images(t, file))
-			if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-				t.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+			if around.kubectl != nil || around.before != nil {
+				s.keep()
 			}
-			report, err := s.verify()
-			if err != nil {
-				t.Fatalf("helm test: %v\n%s", err, report)
+			s.install([]string{file}, single)
+			if around.during != nil {
+				around.during(s)
 			}
-			wantText(t, report, "OK: ")
-			for _, args := range prerequisites[name] {
-				kubectl("delete", args[1], args[len(args)-2])
-			}
+			s.complete()
 			s.uninstall()
+			if around.after != nil {
+				around.after(s)
+			}
 		})
+	}
+}
+
+// scans makes a volume with files on it, and a list of them.
+func scans(s *space) map[string]string {
+	s.volume("scans")
+	s.apply(`
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: scans}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+`)
+	s.pod("scanner", corev1.Container{
+		Image: programImage(s.T),
+		Command: []string{"sh", "-c",
+			"mkdir /scans/2026; cd /scans/2026; for i in 1 2 3 4 5 6 7 8 9; do echo $i >$PWD/$i.tif; echo $PWD/$i.tif >>list.txt; done"},
+		VolumeMounts: []corev1.VolumeMount{{Name: "scans", MountPath: "/scans"}},
+	}, corev1.Volume{Name: "scans", VolumeSource: corev1.VolumeSource{
+		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "scans"},
+	}})
+	s.must("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=2m", "pod/scanner")
+	return nil
+}
+
+// killRedis takes the pod of Redis away in the middle of a run.
+func killRedis(s *space) {
+	before := s.redisPod()
+	eventually(s.T, "the run is in its middle", func() bool {
+		waiting, err := strconv.Atoi(s.waiting())
+		return err == nil && waiting > 0 && waiting < 90
+	}, s.waiting)
+	s.must("delete", "pod", "run-redis-0", "--force", "--grace-period=0")
+	s.must("wait", "--for=create", "--timeout=2m", "pod/run-redis-0")
+	s.must("wait", "--for=condition=Ready", "--timeout=2m", "pod/run-redis-0")
+	if after := s.redisPod(); after == before {
+		s.Errorf("Redis is still the pod %s", before)
+	}
+	if waiting := s.waiting(); waiting == "0" {
+		s.Error("nothing was waiting any more when Redis came back, so this has shown nothing")
 	}
 }
 
