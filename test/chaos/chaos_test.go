@@ -1,0 +1,129 @@
+// Package chaos breaks a cluster of three nodes under runs of the chart: pods, nodes, Redis, the network, the API server, the
+// clock. What was run is counted outside of the cluster, and held against what the Job and Redis say at the end.
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+)
+
+const (
+	root  = "../.."
+	chart = root + "/charts/workqueue"
+	items = 2000
+	lease = "10s"
+)
+
+const (
+	leaseTime = 10 * time.Second
+	redisPod  = release + "-redis-0"
+)
+
+// items is how many each run has.
+var items = 2000
+
+func TestMain(m *testing.M) {
+	bin, err := filepath.Abs(root + "/bin")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(bin, "helm4", "helm"))
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%v: run these tests with make test-chaos\n", err)
+		os.Exit(1)
+	}
+	_ = os.Setenv("PATH", strings.Join([]string{filepath.Join(bin, "helm4"), bin, os.Getenv("PATH")}, ":"))
+	if n, err := strconv.Atoi(os.Getenv("CHAOS_ITEMS")); err == nil {
+		items = n
+	}
+	os.Exit(m.Run())
+}
+
+// programImage is an image that is not the project's own, with a shell in it.
+func programImage(t *testing.T) string {
+	t.Helper()
+	image := os.Getenv("WQ_TEST_PROGRAM_IMAGE")
+	if image == "" {
+		t.Fatal("WQ_TEST_PROGRAM_IMAGE names no image: run these tests with make test-chaos")
+	}
+	return image
+}
+
+// TestChaos runs the same items once for each fault, and once without any.
+func TestChaos(t *testing.T) {
+	c := findCluster(t)
+	c.heal(t)
+	report := newReport(t, c)
+	for _, f := range faults {
+		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
+			values := map[string]string{}
+			if f.values != nil {
+				values = f.values(c)
+			}
+			r := newRun(t, c, values)
+			if f.before != nil {
+				f.before(r)
+			}
+			r.install()
+			times := 0
+			if f.do != nil {
+				times = f.do(r)
+			}
+			res := r.wait()
+			t.Logf("%s (%s) after %v, counted after %v; %d lost, %d again", res.end.Type, res.end.Reason, res.took, res.counted, res.lost, res.again)
+			f.judge(r, res)
+			report.add(f, times, res)
+		})
+	}
+	report.print()
+}
+
+// judge holds the outside accounts against what the Job and Redis say.
+func (f *fault) judge(r *run, res result) {
+	r.Helper()
+	verdict, err := r.verify()
+	if f.loses {
+		f.judgeLoss(r, res, verdict, err)
+		return
+	}
+	if res.end.Type != batchv1.JobComplete {
+		r.Errorf("the worker Job is %s: %s %s", res.end.Type, res.end.Reason, res.end.Message)
+	}
+	if res.lost != 0 {
+		r.Errorf("%d items are lost: %v", res.lost, r.missing())
+	}
+	if err != nil {
+		r.Errorf("helm test: %v\n%s", err, verdict)
+	}
+	// Equal in Redis and outside, whatever was run twice.
+	if done := fmt.Sprint(items - f.dead); strings.Join(strings.Fields(line(verdict, "done")), " ") != "done "+done {
+		r.Errorf("%s items should be done:\n%s", done, verdict)
+	}
+}
+
+// judgeLoss wants a run that has lost its queue to say so.
+func (f *fault) judgeLoss(r *run, res result, verdict string, err error) {
+	r.Helper()
+	if res.end.Type != batchv1.JobFailed || res.end.Reason != "PodFailurePolicy" || !strings.Contains(res.end.Message, "exit code 70") {
+		r.Errorf("the worker Job is %s: %s %s; it should be Failed, by exit code 70", res.end.Type, res.end.Reason, res.end.Message)
+	}
+	if err == nil {
+		r.Errorf("helm test passed over a queue that is lost:\n%s", verdict)
+	}
+}
+
+// line is the first line of a text that begins with a word.
+func line(text, word string) string {
+	for l := range strings.Lines(text) {
+		if l = strings.TrimSpace(l); strings.HasPrefix(l, word+" ") {
+			return l
+		}
+	}
+	return ""
+}

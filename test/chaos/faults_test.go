@@ -1,0 +1,276 @@
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// fault is one way to break a run.
+type fault struct {
+	name   string
+	sees   string                             // what somebody who watches will see
+	values func(c *cluster) map[string]string // chart values that it takes; an empty one takes a value away
+	before func(r *run)                       // what it takes before the chart is installed
+	do     func(r *run) int                   // breaks a run that has begun, and answers how often
+	loses  bool                               // the queue is lost, and the run has to say so
+	dead   int                                // items that are dead at the end
+}
+
+var faults = []*fault{
+	{
+		name: "none",
+		sees: "The run that the others are compared with.",
+	},
+	{
+		name: "worker pods deleted, half of them by force",
+		sees: "New pods in their place. A pod that may end in peace hands its items back; those of a forced one wait for the end of its lease.",
+		do:   deleteWorkers,
+	},
+	{
+		name: "worker processes killed with SIGKILL",
+		sees: "Pods in `Error`, and new ones in their place. Their items wait for the end of the lease.",
+		do:   killWorkers,
+	},
+	{
+		name: "node stopped without warning, later brought back",
+		sees: "Its items are run elsewhere after a lease, and `helm test` passes, but the Job stays `Running` until the node is back: " +
+			"its pods there count as running.",
+		do: stopNode,
+	},
+	{
+		name: "node stopped for good, its pods deleted by force",
+		sees: "As before; with `kubectl delete pod --force` the Job ends without the node.",
+		do:   loseNode,
+	},
+	{
+		name: "node of Redis stopped for 20 s",
+		sees: "Workers say that Redis is out of reach, and wait (`redis.patience`). Redis comes back with its node, and with its queue.",
+		do:   stopRedisNode,
+	},
+	{
+		name: "node drained, later uncordoned",
+		sees: "Its pods hand their items back within their grace, and others take their place elsewhere.",
+		do:   drainNode,
+	},
+	{
+		name: "Redis killed with SIGKILL",
+		sees: "The container starts again, after a back-off from the second time on, with its queue: the volume is the pod's. Workers wait.",
+		do:   killRedis,
+	},
+	{
+		name:  "Redis' pod deleted, without a persistent volume",
+		sees:  "The volume goes with the pod, and the queue with it. Workers end with 70, and the Job is `Failed`.",
+		do:    deleteRedis,
+		loses: true,
+	},
+	{
+		name:   "Redis' pod moved to another node, with a PersistentVolumeClaim",
+		sees:   "Workers wait until it is there.",
+		values: withVolume,
+		before: makeVolume,
+		do:     moveRedis,
+	},
+	{
+		name:  "Redis emptied (`FLUSHALL`)",
+		sees:  "Workers end with 70, and the Job is `Failed`.",
+		do:    flushRedis,
+		loses: true,
+	},
+	{
+		name: "network between a node and Redis cut for half a lease",
+		sees: "The node's workers say that Redis is out of reach, and go on when it is back.",
+		do:   func(r *run) int { return r.cut(leaseTime / 2) },
+	},
+	{
+		name: "network between a node and Redis cut for two leases",
+		sees: "The node's items are run elsewhere as well. What its workers have done meanwhile is not counted a second time: their logs say that the items were lost to others.",
+		do:   func(r *run) int { return r.cut(2 * leaseTime) },
+	},
+	{
+		name: "API server away for a minute",
+		sees: "Nothing: workers do not need it. That the Job has ended is known when it is back.",
+		do:   stopAPIServer,
+	},
+	{
+		name:   "clock of a node's workers an hour ahead",
+		sees:   "Their logs have the wrong time. Leases are timed by the clock of Redis.",
+		values: withWrongClock,
+		before: makeWrongClock,
+		do:     seeWrongClock,
+	},
+	{
+		name:   "memory limit hit by the user's program, once by some items, always by one",
+		sees:   "The item fails with 137 and is tried again, and the one that always does it is dead. With cgroup v2 the whole container is `OOMKilled`, and its pod replaced.",
+		values: withGreed,
+		before: func(r *run) { r.values["worker.command"] = r.program(greedy) },
+		do:     func(*run) int { return items/greedyEvery + maxCrashes },
+		dead:   1,
+	},
+	{
+		name: "parallelism patched from 4 to 8 to 1 to 4",
+		sees: "Pods come and go. Those that go hand their items back.",
+		do:   patchParallelism,
+	},
+	{
+		name: "`helm upgrade` to another command",
+		sees: "Another Job, which goes on with the same queue. The former one's pods hand their items back.",
+		do:   changeCommand,
+	},
+}
+
+// deleteWorkers deletes two pods at a time, one with its grace and one by force.
+func deleteWorkers(r *run) (times int) {
+	for _, percent := range []int{15, 35, 55} {
+		r.reach(percent)
+		pods := r.running(2, "")
+		r.kube("delete", "--wait=false", pods[0])
+		r.kube("delete", "--grace-period=0", "--force", pods[1])
+		times += 2
+	}
+	return times
+}
+
+// killWorkers kills the first process of a worker on the one node, and its child on the other.
+func killWorkers(r *run) (times int) {
+	for _, percent := range []int{15, 35, 55} {
+		r.reach(percent)
+		for i, which := range []string{"-o", "-n"} {
+			r.running(1, r.workers[i])
+			r.workers[i].kill(r.T, which, "^/workqueue/worker work")
+			times++
+		}
+	}
+	return times
+}
+
+// stopNode stops a node until all items are done, and shows that this is not the end of the Job.
+func stopNode(r *run) int {
+	r.reach(30)
+	r.running(1, r.workers[1])
+	r.workers[1].stop(r.T)
+	r.reach(100)
+	if report, err := r.verify(); err != nil {
+		r.Errorf("helm test, while a node is away: %v\n%s", err, report)
+	}
+	if end := r.ended(); end != nil {
+		r.Errorf("the Job is %s with pods on a node that is away: the docs say that it is not", end.Type)
+	}
+	r.start(r.T, r.workers[1])
+	return 1
+}
+
+// loseNode stops a node, and does what its owner would who knows that it will not come back.
+func loseNode(r *run) int {
+	r.reach(30)
+	lost := r.running(1, r.workers[1])
+	r.workers[1].stop(r.T)
+	r.reach(100)
+	r.kube(append([]string{"delete", "--grace-period=0", "--force"}, lost...)...)
+	eventually(r.T, time.Minute, "the Job ends without the node", func() bool { return r.ended() != nil }, func() string { return r.kube("get", "pods") })
+	return 1
+}
+
+func stopRedisNode(r *run) int {
+	r.reach(30)
+	r.workers[0].stop(r.T)
+	time.Sleep(20 * time.Second)
+	r.start(r.T, r.workers[0])
+	return 1
+}
+
+func drainNode(r *run) int {
+	r.reach(30)
+	r.running(1, r.workers[1])
+	r.kube("drain", string(r.workers[1]), "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=1m")
+	r.reach(60)
+	r.kube("uncordon", string(r.workers[1]))
+	return 1
+}
+
+func killRedis(r *run) (times int) {
+	for _, percent := range []int{20, 50} {
+		r.reach(percent)
+		r.workers[0].kill(r.T, "-x", "redis-server")
+		times++
+	}
+	return times
+}
+
+func deleteRedis(r *run) int {
+	r.reach(30)
+	r.kube("delete", "pod", redisPod)
+	return 1
+}
+
+func flushRedis(r *run) int {
+	r.reach(30)
+	r.kube("exec", redisPod, "--", "redis-cli", "flushall")
+	return 1
+}
+
+// cut drops what goes between the pods of a node and Redis, both ways, for a time.
+func (r *run) cut(during time.Duration) int {
+	r.reach(30)
+	r.running(1, r.workers[1])
+	r.workers[1].disconnect(r.T, r.kube("get", "pod", redisPod, "-o", "jsonpath={.status.podIP}"))
+	time.Sleep(during)
+	r.workers[1].connect(r.T)
+	return 1
+}
+
+func stopAPIServer(r *run) int {
+	r.reach(30)
+	r.control.run(r.T, "mv "+manifest+" "+manifestAway)
+	time.Sleep(time.Minute)
+	if _, err := r.try("get", "pods", "--request-timeout=3s"); err == nil {
+		r.Error("the API server answers: it was never away")
+	}
+	r.control.run(r.T, "mv "+manifestAway+" "+manifest)
+	return 1
+}
+
+func patchParallelism(r *run) (times int) {
+	for i, parallelism := range []int{8, 1, 4} {
+		r.reach(20 + 20*i)
+		r.kube("patch", r.kube("get", "job", "-l", workers, "-o", "name"), "-p", fmt.Sprintf(`{"spec": {"parallelism": %d}}`, parallelism))
+		times++
+	}
+	return times
+}
+
+func changeCommand(r *run) int {
+	r.reach(40)
+	before, err := r.job()
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.values["worker.command"] = r.program("true; " + each)
+	r.upgrade()
+	after, err := r.job()
+	if err != nil {
+		r.Fatal(err)
+	}
+	if before.Name == after.Name {
+		r.Errorf("the Job is still %s", before.Name)
+	}
+	r.reach(100)
+	for _, job := range []string{before.Name, after.Name} {
+		if !r.countedBy(job) {
+			r.Errorf("nothing was counted by the Job %s", job)
+		}
+	}
+	return 1
+}
+
+// countedBy is whether a pod of a Job has counted anything.
+func (c *counter) countedBy(job string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for pod := range c.by {
+		if strings.HasPrefix(pod, job+"-") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,70 @@
+package chaos
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gruntwork-io/terratest/modules/k8s"
+)
+
+// A volume that can be on any node, in a cluster that has none: a folder of each node, and what is in it goes along when the
+// pod moves, as a disk does that is detached here and attached there.
+const volumePath = "/var/lib/chaos-redis"
+
+const volume = `
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: NAME}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: NAME
+  hostPath: {path: ` + volumePath + `}
+`
+
+func withVolume(*cluster) map[string]string {
+	return map[string]string{"redis.persistence.enabled": "true", "redis.nodeSelector": ""}
+}
+
+func makeVolume(r *run) {
+	name := r.kubectl.Namespace
+	r.values["redis.persistence.storageClass"] = `"` + name + `"`
+	file := filepath.Join(r.TempDir(), "volume.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(volume, "NAME", name)), 0o644); err != nil {
+		r.Fatal(err)
+	}
+	r.kube("apply", "-f", file)
+	r.Cleanup(func() {
+		_ = k8s.RunKubectlContextE(r.T, context.Background(), r.kubectl, "delete", "pv", name, "--wait=false")
+	})
+	for _, n := range r.workers {
+		n.run(r.T, "rm -rf "+volumePath+"; mkdir "+volumePath+"; chown 999:999 "+volumePath)
+	}
+}
+
+// moveRedis lets no node take Redis until the volume is on the one that it was not on.
+func moveRedis(r *run) int {
+	r.reach(30)
+	from, to := r.workers[0], r.workers[1]
+	if node(r.kube("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}")) == to {
+		from, to = to, from
+	}
+	r.kube("cordon", string(from), string(to))
+	r.kube("delete", "pod", redisPod, "--wait=false")
+	eventually(r.T, time.Minute, "Redis is gone from "+string(from), func() bool {
+		return r.kube("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}", "--ignore-not-found") == ""
+	}, func() string { return r.kube("get", "pods", "-o", "wide") })
+	command(r.T, "sh", "-euc", "docker exec "+string(from)+" tar -C "+volumePath+" -c . | docker exec -i "+string(to)+" tar -C "+volumePath+" -x")
+	from.run(r.T, "rm -rf "+volumePath)
+	r.kube("uncordon", string(to))
+	r.kube("wait", "--for=condition=Ready", "pod/"+redisPod, "--timeout=1m")
+	r.kube("uncordon", string(from))
+	if at := node(r.kube("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}")); at != to {
+		r.Errorf("Redis is on %s in place of %s", at, to)
+	}
+	return 1
+}
