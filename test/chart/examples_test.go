@@ -2,12 +2,17 @@ package chart
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gruntwork-io/terratest/modules/helm"
+
+	"github.com/workqueue/workqueue/test/apis"
 )
 
 func TestExamplesPassLint(t *testing.T) {
@@ -25,51 +30,140 @@ func TestExamplesPassLint(t *testing.T) {
 	}
 }
 
-// Every field has to be one that Kubernetes knows, of the type that it knows.
+// Every field has to be one that each version of Kubernetes knows, of the type that it knows. What is rendered for the oldest
+// has to be right for all; what is rendered for the newest, where the chart may use what the oldest does not have, for that.
 func TestExamplesAreValidKubernetes(t *testing.T) {
-	schemas := t.TempDir()
-	writeSchemas(t, schemas, "v"+kubeVersion)
-	for _, example := range examples(t) {
-		for _, values := range []string{"", "hooks: {enabled: false}"} {
-			t.Run(filepath.Base(example)+" "+values, func(t *testing.T) {
-				eachHelm(t, func(t *testing.T) {
-					rendered, err := release{files: []string{example}, values: values}.render(t)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if out, err := kubeconform(t, schemas, rendered); err != nil {
-						t.Errorf("kubeconform: %v\n%s", err, out)
-					}
-				})
-			})
+	useHelm(t, "helm4") // which renders what Helm 3 renders: see TestBothHelmsRenderTheSame
+	old, latest := apis.Versions[0], apis.Newest()
+	manifests := map[string]string{old: renderAll(t, old), latest: renderAll(t, latest)}
+	for _, version := range apis.Versions {
+		t.Run(version, func(t *testing.T) {
+			schemas := t.TempDir()
+			apis.WriteSchemas(t, schemas, version)
+			folders := []string{manifests[old]}
+			if version == latest {
+				folders = append(folders, manifests[latest])
+			}
+			if out, err := kubeconform(t, schemas, folders...); err != nil {
+				t.Errorf("kubeconform: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// renderAll renders what is validated, for a version of Kubernetes, into a folder.
+func renderAll(t *testing.T, version string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "for "+version)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range validated(t) {
+		rendered, err := r.render(t, "--kube-version", version)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(rendered), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// validated are the examples in both delivery modes, and values that no example shows.
+func validated(t *testing.T) map[string]release {
+	t.Helper()
+	all := map[string]release{}
+	for _, example := range examples(t) {
+		name := strings.TrimSuffix(filepath.Base(example), ".yaml")
+		all[name] = release{files: []string{example}}
+		all[name+", no hooks"] = release{files: []string{example}, values: "hooks: {enabled: false}"}
+	}
+	for name, values := range map[string]string{
+		"monitoring": `
+items: [apple]
+worker: {metrics: {enabled: true, podMonitor: {enabled: true, labels: {a: b}}}}
+monitor:
+  enabled: true
+  podMonitor: {enabled: true, labels: {a: b}}
+  prometheusRule: {enabled: true, labels: {a: b}}
+  dashboard: {enabled: true}`,
+		"autoscaling": "{queue: {seal: false}, worker: {kind: Deployment, resources: {requests: {cpu: 1}}, autoscaling: {enabled: true, behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}}}",
+		"own account": "{items: [apple], serviceAccount: {create: true, annotations: {a: b}}, imagePullSecrets: [{name: a}], commonLabels: {a: b}}",
+	} {
+		all[name] = release{values: values}
+	}
+	return all
+}
+
+func TestKubeconformFindsWrongFields(t *testing.T) {
+	useHelm(t, "helm4")
+	schemas := t.TempDir()
+	apis.WriteSchemas(t, schemas, apis.Versions[0])
 	for name, wrong := range map[string]string{
-		"an unknown field": "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {paralelism: 1, template: {spec: {containers: [{name: a}]}}}}",
-		"a wrong type":     "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {parallelism: a, template: {spec: {containers: [{name: a}]}}}}",
-		"a missing field":  "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {parallelism: 1}}",
-		"a key twice":      "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: b, a: b}}",
+		"an unknown field":    "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {paralelism: 1, template: {spec: {containers: [{name: a}]}}}}",
+		"a wrong type":        "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {parallelism: a, template: {spec: {containers: [{name: a}]}}}}",
+		"a missing field":     "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {parallelism: 1}}",
+		"a key twice":         "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: b, a: b}}",
+		"a field of tomorrow": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a}], volumes: [{name: a, image: {reference: b}}]}}",
+		"a kind of nobody":    "{apiVersion: v1, kind: Jobb, metadata: {name: a}}",
+		"KEDA's own":          "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, triggers: [], replicas: 1}}",
+		"Prometheus' own":     "{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {name: a}, spec: {selector: {}, endpoints: []}}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			useHelm(t, "helm4")
-			if out, err := kubeconform(t, schemas, wrong); err == nil {
+			manifest := filepath.Join(t.TempDir(), "wrong.yaml")
+			if err := os.WriteFile(manifest, []byte(wrong), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := kubeconform(t, schemas, manifest); err == nil {
 				t.Errorf("kubeconform accepts it: the test above cannot fail\n%s", out)
 			}
 		})
 	}
 }
 
-func kubeconform(t *testing.T, schemas, manifests string) (string, error) {
+func kubeconform(t *testing.T, schemas string, manifests ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "kubeconform", "-strict", "-summary", "-verbose", "-skip", "ScaledObject,TriggerAuthentication",
-		"-schema-location", filepath.Join(schemas, "{{.ResourceKind}}{{.KindSuffix}}.json"), "-")
-	cmd.Stdin = strings.NewReader(manifests)
+	args := []string{"-strict", "-summary", "-schema-location", filepath.Join(schemas, apis.Location)}
+	cmd := exec.CommandContext(t.Context(), "kubeconform", append(args, manifests...)...)
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
 		t.Fatalf("%v: build the tools first, with make", err)
 	}
 	return string(out), err
 }
+
+// Two majors of Helm, one chart: what is proved of the manifests of one is proved of the other's.
+func TestBothHelmsRenderTheSame(t *testing.T) {
+	for name, r := range validated(t) {
+		t.Run(name, func(t *testing.T) {
+			rendered := map[string]string{}
+			eachHelm(t, func(t *testing.T) {
+				out, err := r.render(t)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rendered[filepath.Base(t.Name())] = withoutChance(out)
+			})
+			if rendered["helm3"] != rendered["helm4"] {
+				t.Errorf("Helm 3 renders\n%s\nand Helm 4\n%s", rendered["helm3"], rendered["helm4"])
+			}
+		})
+	}
+}
+
+// withoutChance leaves out the order of objects of the same weight or kind, empty lines at their ends, and passwords, each of which
+// is made up.
+func withoutChance(rendered string) string {
+	var documents []string
+	for document := range strings.SplitSeq("\n"+rendered, "\n---\n") {
+		documents = append(documents, madeUp.ReplaceAllString(strings.TrimSpace(document), ""))
+	}
+	slices.Sort(documents)
+	return strings.Join(documents, "\n---\n")
+}
+
+var madeUp = regexp.MustCompile(`(?m)^  password: .*$`)
 
 // With Helm 4 only: Helm 3 wants a cluster even for a dry run.
 func TestNotesHaveTheNextCommands(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/workqueue/workqueue/test/apis"
 )
 
 // The schema is made of values.yaml: a type from the default, a description from the comment that begins with `# --`, the rest
@@ -34,7 +37,9 @@ func TestTheSchemaOfValuesIsFresh(t *testing.T) {
 func valuesSchema(t *testing.T) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	definitions, err := json.Marshal(map[string]any{"definitions": withoutDescriptions(kubernetesDefinitions(t, newestKubernetes()))})
+	types := withoutDescriptions(apis.Kubernetes(t, apis.Newest()))
+	types["VolumeSource"] = withoutName(types["io.k8s.api.core.v1.Volume"])
+	definitions, err := json.Marshal(map[string]any{"definitions": types})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +107,8 @@ func trustReferences(node any) {
 }
 
 // withoutDescriptions makes Kubernetes' types a tenth of their size.
-func withoutDescriptions(definitions map[string]map[string]any) map[string]map[string]any {
-	for _, schema := range definitions {
+func withoutDescriptions(types apis.Types) apis.Types {
+	for _, schema := range types {
 		delete(schema, "description")
 		properties, _ := schema["properties"].(map[string]any)
 		for _, property := range properties {
@@ -112,7 +117,14 @@ func withoutDescriptions(definitions map[string]map[string]any) map[string]map[s
 			}
 		}
 	}
-	return definitions
+	return types
+}
+
+// withoutName is a type of what has a name elsewhere.
+func withoutName(named map[string]any) map[string]any {
+	properties := maps.Clone(named["properties"].(map[string]any))
+	delete(properties, "name")
+	return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 }
 
 // Every object says which keys it has, so that a misspelt one is refused.

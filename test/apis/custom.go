@@ -1,0 +1,81 @@
+package apis
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// What extends Kubernetes by kinds that the chart makes, and where it says so.
+var extensions = map[string][]string{
+	"github.com/kedacore/keda/v2@v2.21.0": {
+		"config/crd/bases/keda.sh_scaledobjects.yaml",
+		"config/crd/bases/keda.sh_triggerauthentications.yaml",
+	},
+	"github.com/prometheus-operator/prometheus-operator@v0.85.0": {
+		"example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
+		"example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+	},
+}
+
+// CustomResourceDefinitions are the files of the kinds that the chart makes and Kubernetes does not have.
+func CustomResourceDefinitions(t testing.TB) []string {
+	t.Helper()
+	var all []string
+	for path, files := range extensions {
+		dir := module(t, path)
+		for _, file := range files {
+			all = append(all, filepath.Join(dir, file))
+		}
+	}
+	return all
+}
+
+func writeCustomSchemas(t testing.TB, dir string) {
+	t.Helper()
+	for _, path := range CustomResourceDefinitions(t) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var definition struct {
+			Spec struct {
+				Group    string
+				Names    struct{ Kind string }
+				Versions []struct {
+					Name   string
+					Schema struct {
+						OpenAPI map[string]any `yaml:"openAPIV3Schema"`
+					}
+				}
+			}
+		}
+		if err := yaml.Unmarshal(text, &definition); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for _, version := range definition.Spec.Versions {
+			makeStrict(version.Schema.OpenAPI)
+			name := schemaName(definition.Spec.Group, version.Name, definition.Spec.Names.Kind)
+			write(t, filepath.Join(dir, name), version.Schema.OpenAPI)
+		}
+	}
+}
+
+// makeStrict makes fields wrong that the API server would drop in silence.
+func makeStrict(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		if node["properties"] != nil && node["x-kubernetes-preserve-unknown-fields"] != true {
+			node["additionalProperties"] = false
+		}
+		for _, child := range node {
+			makeStrict(child)
+		}
+	case []any:
+		for _, child := range node {
+			makeStrict(child)
+		}
+	}
+}
