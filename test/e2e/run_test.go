@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -55,15 +56,17 @@ func TestWorkerKilled(t *testing.T) {
 	}
 }
 
-// TestDeadItem has a command that always fails for one fruit: the others are done, and everything says which is not.
+// TestDeadItem has a command that always fails for one fruit: the others are done, and everything says which is not. What
+// the notes say of the time after the workers puts it right.
 func TestDeadItem(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "dead")
-	s.install([]string{fruits}, map[string]string{
+	sour := map[string]string{
 		"worker.image":           program(t),
 		"worker.command":         `["sh", "-c", "[ $0 != grape ] || { echo sour grape; exit 3; }"]`,
 		"worker.backoff.initial": `"100ms"`,
-	})
+	}
+	s.install([]string{fruits}, sour)
 	report, err := s.verify()
 	if err == nil {
 		t.Errorf("helm test passed though an item is dead")
@@ -73,15 +76,16 @@ func TestDeadItem(t *testing.T) {
 	if end := s.waitForJob(); end.Type != batchv1.JobFailed || end.Reason != "PodFailurePolicy" {
 		t.Errorf("the worker Job is %s (%s), not Failed by its podFailurePolicy", end.Type, end.Reason)
 	}
-	for _, pod := range s.workers() {
-		for _, status := range pod.Status.ContainerStatuses {
-			if ended := status.State.Terminated; ended != nil && ended.ExitCode == 65 {
-				wantText(t, ended.Message, "dead items, 0 allowed")
-				return
-			}
-		}
-	}
-	t.Errorf("no worker ended with 65")
+	wantText(t, s.lastWords(65), "dead items, 0 allowed")
+
+	said := s.follow("Ask and put right, after they are gone")
+	wantText(t, said, "condition met", `"item":"grape"`, `"exitCode":3`, "sour grape", "1 dead items are back in the queue")
+
+	sour["worker.command"] = `["echo", "sweet"]`
+	s.upgrade(sour)
+	s.complete("dead       0", "OK: all 9 items are done")
+	wantText(t, s.logs(), "sweet grape")
+	s.uninstall()
 }
 
 // TestTutorial keeps what people know from the Kubernetes documentation: a list job2 in a Redis of that name, filled
@@ -107,4 +111,45 @@ func TestTutorial(t *testing.T) {
 	wantText(t, cli("lrange", "job2", "0", "-1"), "orange\nkiwi\ntwo words")
 	s.complete("seeded     9", "pushed     2", "OK: all 11 items are done")
 	wantText(t, s.logs(), "got kiwi", "got two words")
+}
+
+// lastWords are what the worker that ended with an exit code left as its termination message.
+func (s *space) lastWords(code int32) string {
+	s.Helper()
+	for _, pod := range s.workers() {
+		for _, status := range pod.Status.ContainerStatuses {
+			if ended := status.State.Terminated; ended != nil && ended.ExitCode == code {
+				return ended.Message
+			}
+		}
+	}
+	s.Errorf("no worker ended with %d", code)
+	return ""
+}
+
+// follow does what the notes of the release say after a heading, as a person would who pastes it, and answers what it printed.
+func (s *space) follow(heading string) string {
+	s.Helper()
+	notes, err := s.helm("get", "notes", s.release)
+	if err != nil {
+		s.Fatalf("helm get notes: %v", err)
+	}
+	_, section, found := strings.Cut(notes, heading)
+	if !found {
+		s.Fatalf("no %q in the notes:\n%s", heading, notes)
+	}
+	var commands []string
+	for line := range strings.Lines(section) {
+		command, indented := strings.CutPrefix(line, "    ")
+		if indented {
+			commands = append(commands, command)
+		} else if len(commands) > 0 && strings.TrimSpace(line) != "" {
+			break // the next heading
+		}
+	}
+	out, err := exec.CommandContext(s.Context(), "sh", "-ec", strings.Join(commands, "")).CombinedOutput()
+	if err != nil {
+		s.Fatalf("the notes say\n%s\nand that: %v\n%s", strings.Join(commands, ""), err, out)
+	}
+	return string(out)
 }
