@@ -1,0 +1,5 @@
+//go:build !linux
+
+package initproc
+
+func hide() {} // there is no /proc to hide from
