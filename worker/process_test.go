@@ -46,12 +46,20 @@ func TestProcess(t *testing.T) {
 
 	// Whatever items and commands do, a worker is a small thing beside them.
 	t.Run("memory", func(t *testing.T) {
+		one := `WQ_ITEMS_COMMAND=["echo","x"]`
+		large := `WQ_ITEMS_COMMAND=["sh","-c","for i in $(seq 12); do head -c 1M /dev/zero | tr '\\0' x; echo; done"]`
+		echo := `WQ_COMMAND=["sed","-u","s/\"attempt\":1,\"item\"/\"result\"/"]`
 		for name, env := range map[string][]string{
-			"flood":  {`WQ_ITEMS_COMMAND=["echo","x"]`, `WQ_COMMAND=["sh","-c","head -c 300M /dev/zero"]`},
-			"lines":  {`WQ_ITEMS_COMMAND=["echo","x"]`, `WQ_COMMAND=["sh","-c","yes | head -c 10M"]`, "WQ_OUTPUT=json"},
-			"large":  {`WQ_ITEMS_COMMAND=["sh","-c","for i in $(seq 12); do head -c 1M /dev/zero | tr '\\0' x; echo; done"]`, `WQ_COMMAND=["wc","-c"]`, "WQ_CONCURRENCY=2"},
-			"stream": {`WQ_ITEMS_COMMAND=["seq","5000"]`, "WQ_MODE=stream", `WQ_COMMAND=["sed","-u","s/,.*/}/"]`},
-			"many":   {`WQ_ITEMS_COMMAND=["seq","200000"]`},
+			"flood":         {one, `WQ_COMMAND=["sh","-c","head -c 1G /dev/zero"]`},
+			"flood, batch":  {one, "WQ_MODE=batch", `WQ_COMMAND=["sh","-c","head -c 500M /dev/zero; head -c 500M /dev/zero >&3"]`},
+			"flood, stream": {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; head -c 1G /dev/zero; echo; echo '{\"id\":\"1\"}'"]`},
+			"endless":       {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; printf {; head -c 1G /dev/zero"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
+			"lines":         {one, `WQ_COMMAND=["sh","-c","yes | head -c 10M"]`, "WQ_OUTPUT=json"},
+			"large":         {large, `WQ_COMMAND=["wc","-c"]`, "WQ_CONCURRENCY=2"},
+			"large, batch":  {large, `WQ_COMMAND=["wc","-c"]`, "WQ_MODE=batch"},
+			"large, stream": {large, echo, "WQ_MODE=stream"},
+			"stream":        {`WQ_ITEMS_COMMAND=["seq","5000"]`, "WQ_MODE=stream", echo},
+			"many":          {`WQ_ITEMS_COMMAND=["seq","200000"]`},
 		} {
 			env = append(env, "WQ_LOG_LEVEL=warn")
 			seed, _ := run(t, []string{path, "seed"}, name, env...)

@@ -88,16 +88,6 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (
 	reported := make(chan map[int]failure, 1)
 	go func() { reported <- failures(read, len(positions)) }()
 
-	var input strings.Builder
-	size := len(positions)
-	for _, i := range positions {
-		size += len(items[i].Payload)
-	}
-	input.Grow(size)
-	for _, i := range positions {
-		input.WriteString(items[i].Payload)
-		input.WriteByte(b.Delimiter)
-	}
 	name := label(items[positions[0]].Payload)
 	first := queue.Item{}
 	if len(positions) > 1 {
@@ -110,7 +100,7 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (
 	outcome := b.run(ctx, process{
 		args:    b.Args,
 		env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions))},
-		stdin:   strings.NewReader(input.String()),
+		stdin:   &lines{items: items, positions: positions, delimiter: b.Delimiter},
 		stdout:  io.MultiWriter(stdout, tail),
 		stderr:  io.MultiWriter(stderr, tail),
 		extra:   []*os.File{write},
@@ -121,6 +111,34 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (
 	write.Close()
 	_ = read.SetReadDeadline(time.Now().Add(pipesAfter)) // a grandchild may hold the other end
 	return outcome, <-reported
+}
+
+// lines reads items, each with the delimiter behind it. They may be large, so they are not copied into one text.
+type lines struct {
+	items     []queue.Item
+	positions []int // of those to come
+	read      int   // bytes of the first of them
+	delimiter byte
+}
+
+// Read implements io.Reader.
+func (l *lines) Read(p []byte) (n int, err error) {
+	for n < len(p) && len(l.positions) > 0 {
+		rest := l.items[l.positions[0]].Payload[l.read:]
+		if len(rest) == 0 {
+			p[n] = l.delimiter
+			n++
+			l.positions, l.read = l.positions[1:], 0
+			continue
+		}
+		copied := copy(p[n:], rest)
+		n += copied
+		l.read += copied
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // failure is what a command reports of one item.

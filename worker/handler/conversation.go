@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 const (
-	maxAnswer = 8 << 20                // the longest line that is taken for an answer
+	maxAnswer = 4 << 20                // the longest line that is taken for an answer
 	readSize  = 32 << 10               // of answers that are read at once, by io.Copy
 	writeSize = 4 << 10                // of lines that are written at once, so that the process can begin with the first
 	plenty    = 64                     // unanswered items with which a process has enough to do for a while
@@ -153,39 +154,33 @@ func (c *conversation) fill() {
 // write writes the lines. The process may be busy answering while its input is full, so nobody else may be the one who
 // writes. An error needs no handling: the process has closed its input, and will be found to have ended.
 func (c *conversation) write() {
+	lines := bufio.NewWriterSize(c.input, writeSize)
+	encoder := json.NewEncoder(lines)
+	encoder.SetEscapeHTML(false)
 	for {
 		select {
 		case <-c.unsent:
 		case <-c.ended:
 			return
 		}
-		for {
-			lines := c.outgoing()
-			if len(lines) == 0 {
-				break
-			}
-			if _, err := c.input.Write(lines); err != nil {
+		for _, f := range c.outgoing() {
+			if encoder.Encode(newQuestion(f.id, f.items[f.position])) != nil {
 				return
 			}
+		}
+		if lines.Flush() != nil {
+			return
 		}
 	}
 }
 
-// outgoing takes from the outbox what is to be written next.
-func (c *conversation) outgoing() []byte {
+// outgoing empties the outbox.
+func (c *conversation) outgoing() []flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines)
-	encoder.SetEscapeHTML(false)
-	for len(c.outbox) > 0 && lines.Len() < writeSize {
-		f := c.outbox[0]
-		c.outbox = c.outbox[1:]
-		if err := encoder.Encode(newQuestion(f.id, f.items[f.position])); err != nil {
-			panic(err) // it holds nothing that JSON cannot express
-		}
-	}
-	return lines.Bytes()
+	flights := c.outbox
+	c.outbox = nil
+	return flights
 }
 
 // forget says that nobody waits for an errand any more. The process does not know that and answers what it has all the same.

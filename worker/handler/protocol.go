@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/queue"
@@ -56,7 +57,7 @@ func (a *answer) outcome(resultBytes int) Outcome {
 			return Outcome{Verdict: Failed, Reason: err.Error()}
 		}
 		kept := min(len(text), resultBytes)
-		return Outcome{Verdict: Done, Result: true, Output: text[:kept], Truncated: kept < len(text)}
+		return Outcome{Verdict: Done, Result: true, Output: strings.Clone(text[:kept]), Truncated: kept < len(text)}
 	case "failed":
 		return Outcome{Verdict: Failed, Reason: a.Reason}
 	case "permanent":

@@ -174,7 +174,7 @@ func TestStreamChildren(t *testing.T) {
 		{name: "is killed", script: "read -r line; kill -SEGV $$", code: 139, reason: "signal 11"},
 		{name: "leaves a grandchild with the pipes", script: "read -r line; sleep 30 & exit 6", timeout: time.Minute, code: 6, reason: "exit code 6"},
 		{name: "leaves a grandchild of its own session", script: "read -r line; setsid sleep 30 & exit 7", timeout: time.Minute, code: 7, reason: "exit code 7"},
-		{name: "answers without end", script: "read -r line; printf '{'; yes | tr -d '\\n'", timeout: time.Minute, reason: "longer than 8 MiB"},
+		{name: "answers without end", script: "read -r line; printf '{'; yes | tr -d '\\n'", timeout: time.Minute, reason: "longer than 4 MiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
