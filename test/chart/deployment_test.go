@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 )
 
 func TestWorkWithoutAnEnd(t *testing.T) {
@@ -40,6 +41,7 @@ func TestKEDACountsTheQueue(t *testing.T) {
 	for values, want := range map[string][]string{
 		"{}":                                     {`"address":"demo-redis.somewhere.svc:6379"`},
 		"{password: p}":                          {`"authenticationRef":{"name":"demo-worker"}`, `"key":"password","name":"demo-redis"`},
+		"{acl: {enabled: true}}":                 {`"username":"workqueue"`, `"key":"password","name":"demo-redis"`},
 		"{external: {url: 'rediss://host:1/2'}}": {`"address":"host:1"`, `"databaseIndex":"2"`, `"enableTLS":"true"`},
 		"{external: {url: 'redis://host'}}":      {`"address":"host:6379"`, `"databaseIndex":"0"`},
 	} {
@@ -78,6 +80,32 @@ func TestASuspendedJob(t *testing.T) {
 		}
 		if job := workerJob(t, release{values: "items: [a]"}.objects(t)); job.Spec.Suspend != nil {
 			t.Error("suspend is said: an upgrade would undo what Kueue did")
+		}
+	})
+}
+
+func TestAnAutoscaler(t *testing.T) {
+	const values = "{queue: {seal: false}, worker: {kind: Deployment, resources: {requests: {cpu: 1}}, autoscaling: {enabled: true, minReplicas: 3, maxReplicas: 9"
+	eachHelm(t, func(t *testing.T) {
+		all := release{values: values + ", behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}}}"}.objects(t)
+		deployment := find[*appsv1.Deployment](t, all, "worker")
+		if deployment.Spec.Replicas != nil {
+			t.Errorf("the Deployment has %d replicas: each upgrade would undo the autoscaler's", *deployment.Spec.Replicas)
+		}
+		spec := find[*autoscalingv2.HorizontalPodAutoscaler](t, all, "worker").Spec
+		if target := spec.ScaleTargetRef; target.Kind != "Deployment" || target.Name != deployment.Name {
+			t.Errorf("it scales %v", target)
+		}
+		if *spec.MinReplicas != 3 || spec.MaxReplicas != 9 || *spec.Behavior.ScaleDown.StabilizationWindowSeconds != 60 {
+			t.Errorf("it is %v", spec)
+		}
+		if len(spec.Metrics) != 1 || *spec.Metrics[0].Resource.Target.AverageUtilization != 80 {
+			t.Errorf("it goes by %v, want the use of processors", spec.Metrics)
+		}
+		spec = find[*autoscalingv2.HorizontalPodAutoscaler](t, release{values: values +
+			", metrics: [{type: External, external: {metric: {name: workqueue_items}, target: {type: AverageValue, averageValue: 10}}}]}}}"}.objects(t), "worker").Spec
+		if len(spec.Metrics) != 1 || spec.Metrics[0].External.Metric.Name != "workqueue_items" {
+			t.Errorf("it goes by %v", spec.Metrics)
 		}
 	})
 }

@@ -79,6 +79,41 @@ monitor:
 	})
 }
 
+func TestTheWorkersMetrics(t *testing.T) {
+	eachHelm(t, func(t *testing.T) {
+		all := release{values: `
+items: [a]
+worker: {metrics: {enabled: true, port: 9999, podMonitor: {enabled: true, labels: {release: prometheus}, interval: 5s}}}
+networkPolicy: {metricsClients: [{namespaceSelector: {}}]}`}.objects(t)
+		spec := workerJob(t, all).Spec.Template.Spec
+		if got := env(t, spec, "WQ_METRICS_ADDR"); got != ":9999" {
+			t.Errorf("WQ_METRICS_ADDR is %q", got)
+		}
+		ports := spec.Containers[0].Ports
+		if len(ports) != 1 || ports[0].ContainerPort != 9999 {
+			t.Fatalf("the ports are %v", ports)
+		}
+		if ingress := policyOf(t, all, "worker").Ingress; len(ingress) != 1 || len(ingress[0].From) != 1 || ingress[0].Ports[0].Port.StrVal != ports[0].Name {
+			t.Errorf("the workers are open to %v, want those who read metrics, at %s", ingress, ports[0].Name)
+		}
+		monitor, err := json.Marshal(all[slices.IndexFunc(all, func(o object) bool { return kind(o) == "PodMonitor" })])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`"release":"prometheus"`, `"port":"` + ports[0].Name + `"`, `"interval":"5s"`, `"app.kubernetes.io/component":"worker"`} {
+			if !strings.Contains(string(monitor), want) {
+				t.Errorf("the PodMonitor lacks %s: %s", want, monitor)
+			}
+		}
+
+		all = release{values: "items: [a]"}.objects(t)
+		spec = workerJob(t, all).Spec.Template.Spec
+		if _, ok := lookupEnv(spec, "WQ_METRICS_ADDR"); ok || len(spec.Containers[0].Ports) != 0 {
+			t.Error("metrics are served without having been asked for")
+		}
+	})
+}
+
 // policyOf is the NetworkPolicy of a component.
 func policyOf(t *testing.T, all objects, name string) networkingv1.NetworkPolicySpec {
 	t.Helper()

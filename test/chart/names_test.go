@@ -171,10 +171,12 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 		{name: "rerun set to what it is", to: release{values: base + `rerun: ""`}},
 		{name: "the same items, written otherwise", to: release{values: "items:\n  - 'apple'\n  - 7.0\n"}},
 		{name: "the image of a program that is not used", to: release{values: base + "itemsFrom: {image: busybox}"}},
+		{name: "who reads metrics", to: release{values: base + "networkPolicy: {metricsClients: [{podSelector: {}}]}"}},
 		{name: "annotations of the account", to: release{values: base + "serviceAccount: {annotations: {a: b}}"}},
 
 		{name: "the worker's image", newPods: true, to: release{values: base + "image: {tag: other}"}},
 		{name: "a program", newPods: true, to: release{values: base + "worker: {image: busybox, command: ['true']}"}},
+		{name: "metrics", newPods: true, to: release{values: base + "worker: {metrics: {enabled: true}}"}},
 		{name: "the lease", newPods: true, to: release{values: base + "worker: {lease: 1m}"}},
 		{name: "the mode", newPods: true, to: release{values: base + "worker: {mode: batch, image: busybox, command: ['true']}"}},
 		{name: "concurrency", newPods: true, to: release{values: base + "worker: {concurrency: 2}"}},

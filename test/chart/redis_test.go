@@ -76,6 +76,52 @@ func TestThePasswordIsInTheSecretAlone(t *testing.T) {
 	}
 }
 
+// A template cannot keep what it makes up. So the Secret is made by the install alone, and whatever an upgrade renders is not used.
+func TestAPasswordIsMadeUpAtTheInstall(t *testing.T) {
+	for values, want := range map[string]bool{
+		"{}":                                    true,
+		"{generatePassword: true}":              true,
+		"{generatePassword: false}":             false,
+		"{}, hooks: {enabled: false}":           false,
+		"{existingSecret: {name: mine}}":        false,
+		"{external: {url: 'redis://host:1/0'}}": false,
+	} {
+		t.Run(values, func(t *testing.T) {
+			eachHelm(t, func(t *testing.T) {
+				r := release{values: "{items: [a], redis: " + values + "}"}
+				secrets := func() (passwords []string) {
+					for _, o := range r.objects(t).live() {
+						if secret, ok := o.(*corev1.Secret); ok {
+							passwords = append(passwords, secret.StringData["password"])
+							if got := secret.Annotations["helm.sh/hook"]; got != "pre-install" {
+								t.Errorf("the Secret is made at %q: an upgrade would make another", got)
+							}
+						}
+					}
+					return passwords
+				}
+				one := secrets()
+				if !want {
+					if len(one) != 0 {
+						t.Error("there is a Secret")
+					}
+					return
+				}
+				if len(one) != 1 || len(one[0]) != 32 {
+					t.Fatalf("the passwords are %q, want one of 32 characters", one)
+				}
+				if two := secrets(); two[0] == one[0] {
+					t.Error("two releases have the same password")
+				}
+				was, is := workerJob(t, r.objects(t)), workerJob(t, r.objects(t))
+				if was.Name != is.Name {
+					t.Errorf("the Job is %s, then %s: it must not depend on the password", was.Name, is.Name)
+				}
+			})
+		})
+	}
+}
+
 func TestARedisThatIsThereAlready(t *testing.T) {
 	for values, want := range map[string]map[string]string{
 		"external: {url: 'redis://host:1/2'}": {"WQ_REDIS_URL": "redis://host:1/2"},

@@ -47,6 +47,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"Sentinels nowhere", "{items: [a], redis: {external: {sentinel: {master: m}}}}", []string{"redis.external.addresses: needed"}},
 		{"a Cluster with Sentinels", "{items: [a], redis: {external: {cluster: true, addresses: ['a:1'], sentinel: {master: m}}}}", []string{"redis.external.cluster: contradicts"}},
 		{"TLS to nowhere", "{items: [a], redis: {external: {tls: {enabled: true}}}}", []string{"redis.external.url: missing"}},
+		{"a password that cannot be kept", "{items: [a], hooks: {enabled: false}, redis: {generatePassword: true}}", []string{"redis.generatePassword: without hooks", "redis.existingSecret.name"}},
+		{"an ACL without a password", "{items: [a], hooks: {enabled: false}, redis: {acl: {enabled: true}}}", []string{"redis.acl: a user needs a password", "redis.existingSecret.name"}},
+		{"an ACL in another's Redis", "{items: [a], redis: {acl: {enabled: true}, external: {url: 'redis://host'}}}", []string{"redis.acl: is about the chart's own Redis", "redis.external.username"}},
 		{"a size", "{items: [a], redis: {persistence: {size: big}}}", []string{"'/redis/persistence/size'"}},
 
 		{"actions without a token", "{items: [a], monitor: {enabled: true, actions: true}}", []string{"monitor.existingSecret.name: needed with monitor.actions"}},
@@ -55,6 +58,14 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a suspended Deployment", "{queue: {seal: false}, worker: {kind: Deployment, suspend: true}}", []string{"worker.suspend: is for a Job"}},
 		{"KEDA with a Job", "{items: [a], worker: {keda: {enabled: true}}}", []string{"worker.keda: scales a Deployment"}},
 		{"KEDA with Sentinels", "{queue: {seal: false}, worker: {kind: Deployment, keda: {enabled: true}}, redis: {external: {addresses: ['a:1'], sentinel: {master: m}}}}", []string{"worker.keda: needs redis.external.url"}},
+
+		{"an autoscaler with a Job", "{items: [a], worker: {autoscaling: {enabled: true}}}", []string{"worker.autoscaling: scales a Deployment"}},
+		{"an autoscaler with KEDA", "{queue: {seal: false}, worker: {kind: Deployment, autoscaling: {enabled: true}, keda: {enabled: true}}}", []string{"worker.autoscaling: contradicts worker.keda"}},
+		{"an autoscaler without a measure", "{queue: {seal: false}, worker: {kind: Deployment, autoscaling: {enabled: true}}}", []string{"worker.resources.requests.cpu: needed with worker.autoscaling"}},
+		{"an autoscaler by nothing", "{queue: {seal: false}, worker: {kind: Deployment, autoscaling: {enabled: true, metrics: []}}}", []string{"worker.autoscaling.metrics: the list is empty"}},
+		{"an autoscaler between 5 and 2", "{queue: {seal: false}, worker: {kind: Deployment, autoscaling: {enabled: true, minReplicas: 5, maxReplicas: 2}}}", []string{"worker.autoscaling.minReplicas: 5 is more than"}},
+		{"metrics that are not served", "{items: [a], worker: {metrics: {podMonitor: {enabled: true}}}}", []string{"worker.metrics.enabled: needed with worker.metrics.podMonitor"}},
+		{"an unknown injection", "{items: [a], worker: {inject: sidecar}}", []string{"'/worker/inject'", "'init', 'image'"}},
 
 		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},
 		{"a misspelt key of worker", "{items: [a], worker: {paralelism: 2}}", []string{"'/worker'", "'paralelism' not allowed"}},

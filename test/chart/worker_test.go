@@ -172,7 +172,6 @@ redis: *where
 }
 
 func TestTheWorkersOwnImage(t *testing.T) {
-	digest := "sha256:" + strings.Repeat("0a", 32)
 	for values, want := range map[string]string{
 		"image: {}":                                          "ghcr.io/workqueue/workqueue-worker:0.1.0",
 		"image: {repository: mine, tag: '2'}":                "mine:2",
@@ -246,6 +245,33 @@ func TestYourProgramRunsInYourImage(t *testing.T) {
 		}
 		if tmp := mountAt(worker, "/tmp"); !emptyDir(spec, tmp) {
 			t.Errorf("/tmp is %q of %v, want an emptyDir: the root is read-only", tmp, spec.Volumes)
+		}
+	})
+}
+
+const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// Mounted, the worker is where an init container would have copied it.
+func TestTheWorkerAsAVolume(t *testing.T) {
+	const values = "{itemsFrom: {command: [list]}, image: {digest: '" + digest + "', pullPolicy: Always}, worker: {inject: image, image: b, command: [c]}}"
+	eachHelm(t, func(t *testing.T) {
+		all := release{values: values}.objects(t)
+		for _, spec := range []corev1.PodSpec{workerJob(t, all).Spec.Template.Spec, seedJob(t, all).Spec.Template.Spec} {
+			c := spec.Containers[0]
+			if len(spec.InitContainers) != 0 || !slices.Equal(c.Command, []string{"/workqueue/worker"}) {
+				t.Errorf("%s runs %v after %v", c.Name, c.Command, spec.InitContainers)
+			}
+			name := mountAt(c, "/workqueue")
+			i := slices.IndexFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Name == name })
+			if i < 0 || spec.Volumes[i].Image == nil {
+				t.Fatalf("%s has %q of %v at /workqueue, want an image", c.Name, name, spec.Volumes)
+			}
+			if got := spec.Volumes[i].Image; !strings.HasSuffix(got.Reference, "@"+digest) || got.PullPolicy != corev1.PullAlways {
+				t.Errorf("%s mounts %v", c.Name, got)
+			}
+		}
+		if test := testPod(t, all); len(test.Spec.Volumes) != 0 {
+			t.Errorf("the test mounts %v: it is the worker's own image", test.Spec.Volumes)
 		}
 	})
 }
