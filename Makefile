@@ -9,7 +9,7 @@ ARCH    := $(shell go env GOARCH)
 VERSION := $(shell sed -n 's/^appVersion: *"\{0,1\}\([^"]*\)"\{0,1\}/\1/p' charts/workqueue/Chart.yaml)
 IMAGE   := ghcr.io/workqueue/workqueue-worker:$(VERSION)
 WORKER  := bin/linux-$(ARCH)/worker
-SOURCES := go.mod go.sum $(shell find worker -name '*.go' -o -name '*.lua')
+SOURCES := go.mod go.sum $(shell find worker -name '*.go' -o -name '*.lua' -o -path worker/monitor/page.html -o -path 'worker/monitor/assets/*')
 
 # The cluster's own facts, written by test/kind/up.
 KIND_ENV := set -a; . bin/kind/env; set +a;
@@ -42,8 +42,8 @@ kind-down: ## Remove the cluster and all that came with it
 	test/kind/down
 
 .PHONY: tools
-tools: ## Build the pinned helm, kind, kubectl and kubeconform into bin/
-	test/tools/build kind kubectl helm3 helm4 kubeconform
+tools: ## Build the pinned helm, kind, kubectl and the chart's checkers into bin/
+	test/tools/build kind kubectl helm3 helm4 kubeconform helm-schema
 
 ## ---- see it work
 
@@ -76,6 +76,11 @@ test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
 .PHONY: test-faults
 test-faults: deps worker ## Real workers, a real Redis, and everything around them breaks
 	cd test && WQ_WORKER=$(abspath $(WORKER)) go test -count=1 -timeout 20m ./faults/...
+
+.PHONY: test-browser
+test-browser: worker ## The monitor's page in a real browser; screenshots go to bin/browser/
+	test/deps chromium
+	cd test && WQ_WORKER=$(abspath $(WORKER)) go test -count=1 -timeout 5m ./browser/...
 
 .PHONY: test-race
 test-race: deps ## The worker's tests with the race detector

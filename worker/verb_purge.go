@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -22,6 +23,15 @@ func runPurge(ctx context.Context, args []string) error {
 	if err := matchArgument(&match, args); err != nil {
 		return err
 	}
+	if err := purge(ctx, settings, match, log); err != nil {
+		// The one who reads this wants to uninstall a release, and Redis may be gone for good.
+		return fmt.Errorf("%w; queues may be left, those of runs that have ended until their retention is over "+
+			"(to uninstall without this: helm uninstall --no-hooks)", err)
+	}
+	return nil
+}
+
+func purge(ctx context.Context, settings *config.Purge, match config.Pattern, log *slog.Logger) error {
 	client, err := redisconn.Connect(ctx, settings.Common, log)
 	if err != nil {
 		return err
