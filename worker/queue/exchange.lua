@@ -81,7 +81,9 @@ if last and tonumber(callno) < tonumber(last) then
 end
 local repeated = last == callno
 
--- The first write is one that a full Redis refuses, so that a refused call has changed nothing.
+-- A full Redis refuses a script's writes, unless one went before that takes no memory, as this one, which does nothing: what is
+-- in the queue is worked off, which makes room, while nobody can add to it.
+call('ZREM', leases, '')
 call('HSET', workers, worker, callno)
 
 local function count(field, by)
