@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -36,6 +38,7 @@ func (s *Server) action(do func(context.Context, wish) (int, error)) http.Handle
 			http.Error(w, "not from another site", http.StatusForbidden)
 			return
 		case !s.knowsToken(r):
+			s.Log.Warn("an action was refused: the token is missing or wrong", "action", r.URL.Path, "from", r.RemoteAddr)
 			w.Header().Set("WWW-Authenticate", `Bearer realm="workqueue"`)
 			http.Error(w, "the token is missing or wrong: Authorization: Bearer TOKEN", http.StatusUnauthorized)
 			return
@@ -44,11 +47,12 @@ func (s *Server) action(do func(context.Context, wish) (int, error)) http.Handle
 		if r.ContentLength != 0 {
 			decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(&wanted); err != nil {
+			if err := decoder.Decode(&wanted); err != nil && !errors.Is(err, io.EOF) {
 				http.Error(w, "the body is not JSON as it should be: "+err.Error(), http.StatusBadRequest)
 				return
 			}
 		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a million letters take longer than an answer
 		count, err := do(r.Context(), wanted)
 		switch {
 		case errors.Is(err, errWish):

@@ -1,8 +1,10 @@
 package monitor
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -17,94 +19,48 @@ import (
 
 const (
 	leasesShown  = 200
-	itemsShown   = 10 // of a lease
-	lettersShown = 50 // on one page
+	itemsShown   = 3       // of a lease
+	itemShown    = 200     // bytes of an item of a lease
+	lettersShown = 50      // on one page
+	partShown    = 4 << 10 // bytes of each part of a dead letter in a list
+	maxListeners = 200
+	listenTime   = 10 * time.Second // in which a page must have taken what it was sent
 )
 
 // streamKey is what an entry of a Redis stream is called.
-var streamKey = regexp.MustCompile(`^\d{1,20}-\d{1,20}$`)
-
-// Snapshot is the run at one instant.
-type Snapshot struct {
-	State    string     `json:"state"` // unseeded, open, running, paused, stopped, done or failed
-	Total    int        `json:"total"`
-	Ready    int        `json:"ready"`
-	Leased   int        `json:"leased"`
-	Delayed  int        `json:"delayed"`
-	Suspects int        `json:"suspects"`
-	Dead     int        `json:"dead"`
-	Done     int        `json:"done"`
-	Retried  int        `json:"retried"`
-	Expired  int        `json:"expired"`
-	Sealed   bool       `json:"sealed"`
-	Rate     float64    `json:"rate"`              // items a second, lately
-	Seconds  float64    `json:"seconds"`           // since the first lease, until the end
-	Left     *float64   `json:"left"`              // seconds at this rate, null if nobody can tell
-	Now      time.Time  `json:"now"`               // Redis's clock
-	Started  *time.Time `json:"started,omitempty"` // first lease
-	Finished *time.Time `json:"finished,omitempty"`
-}
-
-// Percent is how much of the run is over.
-func (s Snapshot) Percent() float64 {
-	if s.Total == 0 {
-		return 0
-	}
-	return 100 * float64(s.Done+s.Dead) / float64(s.Total)
-}
-
-func (s *Server) snapshot(c queue.Counts) Snapshot {
-	shot := Snapshot{
-		State: s.state(c), Total: c.Total(), Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
-		Dead: c.Dead, Done: c.Done, Retried: c.Retried, Expired: c.Expired, Sealed: c.Sealed, Now: c.Now,
-	}
-	if !c.Drained() {
-		shot.Rate = s.sampler.rate()
-	}
-	end := c.Now
-	if !c.Finished.IsZero() {
-		end, shot.Finished = c.Finished, &c.Finished
-	}
-	if !c.Started.IsZero() {
-		shot.Started = &c.Started
-		shot.Seconds = end.Sub(c.Started).Seconds()
-	}
-	if shot.Rate > 0 {
-		left := float64(c.Open()) / shot.Rate
-		shot.Left = &left
-	}
-	return shot
-}
-
-func (s *Server) state(c queue.Counts) string {
-	switch {
-	case !c.Exists:
-		return "unseeded"
-	case c.Stopped:
-		return "stopped"
-	case c.Drained() && c.Dead > s.MaxDead:
-		return "failed"
-	case c.Drained():
-		return "done"
-	case c.Paused:
-		return "paused"
-	case c.Open() == 0:
-		return "open"
-	}
-	return "running"
-}
+var streamKey = regexp.MustCompile(`^(\d{1,15})-(\d{1,10})$`)
 
 // Payload is an item's bytes in JSON: as text, or as base64 where they are not UTF-8.
 type Payload struct {
 	Text   string `json:"text,omitempty"`
 	Base64 string `json:"base64,omitempty"`
+	Whole  int    `json:"whole,omitempty"` // bytes of all of it, if this is but its beginning
 }
 
-func payload(bytes string) Payload {
-	if utf8.ValidString(bytes) {
-		return Payload{Text: bytes}
+// payload is an item as JSON can hold it, or the beginning of it that has so many bytes at most.
+func payload(bytes string, atMost int) Payload {
+	p := Payload{}
+	if len(bytes) > atMost {
+		p.Whole = len(bytes)
 	}
-	return Payload{Base64: base64.StdEncoding.EncodeToString([]byte(bytes))}
+	if part := head(bytes, atMost); utf8.ValidString(part) {
+		p.Text = part
+	} else {
+		p.Base64 = base64.StdEncoding.EncodeToString([]byte(part))
+	}
+	return p
+}
+
+// head is the beginning of a text. It does not cut a character in two.
+func head(text string, atMost int) string {
+	if len(text) <= atMost {
+		return text
+	}
+	end := atMost
+	for end > atMost-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
 
 // Running is a batch that is with a worker.
@@ -120,7 +76,7 @@ type Running struct {
 type Item struct {
 	ID       string  `json:"id"`
 	Attempts int     `json:"attempts"` // failed ones so far
-	Crashes  int     `json:"crashes"`
+	Crashes  int     `json:"crashes"`  // workers that died on it
 	Item     Payload `json:"item"`
 }
 
@@ -152,20 +108,28 @@ func (s *Server) serveCounts(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serveSamples(w http.ResponseWriter, _ *http.Request) { reply(w, s.sampler.history()) }
 
 func (s *Server) serveRunning(w http.ResponseWriter, r *http.Request) {
-	leases, err := s.Queue.Running(r.Context(), leasesShown)
+	all, err := s.running.get(r.Context(), s.readRunning)
 	if err != nil {
 		unavailable(w, err)
 		return
 	}
+	reply(w, all)
+}
+
+func (s *Server) readRunning(ctx context.Context) ([]Running, error) {
+	leases, err := s.Queue.Running(ctx, leasesShown, itemsShown)
+	if err != nil {
+		return nil, err
+	}
 	all := []Running{}
 	for _, lease := range leases {
-		running := Running{Worker: lease.Worker, Since: lease.Since, Expires: lease.Expires, Open: len(lease.Items), Items: []Item{}}
-		for _, item := range lease.Items[:min(itemsShown, len(lease.Items))] {
-			running.Items = append(running.Items, Item{item.ID, item.Attempts, item.Crashes, payload(item.Payload)})
+		running := Running{Worker: lease.Worker, Since: lease.Since, Expires: lease.Expires, Open: lease.Open, Items: []Item{}}
+		for _, item := range lease.Items {
+			running.Items = append(running.Items, Item{item.ID, item.Attempts, item.Crashes, payload(item.Payload, itemShown)})
 		}
 		all = append(all, running)
 	}
-	reply(w, all)
+	return all, nil
 }
 
 func (s *Server) serveDead(w http.ResponseWriter, r *http.Request) {
@@ -191,7 +155,7 @@ func (s *Server) serveDead(w http.ResponseWriter, r *http.Request) {
 			page.Next = page.Dead[limit-1].Key
 			return false
 		}
-		page.Dead = append(page.Dead, dead(record))
+		page.Dead = append(page.Dead, dead(record, partShown))
 		return true
 	})
 	if err != nil {
@@ -201,41 +165,104 @@ func (s *Server) serveDead(w http.ResponseWriter, r *http.Request) {
 	reply(w, page)
 }
 
-func dead(record queue.Record) Dead {
-	d := Dead{Key: record.Key, ID: record.ItemID, Item: payload(record.Payload), Attempts: record.Attempts, Crashes: record.Crashes}
-	if err := json.Unmarshal([]byte(record.Report), &d.Letter); err != nil {
-		d.Reason = record.Report
+// serveLetter answers one dead letter with all there is.
+func (s *Server) serveLetter(w http.ResponseWriter, r *http.Request) {
+	key := streamKey.FindStringSubmatch(r.PathValue("key"))
+	if key == nil {
+		http.Error(w, "a dead letter has a key such as 1700000000000-0", http.StatusBadRequest)
+		return
 	}
-	if record.Report == "" {
-		d.Reason = fmt.Sprintf("its worker died %d times while it ran alone there", record.Crashes)
+	sequence, _ := strconv.Atoi(key[2])
+	var letter *Dead
+	err := s.Queue.LatestDead(r.Context(), fmt.Sprintf("%s-%d", key[1], sequence+1), func(record queue.Record) bool {
+		if record.Key == key[0] {
+			d := dead(record, len(record.Payload)+len(record.Report))
+			letter = &d
+		}
+		return false
+	})
+	switch {
+	case err != nil:
+		unavailable(w, err)
+	case letter == nil:
+		http.Error(w, "there is no such dead letter: it was put back, or its time is over", http.StatusNotFound)
+	default:
+		reply(w, letter)
+	}
+}
+
+// dead is a dead letter, with so many bytes of each of its parts at most.
+func dead(record queue.Record, atMost int) Dead {
+	d := Dead{Key: record.Key, ID: record.ItemID, Item: payload(record.Payload, atMost), Attempts: record.Attempts,
+		Crashes: record.Crashes, Letter: letter(record)}
+	d.Reason = head(d.Reason, atMost)
+	if d.Encoding == "" && len(d.Output) > atMost {
+		d.Output, d.Truncated = head(d.Output, atMost), true
 	}
 	return d
 }
 
-// matches says whether a dead letter's item, reason or output contains the text.
-func matches(record queue.Record, text string) bool {
-	return text == "" || strings.Contains(record.Payload, text) || strings.Contains(record.Report, text)
+// letter is what was reported of a death, or what is known where nobody was left to report.
+func letter(record queue.Record) (l work.Letter) {
+	if record.Report == "" {
+		l.Reason = fmt.Sprintf("its worker died %d times while it ran alone there", record.Crashes)
+	} else if err := json.Unmarshal([]byte(record.Report), &l); err != nil {
+		l = work.Letter{Reason: record.Report}
+	}
+	return l
 }
 
-// serveEvents sends a snapshot each second, as server-sent events.
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	control := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	for {
-		counts, err := s.sampler.wait(r.Context())
-		if r.Context().Err() != nil {
+// matches says whether a dead letter's item, id, reason, output or place contains the text, in capitals or not.
+func matches(record queue.Record, text string) bool {
+	if text == "" {
+		return true
+	}
+	l := letter(record)
+	output := l.Output
+	if bytes, err := base64.StdEncoding.DecodeString(output); l.Encoding == "base64" && err == nil {
+		output = string(bytes)
+	}
+	text = strings.ToLower(text)
+	for _, part := range []string{record.Payload, record.ItemID, l.Reason, output, l.Host, l.Node} {
+		if strings.Contains(strings.ToLower(part), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// eventsHandler sends a snapshot each second, as server-sent events, to so many pages at most.
+func (s *Server) eventsHandler() http.HandlerFunc {
+	places := make(chan struct{}, maxListeners)
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+		default:
+			http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
 			return
 		}
-		if err != nil {
-			_, err = fmt.Fprintf(w, "event: away\ndata: %q\n\n", "Redis cannot be read")
-		} else {
-			var text []byte
-			if text, err = json.Marshal(s.snapshot(counts)); err == nil {
-				_, err = fmt.Fprintf(w, "data: %s\n\n", text)
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Time{}) // nothing more is read: it is meant to last
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = control.Flush() // the page knows at once that it is heard
+		for {
+			counts, err := s.sampler.wait(r.Context())
+			if r.Context().Err() != nil || errors.Is(err, context.Canceled) {
+				return
 			}
-		}
-		if err != nil || control.Flush() != nil {
-			return
+			_ = control.SetWriteDeadline(time.Now().Add(listenTime))
+			if err != nil {
+				_, err = fmt.Fprint(w, "event: away\ndata:\n\n")
+			} else {
+				var text []byte
+				if text, err = json.Marshal(s.snapshot(counts)); err == nil {
+					_, err = fmt.Fprintf(w, "data: %s\n\n", text)
+				}
+			}
+			if err != nil || control.Flush() != nil {
+				return
+			}
 		}
 	}
 }

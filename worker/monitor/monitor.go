@@ -8,24 +8,24 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-//go:embed assets
+//go:embed page.html assets
 var files embed.FS
 
-//go:embed page.html
-var page string
-
 const (
+	maxHeader     = 16 << 10
 	maxBody       = 64 << 10 // bytes in a request that wants something done
 	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second
 	shutdownAfter = 3 * time.Second
 )
 
@@ -38,23 +38,24 @@ type Server struct {
 	Log     *slog.Logger
 
 	sampler sampler
+	running recent[[]Running]
 }
 
 // Run serves on the address until ctx is done.
 func (s *Server) Run(ctx context.Context, address string) error {
-	go s.sampler.run(ctx, s.Queue, s.Log)
-	server := &http.Server{
-		Addr:              address,
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
 	}
+	s.Log.Info("the monitor listens", "address", listener.Addr().String(), "queue", s.Queue.Name, "actions", s.Actions)
+	return s.serve(ctx, listener)
+}
+
+func (s *Server) serve(ctx context.Context, listener net.Listener) error {
+	go s.sampler.run(ctx, s.Queue, s.Log)
+	server := s.httpServer()
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.ListenAndServe() }()
-	s.Log.Info("the monitor listens", "address", address, "queue", s.Queue.Name, "actions", s.Actions)
+	go func() { stopped <- server.Serve(listener) }()
 	select {
 	case err := <-stopped:
 		return err
@@ -66,20 +67,31 @@ func (s *Server) Run(ctx context.Context, address string) error {
 	return nil
 }
 
+// httpServer bounds what somebody can hold who sends slowly, reads slowly, or does not end.
+func (s *Server) httpServer() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+}
+
 // Handler routes the monitor's requests. See docs/monitor.md.
 func (s *Server) Handler() http.Handler {
-	assets, err := fs.Sub(files, "assets")
-	if err != nil {
-		panic(err) // they are part of the binary
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.servePage)
-	mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(assets)))
-	mux.HandleFunc("GET /events", s.serveEvents)
+	mux.HandleFunc("GET /assets/monitor.css", asset("text/css"))
+	mux.HandleFunc("GET /assets/monitor.js", asset("text/javascript"))
+	mux.HandleFunc("GET /events", s.eventsHandler())
 	mux.HandleFunc("GET /api/counts", s.serveCounts)
 	mux.HandleFunc("GET /api/samples", s.serveSamples)
 	mux.HandleFunc("GET /api/running", s.serveRunning)
 	mux.HandleFunc("GET /api/dead", s.serveDead)
+	mux.HandleFunc("GET /api/dead/{key}", s.serveLetter)
 	mux.HandleFunc("POST /api/retry", s.action(s.retry))
 	mux.HandleFunc("POST /api/pause", s.action(s.pause))
 	mux.HandleFunc("POST /api/resume", s.action(s.resume))
@@ -94,36 +106,59 @@ func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
-			"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+			"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
-	counts, err := s.Queue.Counts(r.Context())
+// asset serves a file that is part of the page.
+func asset(mediaType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+		_, _ = io.WriteString(w, file("assets/"+path.Base(r.URL.Path)))
+	}
+}
+
+func file(name string) string {
+	bytes, err := files.ReadFile(name)
 	if err != nil {
-		unavailable(w, err)
-		return
+		panic(err) // it is part of the binary
+	}
+	return string(bytes)
+}
+
+// servePage answers the page even while Redis is away: its script says so, and goes on when it is back.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	shot := Snapshot{State: stateAway, Says: "Redis does not answer."}
+	if counts, err := s.Queue.Counts(r.Context()); err == nil {
+		shot = s.snapshot(counts)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, s.render(s.snapshot(counts)))
+	_, _ = io.WriteString(w, s.render(shot))
 }
 
 // render fills in the page as it is now; its script keeps it up to date afterwards. The package html/template would do
 // it too, and double the size of the program: it calls methods by name, so the linker must keep all there are.
 func (s *Server) render(shot Snapshot) string {
+	part := func(n int) string { return fmt.Sprintf("%.3f", share(n, shot.Total)) }
 	values := []string{}
 	for name, value := range map[string]any{
-		"Queue": s.Queue.Name, "Actions": s.Actions, "State": shot.State, "Percent": fmt.Sprintf("%.1f", shot.Percent()),
-		"Total": shot.Total, "Ready": shot.Ready, "Leased": shot.Leased, "Delayed": shot.Delayed, "Suspects": shot.Suspects,
-		"Done": shot.Done, "Dead": shot.Dead, "Retried": shot.Retried, "Expired": shot.Expired,
+		"Queue": s.Queue.Name, "Actions": s.Actions, "State": shot.State, "Says": shot.Says,
+		"Percent": fmt.Sprintf("%.1f", shot.Percent()), "Total": grouped(shot.Total),
+		"Ready": grouped(shot.Ready), "Leased": grouped(shot.Leased), "Delayed": grouped(shot.Delayed),
+		"Suspects": grouped(shot.Suspects), "Done": grouped(shot.Done), "Dead": grouped(shot.Dead),
+		"Retried": grouped(shot.Retried), "Expired": grouped(shot.Expired),
+		"DonePart": part(shot.Done), "DeadPart": part(shot.Dead), "LeasedPart": part(shot.Leased),
+		"DeadAt": part(shot.Done), "LeasedAt": part(shot.Done + shot.Dead),
 	} {
 		values = append(values, "{{"+name+"}}", html.EscapeString(fmt.Sprint(value)))
 	}
-	return strings.NewReplacer(values...).Replace(page)
+	return strings.NewReplacer(values...).Replace(file("page.html"))
 }
 
 // serveReady says whether Redis can be reached.

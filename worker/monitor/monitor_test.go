@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
@@ -23,7 +26,16 @@ const hostile = "<script>alert(1)</script>\x00\x1b[2J\u202e\"'&"
 // serve starts a Redis, a queue on it with some items of which so many are dead, and its monitor.
 func serve(t *testing.T, items, deadItems int) (*httptest.Server, *queue.Queue) {
 	t.Helper()
-	client := redistest.Start(t).Client()
+	s, _ := fill(t, items, deadItems)
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	return server, s.Queue
+}
+
+func fill(t *testing.T, items, deadItems int) (*Server, *redistest.Server) {
+	t.Helper()
+	redis := redistest.Start(t)
+	client := redis.Client()
 	t.Cleanup(func() { client.Close() })
 	q := queue.New(client, "<job2>")
 	seeder := q.NewSeeder("test")
@@ -53,14 +65,12 @@ func serve(t *testing.T, items, deadItems int) (*httptest.Server, *queue.Queue) 
 	}
 	s := &Server{Queue: q, Actions: true, Token: token, Log: slog.New(slog.DiscardHandler)}
 	go s.sampler.run(t.Context(), q, s.Log)
-	server := httptest.NewServer(s.Handler())
-	t.Cleanup(server.Close)
-	return server, q
+	return s, redis
 }
 
-func get(t *testing.T, url string) (int, string) {
+func get(t *testing.T, address string) (int, string) {
 	t.Helper()
-	response, err := http.Get(url)
+	response, err := http.Get(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +83,17 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 // post asks for an action; the headers come in pairs.
-func post(t *testing.T, url, body string, headers ...string) (int, string) {
+func post(t *testing.T, address, body string, headers ...string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			request.Host = headers[i+1]
+		}
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -94,15 +107,15 @@ func post(t *testing.T, url, body string, headers ...string) (int, string) {
 func TestPage(t *testing.T) {
 	server, _ := serve(t, 10, 4)
 	code, body := get(t, server.URL)
-	if code != http.StatusOK || !strings.Contains(body, "<h1>&lt;job2&gt;</h1>") || !strings.Contains(body, "40.0 %") {
+	if code != http.StatusOK || !strings.Contains(body, ">&lt;job2&gt;</bdi></h1>") || !strings.Contains(body, "40.0 %") {
 		t.Errorf("status %d, page:\n%.1500s", code, body)
 	}
 	if _, rest, found := strings.Cut(body, "{{"); found {
 		t.Errorf("something of the page was not filled in: %.30s", rest)
 	}
 	for _, asset := range []string{"/assets/monitor.css", "/assets/monitor.js"} {
-		if code, _ := get(t, server.URL+asset); code != http.StatusOK {
-			t.Errorf("%s: status %d", asset, code)
+		if code, body := get(t, server.URL+asset); code != http.StatusOK || len(body) < 1000 {
+			t.Errorf("%s: status %d, %d bytes", asset, code, len(body))
 		}
 	}
 }
@@ -114,6 +127,9 @@ func TestAPI(t *testing.T) {
 		"/api/running":           {`[]`},
 		"/api/dead":              {`\u003cscript\u003e`, `"reason":"exit code 3"`, `"output":"\u003cb\u003eoh no`},
 		"/api/dead?match=nobody": {`{"dead":[]}`},
+		"/api/dead?match=OH+NO":  {`"key":"`},     // of the output
+		"/api/dead?match=outp":   {`{"dead":[]}`}, // of the record's own words
+		"/api/samples":           {`"revived":0`},
 		"/api/dead?limit=1":      {`"next":"`},
 		"/metrics": {`workqueue_items{queue="<job2>",state="dead"} 4`, "# TYPE workqueue_items gauge",
 			`workqueue_items_added_total{queue="<job2>"} 10`},
@@ -130,10 +146,46 @@ func TestAPI(t *testing.T) {
 			}
 		}
 	}
-	for _, wrong := range []string{"/api/dead?limit=x", "/api/dead?limit=0", "/api/dead?before=x"} {
+	for _, wrong := range []string{"/api/dead?limit=x", "/api/dead?limit=0", "/api/dead?limit=1001", "/api/dead?before=x", "/api/dead/x", "/api/dead/-"} {
 		if code, body := get(t, server.URL+wrong); code != http.StatusBadRequest {
 			t.Errorf("%s: status %d: %s", wrong, code, body)
 		}
+	}
+}
+
+// TestLetter: one dead letter is answered whole, however large; in a list it is cut.
+func TestLetter(t *testing.T) {
+	s, server := fill(t, 3, 3)
+	monitor := httptest.NewServer(s.Handler())
+	defer monitor.Close()
+	large := strings.Repeat("ü", 1<<20)
+	client := server.Client()
+	defer client.Close()
+	var key string
+	for range 20 {
+		var err error
+		key, err = client.XAdd(t.Context(), &redis.XAddArgs{Stream: "{" + s.Queue.Name + "}:dead",
+			Values: []any{"id", "9", "item", large, "attempts", 1, "crashes", 0, "report", large}}).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, body := get(t, monitor.URL+"/api/dead")
+	var page DeadPage
+	if err := json.Unmarshal([]byte(body), &page); err != nil {
+		t.Fatal(err)
+	}
+	if first := page.Dead[0]; code != http.StatusOK || len(page.Dead) != 23 || len(body) > 23*5*partShown || first.Item.Whole != len(large) ||
+		len(first.Item.Text) > partShown || len(first.Item.Text) < partShown-3 || !strings.HasPrefix(large, first.Item.Text) {
+		t.Errorf("status %d, %d letters in %d bytes; of %d bytes %d, which begin with %.20q", code, len(page.Dead), len(body), first.Item.Whole, len(first.Item.Text), first.Item.Text)
+	}
+	code, body = get(t, monitor.URL+"/api/dead/"+key)
+	var whole Dead
+	if err := json.Unmarshal([]byte(body), &whole); err != nil || code != http.StatusOK || whole.Item.Text != large || whole.Item.Whole != 0 || whole.Reason != large {
+		t.Errorf("status %d, %v: %d bytes of the item, %d of the reason, want %d", code, err, len(whole.Item.Text), len(whole.Reason), len(large))
+	}
+	if code, _ := get(t, monitor.URL+"/api/dead/1-1"); code != http.StatusNotFound {
+		t.Errorf("a letter that is not there: status %d", code)
 	}
 }
 
@@ -177,6 +229,12 @@ func TestActions(t *testing.T) {
 		{"another origin", "/api/retry", `{"all":true}`, append([]string{"Origin", "https://example.org"}, bearer...), http.StatusForbidden},
 		{"nothing said", "/api/retry", `{}`, bearer, http.StatusBadRequest},
 		{"no such key", "/api/retry", `{"keys":["x"]}`, bearer, http.StatusBadRequest},
+		{"half a token", "/api/retry", `{"all":true}`, []string{"Authorization", "Bearer " + token[:10]}, http.StatusUnauthorized},
+		{"more than the token", "/api/retry", `{"all":true}`, []string{"Authorization", "Bearer " + token + "x"}, http.StatusUnauthorized},
+		{"another scheme", "/api/retry", `{"all":true}`, []string{"Authorization", "Basic " + token}, http.StatusUnauthorized},
+		{"the token elsewhere", "/api/retry?token=" + url.QueryEscape(token), `{"all":true}`, []string{"Cookie", "token=" + url.QueryEscape(token)}, http.StatusUnauthorized},
+		// A name that was made to mean this address: for the browser it is the same site, but no browser adds a token by itself.
+		{"a rebound name", "/api/retry", `{"all":true}`, []string{"Host", "evil.example", "Origin", "http://evil.example", "Sec-Fetch-Site", "same-origin"}, http.StatusUnauthorized},
 		{"misspelt", "/api/retry", `{"al":true}`, bearer, http.StatusBadRequest},
 		{"huge", "/api/retry", `{"match":"` + strings.Repeat("x", maxBody) + `"}`, bearer, http.StatusBadRequest},
 	}

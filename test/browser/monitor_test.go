@@ -1,0 +1,416 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+func numbered(n int, format string) []string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = fmt.Sprintf(format, i)
+	}
+	return items
+}
+
+func TestARunIsFollowedToItsEnd(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "photos")
+	s.seed(numbered(60, "photo-%03d.jpg")...)
+	p := s.open()
+	p.awaitText("#says", "waiting for the first worker")
+	p.run("window.sameAsBefore = true")
+	s.shell("sleep 0.25", "WQ_CONCURRENCY=2")
+	var seen []float64
+	ran := false
+	for {
+		percent, err := strconv.ParseFloat(strings.TrimSuffix(p.text("#percent"), " %"), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(seen) == 0 || percent != seen[len(seen)-1] {
+			seen = append(seen, percent)
+		}
+		if !ran && percent > 40 {
+			p.awaitText("#running", "photo-")
+			p.awaitText("#says", "to go, about")
+			p.awaitText("#pace", "items a second lately")
+			p.shoot("running")
+			ran = true
+		}
+		if percent == 100 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if seen[0] != 0 || len(seen) < 5 || !slices.IsSorted(seen) || !ran {
+		t.Errorf("the page showed %v percent: want from 0 to 100 in steps", seen)
+	}
+	p.awaitText("#state", "done")
+	p.awaitText("#says", "Over: 60 items are done.")
+	p.awaitText("#running-none", "Nothing.")
+	if !eval[bool](p, "window.sameAsBefore === true && document.querySelectorAll('#chart path').length === 2") {
+		t.Error("the page was loaded again, or has no chart")
+	}
+	p.shoot("done")
+	// A stream that ends with the server's read timeout would show here.
+	time.Sleep(11*time.Second - time.Duration(eval[float64](p, "performance.now()"))*time.Millisecond)
+	if !eval[bool](p, "awaySince === null && document.getElementById('away').textContent === ''") {
+		t.Errorf("the connection was lost: %s", p.text("#away"))
+	}
+	p.calm()
+}
+
+func TestADeadItemIsFoundReadAndRetried(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "downloads")
+	s.seed(numbered(30, "https://example.org/file-%02d")...)
+	s.shell(`case $1 in *7) printf 'GET %s\n\033[31mcannot resolve example.org\033[0m\n' "$1" >&2; exit 6;; esac`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=100")
+	p := s.open()
+	p.awaitText("#state", "failed")
+	p.awaitText("#says", "3 items have failed for good")
+	p.await("three are listed", "document.querySelectorAll('#letters li').length === 3")
+
+	p.write("#match", "FILE-17")
+	p.await("one is left", "document.querySelectorAll('#letters li').length === 1")
+	p.do(chromedp.Focus(chromedp.CSS("#letters summary")), chromedp.KeyEvent(kb.Enter))
+	p.awaitText("#letters .letter", "GET https://example.org/file-17\ncannot resolve example.org")
+	p.awaitText("#letters .facts", "exit code\n6")
+	p.shoot("dead-letter")
+	p.write("#match", "RESOLVE") // of the output
+	p.await("all three contain it", "document.querySelectorAll('#letters li').length === 3")
+	p.write("#match", "nowhere")
+	p.awaitText("#letters-none", "None contains that.")
+	p.write("#match", "file-17")
+	p.await("one is left", "document.querySelectorAll('#letters li').length === 1")
+
+	p.click("#letters summary")
+	p.click("#letters button")
+	p.awaitText("#said", "token is missing")
+	p.write("#token", "not this one at all")
+	p.click("#letters button")
+	p.awaitText("#said", "not the token")
+	if c := s.counts(); c.Dead != 3 {
+		t.Fatalf("%d are dead after two refused retries, want 3", c.Dead)
+	}
+	p.shoot("wrong-token")
+	p.write("#token", token)
+	p.click("#letters button")
+	p.awaitText("#said", "1 item is back")
+	p.await("it is not listed any more", "document.querySelectorAll('#letters li').length === 0")
+	p.write("#match", "")
+	p.await("the others still are", "document.querySelectorAll('#letters li').length === 2")
+	if c := s.counts(); c.Dead != 2 || c.Revived != 1 {
+		t.Errorf("%d are dead and %d were put back, want 2 and 1", c.Dead, c.Revived)
+	}
+	p.click("#retry-all")
+	p.awaitText("#retry-all", "Really retry all 2?")
+	if c := s.counts(); c.Dead != 2 {
+		t.Errorf("they were put back before it was sure")
+	}
+	p.click("#retry-all")
+	p.awaitText("#said", "2 items are back")
+
+	p.click("#pause")
+	p.awaitText("#state", "paused")
+	if c := s.counts(); !c.Paused {
+		t.Error("it is not paused")
+	}
+	p.shoot("paused")
+	worker := s.shell("true", "WQ_MAX_DEAD=100")
+	p.click("#resume")
+	if err := worker.Wait(); err != nil {
+		t.Error(err)
+	}
+	p.awaitText("#says", "Over: 30 items are done.")
+	p.calm()
+}
+
+// hostile is what somebody may have put into a queue, or written as output.
+var hostile = []string{
+	`<script>window.owned = "script"; alert(1)</script>`,
+	`<img src=x onerror="window.owned = 'img'; alert(2)">`,
+	`</script><script>window.owned = 3</script></pre></code></li><h1>owned</h1>`,
+	`"><svg onload=alert(4)>`, `javascript:alert(5)`, `{{Queue}}${alert(6)}<!--`,
+	"\x00\x01\x07\x08\x0b\x1b[2J\x1b]0;owned\x07\x7f\u0085\u2028\u2029",
+	"\u202egnp.exe \u2066\u200f مرحبا שלום \u2069",
+	"\xff\xfe\x80 not UTF-8 \xc3(",
+	"e" + strings.Repeat("\u0301", 2000),
+	strings.Repeat("A", 3<<20),
+	strings.Repeat("<b>", 100_000),
+	strings.Repeat("line\n", 10_000),
+	"", " ", "null", "__proto__",
+}
+
+func TestHostilePayloadsAreJustText(t *testing.T) {
+	t.Parallel()
+	const name = `<img src=x onerror="window.owned = 'queue'; alert(0)">`
+	s := newSite(t, name)
+	s.seed(append(slices.Clone(hostile), hostile[:6]...)...)
+	s.bury(len(hostile), func(item string) string {
+		text, err := json.Marshal(map[string]any{"reason": item[:min(len(item), 5000)], "output": item[:min(len(item), 100_000)], "host": item[:min(len(item), 300)],
+			"node": `<b onclick="alert(7)">`, "exitCode": 3, "started": time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	})
+	s.shell("sleep 60", "WQ_CONCURRENCY=6") // the others are running
+	p := s.open()
+	p.await("all are listed", fmt.Sprintf("document.querySelectorAll('#letters li').length === %d", len(hostile)))
+	p.await("the others run", "document.querySelectorAll('#running tr').length > 0")
+	p.run("document.querySelectorAll('#letters details').forEach((d) => { d.open = true })")
+	p.await("all are open", fmt.Sprintf("document.querySelectorAll('#letters .letter').length === %d", len(hostile)))
+	for _, width := range []int64{1200, 360} {
+		p.do(chromedp.EmulateViewport(width, 800))
+		p.fits()
+		p.shoot(fmt.Sprintf("hostile-%d", width))
+	}
+	if got := p.text("h1"); got != name {
+		t.Errorf("the queue's name is shown as %q", got)
+	}
+	shown := eval[string](p, "document.querySelector('#letters').textContent")
+	for _, part := range []string{hostile[0], hostile[2], "␀␁␇␈␋", "‹202e›gnp.exe", "مرحبا", "�", "the beginning of 3,072 KiB"} {
+		if !strings.Contains(shown, part) {
+			t.Errorf("%q is not shown as text", part)
+		}
+	}
+	for what, count := range map[string]int{"script": 1, "img": 0, "h1": 1, "b": 2, "#letters svg": 0, "#letters [onclick]": 0} {
+		if got := eval[int](p, fmt.Sprintf("document.querySelectorAll(%q).length", what)); got != count {
+			t.Errorf("the page has %d of %s, want %d", got, what, count)
+		}
+	}
+	if owned := eval[string](p, "String(window.owned)"); owned != "undefined" {
+		t.Errorf("a script of the queue ran: %s", owned)
+	}
+	p.calm()
+
+	// Were one to get into the page all the same, the browser would not run it.
+	p.run(`document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.owned = 8'><i id=in></i>");
+		document.body.append(Object.assign(document.createElement("script"), {text: "window.owned = 9"}))`)
+	p.await("it is in", "document.getElementById('in')")
+	time.Sleep(200 * time.Millisecond)
+	if owned := eval[string](p, "String(window.owned)"); owned != "undefined" {
+		t.Errorf("a script within the page ran (%s): the Content-Security-Policy does not hold", owned)
+	}
+}
+
+func TestTenThousandDeadLetters(t *testing.T) {
+	const items = 10_000
+	s := newSite(t, "many")
+	s.seed(numbered(items, "item %05d")...)
+	s.bury(items, func(item string) string {
+		return fmt.Sprintf(`{"reason":"exit code 3","exitCode":3,"output":%q,"host":"here"}`, strings.Repeat("output of "+item+"\n", 20))
+	})
+	p := s.open()
+	var slowest time.Duration
+	timed := func(what string, do func()) {
+		t.Helper()
+		began := time.Now()
+		do()
+		took := time.Since(began)
+		slowest = max(slowest, took)
+		if took > 5*time.Second {
+			t.Errorf("%s took %v", what, took)
+		}
+		if rows := eval[int](p, "document.querySelectorAll('#letters li').length"); rows > 50 {
+			t.Errorf("%s: there are %d rows in the page, want 50 at most", what, rows)
+		}
+		t.Logf("%s: %v", what, took.Round(time.Millisecond))
+	}
+	timed("the first page", func() { p.awaitText("#letters", "item 09999") })
+	p.shoot("ten-thousand")
+	timed("the next page", func() { p.click("#older"); p.awaitText("#page", "page 2"); p.awaitText("#letters", "item 09949") })
+	timed("another", func() { p.click("#older"); p.awaitText("#page", "page 3"); p.awaitText("#letters", "item 09899") })
+	timed("back", func() { p.click("#newer"); p.awaitText("#page", "page 2"); p.awaitText("#letters", "item 09949") })
+	timed("filtering for the oldest", func() { p.write("#match", "output of item 00000"); p.awaitText("#letters", "item 00000") })
+	timed("filtering for what is nowhere", func() { p.write("#match", "nowhere"); p.awaitText("#letters-none", "None contains that.") })
+	t.Logf("the slowest took %v", slowest.Round(time.Millisecond))
+
+	// Somebody reads a letter while others come: it stays open.
+	p.write("#match", "")
+	p.awaitText("#letters", "item 09999")
+	p.click("#letters summary")
+	if _, err := s.queue.Retry(t.Context(), firstKeys(t, s, 10)); err != nil {
+		t.Fatal(err)
+	}
+	p.await("it is said that there is something new", "!document.getElementById('fresh').hidden")
+	if !eval[bool](p, "document.querySelector('#letters details').open") {
+		t.Error("what was open is closed")
+	}
+	p.click("#fresh")
+	p.await("it is loaded again", "document.getElementById('fresh').hidden && !document.querySelector('#letters details[open]')")
+	p.calm()
+}
+
+// firstKeys is the keys of the oldest dead letters.
+func firstKeys(t *testing.T, s *site, n int) (keys []string) {
+	t.Helper()
+	client := s.redis.Client()
+	defer client.Close()
+	entries, err := client.XRangeN(t.Context(), "{"+s.queue.Name+"}:dead", "-", "+", int64(n)).Result()
+	if err != nil || len(entries) != n {
+		t.Fatalf("%d dead letters, %v", len(entries), err)
+	}
+	for _, entry := range entries {
+		keys = append(keys, entry.ID)
+	}
+	return keys
+}
+
+// contrasts answers, for each text that is seen, how far it stands out from its ground: 21 is black on white.
+const contrasts = `(() => {
+  const parse = (c) => c.match(/[\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] !== 0) return c; } return [255, 255, 255]; };
+  const low = [];
+  for (const e of document.querySelectorAll("body *")) {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility() || e.closest("svg")) continue;
+    const a = light(parse(getComputedStyle(e).color)), b = light(ground(e));
+    const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (contrast < 4.5) low.push(e.tagName + "#" + e.id + " " + e.textContent.slice(0, 20) + ": " + contrast.toFixed(1));
+  }
+  return low;
+})()`
+
+func TestLightDarkAndPhone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "thumbnails-of-the-summer-2026-with-a-long-name")
+	s.seed(numbered(200, "s3://bucket/a/rather/long/path/to/an/object-%03d.tiff")...)
+	s.bury(12, func(item string) string {
+		return fmt.Sprintf(`{"reason":"exit code 1","exitCode":1,"output":"Traceback (most recent call last):\n  File \"thumb.py\", line 12\nValueError: %s: truncated\n","host":"thumbnails-7x9k2","node":"node-3","started":%q,"seconds":4.2}`,
+			item, time.Now().Format(time.RFC3339))
+	})
+	s.shell("sleep 0.2", "WQ_CONCURRENCY=8")
+	p := s.open()
+	p.await("it is on its way", "document.querySelectorAll('#chart path').length === 2 && run.done > 60")
+	grounds := map[string]string{}
+	for _, theme := range []string{"light", "dark"} {
+		p.light(theme)
+		grounds[theme] = eval[string](p, "getComputedStyle(document.body).backgroundColor")
+		if low := eval[[]string](p, contrasts); len(low) > 0 {
+			t.Errorf("%s: hard to read: %q", theme, low)
+		}
+		p.shoot(theme)
+	}
+	if grounds["light"] == grounds["dark"] {
+		t.Errorf("light and dark have the same ground, %s", grounds["light"])
+	}
+	for _, width := range []int64{320, 390} {
+		p.do(chromedp.EmulateViewport(width, 844, chromedp.EmulateMobile, chromedp.EmulateScale(2)))
+		p.click("#letters summary")
+		p.fits()
+		for _, small := range eval[[]string](p, `[...document.querySelectorAll("button, input, summary")].filter((e) => e.checkVisibility()).filter((e) => {
+			const box = e.getBoundingClientRect(); return box.left < 0 || box.right > innerWidth || box.height < 32; }).map((e) => e.outerHTML.slice(0, 60))`) {
+			t.Errorf("%d pixels: out of reach of a thumb: %s", width, small)
+		}
+	}
+	p.run("scrollTo(0, 0)")
+	p.shoot("phone-dark")
+	p.light("light")
+	p.run("document.querySelector('#dead-title').scrollIntoView()")
+	p.shoot("phone-dead-letter")
+	p.calm()
+}
+
+func TestRedisAwayAndBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "nightly")
+	p := s.open()
+	p.awaitText("#state", "unseeded")
+	p.shoot("empty")
+	s.seed(numbered(40, "table-%02d")...)
+	s.bury(3, func(string) string { return `{"reason":"timed out after 30s"}` })
+	p.awaitText("#dead", "3")
+
+	s.redis.Kill()
+	p.awaitText("#away", "Redis has not answered since")
+	p.awaitText("#dead", "3") // still to be seen
+	p.shoot("redis-away")
+	p.do(chromedp.Reload())
+	p.awaitText("#away", "Redis has not answered since")
+	p.shoot("redis-away-from-the-start")
+	s.redis.Restart()
+	p.await("it is back", "document.getElementById('away').hidden && document.getElementById('state').textContent === 'running'")
+	p.awaitText("#dead", "3")
+
+	s.stop()
+	p.awaitText("#away", "No connection to the monitor since")
+	s.monitor()
+	p.await("it is back", "document.getElementById('away').hidden && document.getElementById('state').textContent === 'running'")
+
+	client := s.redis.Client()
+	defer client.Close()
+	client.FlushAll(t.Context())
+	p.awaitText("#state", "gone")
+	p.awaitText("#says", "Redis lost its data")
+	p.shoot("gone")
+	p.calm()
+}
+
+func TestKeyboardAndNames(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "names")
+	s.seed(numbered(200, "item-%03d")...)
+	s.bury(120, func(string) string { return `{"reason":"exit code 1","exitCode":1,"output":"oh"}` })
+	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0")
+	p := s.open()
+	p.await("all is there", "document.querySelectorAll('#letters li').length === 50 && document.querySelectorAll('#running tr').length > 0")
+	p.click("#letters summary")
+
+	nodes := call(p, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes
+	named := map[string]int{}
+	for _, node := range nodes {
+		if node.Ignored || node.Role == nil {
+			continue
+		}
+		role, name := axText(node.Role), axText(node.Name)
+		switch role {
+		case "button", "textbox", "searchbox", "link", "progressbar", "image", "region", "navigation", "DisclosureTriangle", "heading":
+			if named[role]++; strings.TrimSpace(name) == "" {
+				t.Errorf("a %s has no name", role)
+			}
+		}
+	}
+	for _, role := range []string{"button", "textbox", "searchbox", "progressbar", "region", "navigation", "DisclosureTriangle"} {
+		if named[role] == 0 {
+			t.Errorf("no %s was found in %v", role, named)
+		}
+	}
+
+	p.run("document.activeElement.blur(); scrollTo(0, 0)")
+	reached := map[string]bool{}
+	for range 120 {
+		p.do(chromedp.KeyEvent(kb.Tab))
+		reached[eval[string](p, "document.activeElement.id || document.activeElement.tagName + ' ' + document.activeElement.innerText")] = true
+		if outline := eval[string](p, "document.activeElement === document.body ? 'solid' : getComputedStyle(document.activeElement).outlineStyle"); outline == "none" {
+			t.Errorf("%s does not show that it has the focus", eval[string](p, "document.activeElement.outerHTML.slice(0, 80)"))
+			break
+		}
+	}
+	for _, id := range []string{"pause", "token", "match", "retry-all", "older", "BUTTON Retry"} {
+		if !reached[id] {
+			t.Errorf("%s is not reached by the Tab key", id)
+		}
+	}
+	p.calm()
+}
+
+func axText(v *accessibility.Value) string {
+	if v == nil {
+		return ""
+	}
+	var text string
+	_ = json.Unmarshal(v.Value, &text)
+	return text
+}
