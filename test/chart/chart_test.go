@@ -86,12 +86,13 @@ func valuesFile(t *testing.T, values string) string {
 	return file.Name()
 }
 
-// release is one rendering: which release, of which chart, with which values.
+// release is one rendering: which release, of which chart, with which values, for which Kubernetes.
 type release struct {
 	name   string
 	chart  string
 	files  []string
 	values string
+	kube   string
 }
 
 func (r release) options(t *testing.T) *helm.Options {
@@ -115,7 +116,10 @@ func (r release) render(t *testing.T, args ...string) (string, error) {
 	if r.chart == "" {
 		r.chart = chartDir
 	}
-	args = append([]string{"--kube-version", kubeVersion}, args...)
+	if r.kube == "" {
+		r.kube = kubeVersion
+	}
+	args = append([]string{"--kube-version", r.kube}, args...)
 	out, err := helm.RenderTemplateContextE(t, t.Context(), r.options(t), r.chart, r.name, nil, args...)
 	if stderr := new(interface{ Stderr() string }); errors.As(err, stderr) {
 		return out, errors.New((*stderr).Stderr())

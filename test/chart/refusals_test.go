@@ -65,6 +65,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"an autoscaler by nothing", "{queue: {seal: false}, worker: {kind: Deployment, autoscaling: {enabled: true, metrics: []}}}", []string{"worker.autoscaling.metrics: the list is empty"}},
 		{"an autoscaler between 5 and 2", "{queue: {seal: false}, worker: {kind: Deployment, autoscaling: {enabled: true, minReplicas: 5, maxReplicas: 2}}}", []string{"worker.autoscaling.minReplicas: 5 is more than"}},
 		{"metrics that are not served", "{items: [a], worker: {metrics: {podMonitor: {enabled: true}}}}", []string{"worker.metrics.enabled: needed with worker.metrics.podMonitor"}},
+		{"an image volume in a Kubernetes without", "{items: [a], worker: {inject: image}}", []string{"worker.inject: an image as a volume needs Kubernetes 1.35, and this is v1.34", "set it to init"}},
 		{"an unknown injection", "{items: [a], worker: {inject: sidecar}}", []string{"'/worker/inject'", "'init', 'image'"}},
 
 		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},

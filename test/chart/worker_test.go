@@ -255,7 +255,7 @@ const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012345678
 func TestTheWorkerAsAVolume(t *testing.T) {
 	const values = "{itemsFrom: {command: [list]}, image: {digest: '" + digest + "', pullPolicy: Always}, worker: {inject: image, image: b, command: [c]}}"
 	eachHelm(t, func(t *testing.T) {
-		all := release{values: values}.objects(t)
+		all := release{values: values, kube: "1.35.0"}.objects(t)
 		for _, spec := range []corev1.PodSpec{workerJob(t, all).Spec.Template.Spec, seedJob(t, all).Spec.Template.Spec} {
 			c := spec.Containers[0]
 			if len(spec.InitContainers) != 0 || !slices.Equal(c.Command, []string{"/workqueue/worker"}) {
