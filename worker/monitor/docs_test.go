@@ -1,0 +1,115 @@
+package monitor
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// fields is the names that a value has in JSON, and those of the structs in it.
+func fields(of reflect.Type) (names []string) {
+	for i := range of.NumField() {
+		f := of.Field(i)
+		if f.Anonymous {
+			names = append(names, fields(f.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// TestTheAPIIsDocumented: every path and every field is, and nothing that is not there.
+func TestTheAPIIsDocumented(t *testing.T) {
+	doc := read(t, "../../docs/monitor.md")
+	routes := regexp.MustCompile(`HandleFunc\("(?:GET|POST) ([^"]+)"`).FindAllStringSubmatch(read(t, "monitor.go"), -1)
+	if len(routes) < 14 {
+		t.Fatalf("found %d routes only", len(routes))
+	}
+	for _, route := range routes {
+		if path := strings.ReplaceAll(route[1], "{$}", ""); !regexp.MustCompile("`(?:GET |POST )?" + regexp.QuoteMeta(path) + "[`?]").MatchString(doc) {
+			t.Errorf("docs/monitor.md does not tell of %s", path)
+		}
+	}
+	all := []string{"items"}
+	for _, value := range []any{Snapshot{}, Sample{}, Running{}, Item{}, Dead{}, DeadPage{}, Payload{}, wish{}} {
+		all = append(all, fields(reflect.TypeOf(value))...)
+	}
+	for _, name := range all {
+		if !strings.Contains(doc, "`"+name+"`") && !strings.Contains(doc, `{"`+name+`":`) {
+			t.Errorf("docs/monitor.md does not tell of the field %s", name)
+		}
+	}
+	tables := doc[strings.Index(doc, "## Fields"):strings.Index(doc, "## Metrics")]
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(tables, -1) {
+		for _, name := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[1], -1) {
+			if !slices.Contains(all, name[1]) {
+				t.Errorf("docs/monitor.md tells of a field %s that is not there", name[1])
+			}
+		}
+	}
+	for _, state := range []string{stateUnseeded, stateOpen, stateRunning, statePaused, stateStopped, stateDone, stateFailed, stateGone} {
+		if !strings.Contains(doc, "`"+state+"`") {
+			t.Errorf("docs/monitor.md does not tell of the state %s", state)
+		}
+	}
+}
+
+var metricName = regexp.MustCompile(`\bworkqueue_[a-z_]+`)
+
+// TestEveryMetricNamedIsThere: in the dashboard, the alerts and the documentation; with the states that they ask for.
+func TestEveryMetricNamedIsThere(t *testing.T) {
+	server, _ := serve(t, 3, 1)
+	_, metrics := get(t, server.URL+"/metrics")
+	there := map[string]bool{}
+	for _, line := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(metrics, -1) {
+		there[line[1]] = true
+	}
+	// The workers' own are written in a package of theirs.
+	for _, line := range regexp.MustCompile(`page\.(\w+)\("(workqueue_worker_\w+)"`).FindAllStringSubmatch(read(t, "../work/stats.go"), -1) {
+		there[line[2]] = true
+		if line[1] == "Histogram" {
+			there[line[2]+"_bucket"], there[line[2]+"_sum"], there[line[2]+"_count"] = true, true, true
+		}
+	}
+	state := regexp.MustCompile(`state=~?\\*"([a-z|]+)\\*"`)
+	named := 0
+	for _, path := range []string{"../../charts/workqueue/files/dashboard.json", "../../charts/workqueue/templates/monitor.yaml",
+		"../../charts/workqueue/templates/metrics.yaml", "../../docs/monitor.md"} {
+		text := read(t, path)
+		for _, name := range metricName.FindAllString(text, -1) {
+			if named++; !there[name] {
+				t.Errorf("%s names a metric %s that is not there", path, name)
+			}
+		}
+		for _, match := range state.FindAllStringSubmatch(text, -1) {
+			for one := range strings.SplitSeq(match[1], "|") {
+				if !strings.Contains(metrics, `state="`+one+`"`) {
+					t.Errorf("%s asks for items that are %s: no item ever is", path, one)
+				}
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("found %d names only", named)
+	}
+	for name := range there {
+		if !strings.Contains(read(t, "../../docs/monitor.md"), name) && !strings.HasPrefix(name, "workqueue_worker_") {
+			t.Errorf("docs/monitor.md does not tell of the metric %s", name)
+		}
+	}
+}
