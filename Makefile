@@ -63,7 +63,7 @@ test: lint test-unit test-chart test-faults test-e2e ## All tests but the long r
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
 	go test -timeout 10m ./...
-	go test -timeout 10m ./worker/queue -run TestModel -rapid.checks=1500
+	go test -timeout 10m ./worker/queue -run TestModel -rapid.checks=2000
 
 .PHONY: test-chart
 test-chart: tools ## The chart: rendering, schema, lint, Kubernetes' own schemas

@@ -51,6 +51,24 @@ while read -r item; do
 done
 `
 
+// The same in a program that stays, of which each item is a line of JSON.
+const stream = `
+while IFS= read -r line; do
+  id=${line#*'"id":"'} item=${line#*'"item":"'} attempt=${line#*'"attempt":'}
+  id=${id%%'"'*} item=${item%%'"'*} attempt=${attempt%%[!0-9]*} status=done
+  case $item in
+  poison*) kill -9 $PPID; exit ;;
+  slow*) sleep 2.5 ;;
+  esac
+  echo "$item" >>"$RUNS"
+  case $item in
+  bad*) status=failed ;;
+  flaky*) [ "$attempt" -gt 1 ] || status=failed ;;
+  esac
+  echo "{\"id\":\"$id\",\"status\":\"$status\"}"
+done
+`
+
 const (
 	queueName   = "job2"
 	maxAttempts = 2
@@ -83,9 +101,12 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 		fmt.Sprintf("WQ_MAX_CRASHES=%d", 6+4/pods),
 		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items))
 	for i, p := range job.pods {
-		if i%4 == 1 {
+		switch i % 4 {
+		case 1:
 			p.env = []string{"WQ_MODE=batch", "WQ_BATCH_SIZE=20", "WQ_COMMAND=" + toJSON(t, []string{"/bin/sh", "-c", many})}
-		} else {
+		case 2:
+			p.env = []string{"WQ_MODE=stream", "WQ_IN_FLIGHT=3", "WQ_COMMAND=" + toJSON(t, []string{"/bin/sh", "-c", stream})}
+		default:
 			p.env = []string{"WQ_COMMAND=" + toJSON(t, []string{"/bin/sh", "-c", each, "item", "{}"})}
 		}
 	}
