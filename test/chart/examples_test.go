@@ -59,7 +59,11 @@ func renderAll(t *testing.T, version string) string {
 		t.Fatal(err)
 	}
 	for name, r := range validated(t) {
-		rendered, err := r.render(t, "--kube-version", version)
+		if r.kube != "" && r.kube != version {
+			continue
+		}
+		r.kube = version
+		rendered, err := r.render(t)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -93,6 +97,7 @@ monitor:
 	} {
 		all[name] = release{values: values}
 	}
+	all["image as a volume"] = release{values: "{items: [apple], worker: {inject: image, image: a, command: [b]}}", kube: apis.Newest()}
 	return all
 }
 
