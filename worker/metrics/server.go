@@ -1,0 +1,36 @@
+package metrics
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	patience   = 10 * time.Second // with a client
+	maxHeaders = 16 << 10
+)
+
+// Serve answers at /metrics what write writes, and at /healthz that the process lives, until the server is closed.
+func Serve(address string, log *slog.Logger, write http.HandlerFunc) (*http.Server, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("WQ_METRICS_ADDR: cannot listen on %q: %w", address, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", write)
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	server := &http.Server{
+		Handler:        mux,
+		ReadTimeout:    patience,
+		WriteTimeout:   patience,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: maxHeaders,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go func() { _ = server.Serve(listener) }()
+	log.Info("metrics are served", "address", listener.Addr())
+	return server, nil
+}
