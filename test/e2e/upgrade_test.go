@@ -43,6 +43,12 @@ func (s *space) redisPod() string {
 	return string(k8s.GetPodContext(s, s.Context(), s.kubectl, s.release+"-redis-0").UID)
 }
 
+// password is the one that was made up for Redis.
+func (s *space) password() string {
+	s.Helper()
+	return s.must("get", "secret", s.release+"-redis", "-o", "jsonpath={.data.password}")
+}
+
 // TestUpgrade changes one thing after the other in one release, with each major of Helm: first in the middle of a run, which
 // goes on whatever happens to its Job, then with a run after the other.
 func TestUpgrade(t *testing.T) {
@@ -58,7 +64,7 @@ func TestUpgrade(t *testing.T) {
 			"worker.parallelism": "1",
 		}
 		s.install([]string{fruits}, slow)
-		first, queue, redis := s.job(), s.queue(), s.redisPod()
+		first, queue, redis, password := s.job(), s.queue(), s.redisPod(), s.password()
 		s.works("slow apple")
 
 		// Nothing changed, nothing done.
@@ -128,6 +134,9 @@ func TestUpgrade(t *testing.T) {
 		}
 		if now := s.redisPod(); now != redis {
 			t.Errorf("Redis is the pod %s in place of %s", now, redis)
+		}
+		if password == "" || s.password() != password {
+			t.Error("the password of Redis is not the one that it was installed with")
 		}
 		if jobs := k8s.ListJobsContext(t, t.Context(), s.kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=seed"}); len(jobs) != 0 {
 			t.Errorf("%d seeding Jobs are left", len(jobs))
