@@ -17,8 +17,6 @@ import (
 const (
 	root  = "../.."
 	chart = root + "/charts/workqueue"
-	items = 2000
-	lease = "10s"
 )
 
 const (

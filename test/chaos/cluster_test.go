@@ -66,7 +66,8 @@ func (n node) stop(t *testing.T) {
 func (c *cluster) start(t *testing.T, n node) {
 	t.Helper()
 	command(t, "docker", "start", string(n))
-	command(t, "env", "WQ_KIND_CLUSTER="+c.name, "WQ_KIND_NODES=3", root+"/test/kind/up")
+	image := strings.TrimSpace(command(t, "docker", "inspect", "-f", "{{.Config.Image}}", string(n)))
+	command(t, "env", "WQ_KIND_CLUSTER="+c.name, "WQ_KIND_NODES=3", "WQ_KIND_IMAGE="+image, root+"/test/kind/up")
 }
 
 // disconnect drops whatever goes between the pods of a node and an address.

@@ -23,7 +23,7 @@ var faults = []*fault{
 		sees: "The run that the others are compared with.",
 	},
 	{
-		name: "worker pods deleted, half of them by force",
+		name: "worker pods deleted, one with its grace, two by force",
 		sees: "New pods in their place. A pod that may end in peace hands its items back; those of a forced one wait for the end of its lease.",
 		do:   deleteWorkers,
 	},
@@ -108,7 +108,7 @@ var faults = []*fault{
 		dead:   1,
 	},
 	{
-		name: "parallelism patched from 4 to 8 to 1 to 4",
+		name: "parallelism patched from 6 to 9 to 1 to 6",
 		sees: "Pods come and go. Those that go hand their items back.",
 		do:   patchParallelism,
 	},
@@ -119,27 +119,24 @@ var faults = []*fault{
 	},
 }
 
-// deleteWorkers deletes two pods at a time, one with its grace and one by force.
+// deleteWorkers deletes one pod after the other, first with its grace, then by force.
 func deleteWorkers(r *run) (times int) {
-	for _, percent := range []int{15, 35, 55} {
-		r.reach(percent)
-		pods := r.running(2, "")
-		r.kube("delete", "--wait=false", pods[0])
-		r.kube("delete", "--grace-period=0", "--force", pods[1])
-		times += 2
+	for _, how := range []string{"--wait=false", "--grace-period=0", "--grace-period=0"} {
+		r.reach(15 + 20*times)
+		r.kube("delete", r.running(1, "")[0], how, fmt.Sprintf("--force=%t", how != "--wait=false"))
+		times++
 	}
 	return times
 }
 
-// killWorkers kills the first process of a worker on the one node, and its child on the other.
+// killWorkers kills one worker after the other: the first process of the container, or its child, which does the work.
 func killWorkers(r *run) (times int) {
-	for _, percent := range []int{15, 35, 55} {
-		r.reach(percent)
-		for i, which := range []string{"-o", "-n"} {
-			r.running(1, r.workers[i])
-			r.workers[i].kill(r.T, which, "^/workqueue/worker work")
-			times++
-		}
+	for _, which := range []string{"-o", "-n", "-o"} {
+		n := r.workers[times%2]
+		r.reach(15 + 20*times)
+		r.running(1, n)
+		n.kill(r.T, which, "^/workqueue/worker work")
+		times++
 	}
 	return times
 }
@@ -231,7 +228,7 @@ func stopAPIServer(r *run) int {
 }
 
 func patchParallelism(r *run) (times int) {
-	for i, parallelism := range []int{8, 1, 4} {
+	for i, parallelism := range []int{9, 1, 6} {
 		r.reach(20 + 20*i)
 		r.kube("patch", r.kube("get", "job", "-l", workers, "-o", "name"), "-p", fmt.Sprintf(`{"spec": {"parallelism": %d}}`, parallelism))
 		times++
