@@ -146,15 +146,17 @@ networkPolicy: {redisClients: [{namespaceSelector: {matchLabels: {name: keda}}}]
 			if !selects(t, policy.Ingress[0].From[0].PodSelector, o) {
 				t.Errorf("%s does not reach Redis", id(o))
 			}
-			for _, name := range []string{"redis", "worker", "monitor"} {
-				if selector := policyOf(t, all, name).PodSelector; selects(t, &selector, o) != (component(o) == name) {
+			for name, components := range map[string][]string{"redis": {"redis"}, "worker": {"worker"}, "monitor": {"monitor"}, "verbs": {"seed", "test"}} {
+				if selector := policyOf(t, all, name).PodSelector; selects(t, &selector, o) != slices.Contains(components, component(o)) {
 					t.Errorf("the policy of %s is also about %s, or not about it", name, id(o))
 				}
 			}
 		}
 		worker := policyOf(t, all, "worker")
-		if len(worker.Ingress) != 0 || !slices.Equal(worker.PolicyTypes, []networkingv1.PolicyType{"Ingress"}) {
-			t.Errorf("the policy of the workers is %v: want nobody in, and everything out", worker)
+		for name, policy := range map[string]networkingv1.NetworkPolicySpec{"workers": worker, "verbs": policyOf(t, all, "verbs")} {
+			if len(policy.Ingress) != 0 || len(policy.PolicyTypes) != 2 || len(policy.Egress) != 1 || len(policy.Egress[0].Ports)+len(policy.Egress[0].To) != 0 {
+				t.Errorf("the policy of the %s is %v: want nobody in, and everything out", name, policy)
+			}
 		}
 		if ingress := policyOf(t, all, "monitor").Ingress; len(ingress) != 1 || len(ingress[0].From) != 0 {
 			t.Errorf("the monitor is open to %v, want anyone", ingress)

@@ -26,6 +26,7 @@ func TestNamesAndLabels(t *testing.T) {
 			"Pod test":             `^demo-test$`,
 			"NetworkPolicy redis":  `^demo-redis$`,
 			"NetworkPolicy worker": `^demo-worker$`,
+			"NetworkPolicy verbs":  `^demo-verbs$`,
 		}
 		for _, o := range all.live() {
 			id := kind(o) + " " + component(o)

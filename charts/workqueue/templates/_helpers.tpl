@@ -310,11 +310,18 @@ mountPath: /workqueue
 readOnly: true
 {{- end }}
 
+{{/* What copies it: (list $ resources). */}}
 {{- define "workqueue.installContainer" -}}
+{{- $root := index . 0 -}}
 name: install
-image: {{ include "workqueue.workerImage" . }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+image: {{ include "workqueue.workerImage" $root }}
+imagePullPolicy: {{ $root.Values.image.pullPolicy }}
 args: [install, /workqueue]
+{{- /* Those of the container that it makes way for, so that they cost the pod nothing and fit any quota. */}}
+{{- with index . 1 }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 securityContext:
   {{- include "workqueue.restrictedContainer" . | nindent 2 }}
 volumeMounts:
