@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -24,7 +27,7 @@ func runPush(ctx context.Context, _ []string) error {
 		return err
 	}
 	defer q.Close()
-	p := &pusher{queue: q.Queue}
+	p := &pusher{queue: q.Queue, patience: settings.RedisPatience, log: log}
 	lines := source.NewLines(os.Stdin, byte(settings.Delimiter))
 	err = lines.Each(func(payload string) error {
 		// What has come is not kept waiting for what may come: a pipe is followed as it flows.
@@ -34,7 +37,6 @@ func runPush(ctx context.Context, _ []string) error {
 		err = p.flush(ctx)
 	}
 	if err != nil {
-		// A call without an answer may have had its effect, so it is not made again.
 		return fmt.Errorf("%w; %d items were pushed, %d after them perhaps", err, p.pushed, len(p.waiting))
 	}
 	fmt.Printf("%d items are in the queue\n", p.pushed)
@@ -52,10 +54,12 @@ func runPush(ctx context.Context, _ []string) error {
 
 // pusher gathers items into calls.
 type pusher struct {
-	queue   *queue.Queue
-	waiting []string
-	bytes   int
-	pushed  int
+	queue    *queue.Queue
+	patience time.Duration
+	log      *slog.Logger
+	waiting  []string
+	bytes    int
+	pushed   int
 }
 
 func (p *pusher) add(ctx context.Context, payload string, now bool) error {
@@ -71,7 +75,12 @@ func (p *pusher) flush(ctx context.Context) error {
 	if len(p.waiting) == 0 {
 		return nil
 	}
-	if err := p.queue.Push(ctx, p.waiting...); err != nil {
+	// A call without an answer may have had its effect. By its name, a second one then has none.
+	name := rand.Text()
+	err := redisconn.Patiently(ctx, p.patience, p.log, func(ctx context.Context) error {
+		return p.queue.Push(ctx, name, p.waiting...)
+	})
+	if err != nil {
 		return err
 	}
 	p.pushed += len(p.waiting)

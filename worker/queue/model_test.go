@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"sort"
@@ -168,7 +169,10 @@ func TestModel(t *testing.T) {
 			"exchange 2": m.exchange, // more often than the rest
 			"push": func(t *rapid.T) {
 				some := rapid.SliceOfN(payloads, 1, 5).Draw(t, "payloads")
-				must(t, m.queue.Push(ctx, some...))
+				name := rand.Text()
+				for range rapid.IntRange(1, 2).Draw(t, "tries") { // the second because the first's reply was lost
+					must(t, m.queue.Push(ctx, name, some...))
+				}
 				m.ready = append(m.ready, some...)
 			},
 			"seal": func(t *rapid.T) {

@@ -36,6 +36,7 @@ var (
 	exchangeScript = script("exchange.lua")
 	countsScript   = script("counts.lua")
 	publishScript  = script("publish.lua")
+	pushScript     = script("push.lua")
 	retryScript    = script("retry.lua")
 	runningScript  = script("running.lua")
 )
@@ -59,13 +60,18 @@ func New(client redis.UniversalClient, name string) *Queue {
 // of a Redis Cluster.
 func (q *Queue) key(suffix string) string { return q.prefix + suffix }
 
-// Push appends payloads to the queue as they are, in one call. Unlike a seed it is not protected from being done twice.
-func (q *Queue) Push(ctx context.Context, payloads ...string) error {
-	values := make([]any, len(payloads))
-	for i, p := range payloads {
-		values[i] = p
+// pushMemory is how long a push is remembered: longer than anybody waits for the answer to one.
+const pushMemory = time.Hour
+
+// Push appends payloads to the queue as they are, in one call. Its name makes it happen once: when the answer to a push is
+// lost, another of that name, made within the hour, adds nothing if the first had its effect.
+func (q *Queue) Push(ctx context.Context, name string, payloads ...string) error {
+	args := make([]any, 0, 1+len(payloads))
+	args = append(args, pushMemory.Milliseconds())
+	for _, p := range payloads {
+		args = append(args, p)
 	}
-	return q.redis.RPush(ctx, q.Name, values...).Err()
+	return pushScript.Run(ctx, q.redis, []string{q.Name, q.key("push:" + name)}, args...).Err()
 }
 
 // Seal says that nothing more will come: once the queue is empty it is drained. A queue that was filled without any
