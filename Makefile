@@ -43,7 +43,7 @@ kind-down: ## Remove the cluster and all that came with it
 
 .PHONY: tools
 tools: ## Build the pinned helm, kind, kubectl and the chart's checkers into bin/
-	test/tools/build kind kubectl helm3 helm4 kubeconform helm-schema
+	test/tools/build kind kubectl helm3 helm4 kubeconform kube-score helm-schema
 
 ## ---- see it work
 
