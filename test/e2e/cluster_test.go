@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -45,6 +46,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	_ = os.Setenv("PATH", strings.Join([]string{filepath.Join(bin, "helm4"), bin, os.Getenv("PATH")}, ":"))
+	// The tests wait for the cluster more than they keep it busy. -parallel says otherwise.
+	_ = flag.Set("test.parallel", "4")
 	os.Exit(m.Run())
 }
 
@@ -240,30 +243,40 @@ func (s *space) uninstall() {
 	}
 	var left []string
 	eventually(s.T, "nothing is left of the release", func() bool {
-		left = slices.DeleteFunc(s.objects(), func(object string) bool { return s.others[object] })
-		return len(left) == 0
+		objects, err := s.objects()
+		left = slices.DeleteFunc(objects, func(object string) bool { return s.others[object] })
+		return err == nil && len(left) == 0
 	}, func() string { return "still there: " + strings.Join(left, " ") })
-}
-
-// objects are the names of all that is in the namespace, but for what Kubernetes itself puts there.
-func (s *space) objects() []string {
-	s.Helper()
-	kinds := slices.DeleteFunc(strings.Fields(s.must("api-resources", "--namespaced", "--verbs=list", "-o", "name")), func(kind string) bool {
-		// endpoints are only a deprecated view of endpointslices, and kubectl warns of it.
-		return kind == "endpoints" || strings.HasPrefix(kind, "event")
-	})
-	return slices.DeleteFunc(strings.Fields(s.must("get", strings.Join(kinds, ","), "-o", "name", "--ignore-not-found")), func(object string) bool {
-		return object == "configmap/kube-root-ca.crt" || object == "serviceaccount/default"
-	})
 }
 
 // keep spares what is in the namespace now the question of what is left of the release.
 func (s *space) keep() {
 	s.Helper()
 	s.others = map[string]bool{}
-	for _, object := range s.objects() {
-		s.others[object] = true
+	eventually(s.T, "kubectl lists what there is", func() bool {
+		objects, err := s.objects()
+		for _, object := range objects {
+			s.others[object] = true
+		}
+		return err == nil
+	}, func() string { return "it did not" })
+}
+
+// objects are the names of all that is in the namespace, but for what Kubernetes itself puts there. It fails when another test
+// takes a kind away meanwhile.
+func (s *space) objects() ([]string, error) {
+	kinds, err := s.run("api-resources", "--namespaced", "--verbs=list", "-o", "name")
+	if err != nil {
+		return nil, err
 	}
+	listed := slices.DeleteFunc(strings.Fields(kinds), func(kind string) bool {
+		// endpoints are only a deprecated view of endpointslices, and kubectl warns of it.
+		return kind == "endpoints" || strings.HasPrefix(kind, "event")
+	})
+	objects, err := s.run("get", strings.Join(listed, ","), "-o", "name", "--ignore-not-found")
+	return slices.DeleteFunc(strings.Fields(objects), func(object string) bool {
+		return object == "configmap/kube-root-ca.crt" || object == "serviceaccount/default"
+	}), err
 }
 
 // verify runs helm test and answers what it printed, and whether it passed.
