@@ -1,0 +1,75 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/workqueue/workqueue/test/apis"
+)
+
+// TestTheClusterTakesEveryExample asks the API server, which knows more than the schemas: what each field may hold, Pod Security
+// "restricted", fields that nobody should use any more. A warning counts as a refusal.
+func TestTheClusterTakesEveryExample(t *testing.T) {
+	s := newSpace(t, "dry-run")
+	s.must("label", "namespace", s.kubectl.Namespace, "pod-security.kubernetes.io/warn=restricted")
+	customKinds(s)
+	examples, err := filepath.Glob(root + "/values-examples/*.yaml")
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	everything := filepath.Join(t.TempDir(), "everything.yaml")
+	if err := os.WriteFile(everything, []byte(`
+items: [apple]
+redis: {password: secret, acl: {enabled: true}, persistence: {enabled: true}}
+serviceAccount: {create: true}
+worker: {metrics: {enabled: true, podMonitor: {enabled: true}}}
+monitor: {enabled: true, podMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	autoscaled := filepath.Join(t.TempDir(), "autoscaled.yaml")
+	if err := os.WriteFile(autoscaled, []byte(`
+queue: {seal: false}
+worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {enabled: true}}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(examples, everything, autoscaled) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			rendered, err := s.helm("template", s.release, chart, "--values", file)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, rendered)
+			}
+			if out, err := s.dryRun(rendered); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	t.Run("but not what is wrong", func(t *testing.T) {
+		for wrong, want := range map[string]string{
+			"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}": "would violate PodSecurity",
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndataa: {}":                                                                           "field not declared in schema",
+		} {
+			if out, err := s.dryRun(wrong); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("want %q of\n%s\nor the test above cannot fail: %v\n%s", want, wrong, err, out)
+			}
+		}
+	})
+}
+
+func (s *space) dryRun(manifests string) (string, error) {
+	// kubectl remembers which kinds there are; the new ones may not be among them.
+	return s.stdin(strings.NewReader(manifests), "apply", "--server-side", "--dry-run=server", "--validate=strict",
+		"--warnings-as-errors", "--cache-dir", s.TempDir(), "--filename", "-")
+}
+
+// customKinds teaches the cluster, for the test, the kinds that the chart makes and Kubernetes does not have.
+func customKinds(s *space) {
+	for _, file := range apis.CustomResourceDefinitions(s) {
+		s.must("apply", "--server-side", "--force-conflicts", "--filename", file)
+		s.Cleanup(func() { _, _ = s.run("delete", "--wait=false", "--filename", file) })
+	}
+	s.must("wait", "--for=condition=Established", "--timeout=1m", "customresourcedefinitions", "--all")
+}
