@@ -22,13 +22,14 @@ type scale struct {
 	seedRounds  int
 	seedItems   int
 	largeItems  int
+	loadItems   int
 	crowdTime   time.Duration
 	trials      int // of a recovery
 }
 
 var (
-	full  = scale{rounds: 5, otherRounds: 3, target: 1500 * time.Millisecond, seedRounds: 9, seedItems: 3e6, largeItems: 10e6, crowdTime: 12 * time.Second, trials: 7}
-	quick = scale{rounds: 3, otherRounds: 1, target: 400 * time.Millisecond, seedRounds: 3, seedItems: 1e6, largeItems: 1e6, crowdTime: 3 * time.Second, trials: 2}
+	full  = scale{rounds: 5, otherRounds: 3, target: 1500 * time.Millisecond, seedRounds: 9, seedItems: 3e6, largeItems: 10e6, loadItems: 1e6, crowdTime: 12 * time.Second, trials: 7}
+	quick = scale{rounds: 3, otherRounds: 1, target: 400 * time.Millisecond, seedRounds: 3, seedItems: 1e6, largeItems: 1e6, loadItems: 1e5, crowdTime: 3 * time.Second, trials: 2}
 )
 
 func main() {
@@ -82,6 +83,10 @@ func measure(ctx context.Context, sizes scale, names []string) (*report, error) 
 		}},
 		{"crowd", func(ctx context.Context, s *server) (err error) {
 			r.Crowd, err = measureCrowd(ctx, s, sizes)
+			return err
+		}},
+		{"load", func(ctx context.Context, s *server) (err error) {
+			r.Load, err = measureLoad(ctx, s, sizes)
 			return err
 		}},
 		{"recovery", func(ctx context.Context, s *server) (err error) {

@@ -37,6 +37,9 @@ func (r *report) markdown() string {
 	if r.Crowd != nil {
 		p.crowd(r.Crowd)
 	}
+	if r.Load != nil {
+		p.load(r.Load)
+	}
 	if r.Recovery != nil {
 		p.recovery(r.Recovery)
 	}
@@ -111,6 +114,21 @@ func (p *page) crowd(m *Crowd) {
 	p.line("|---|---:|---:|---:|---:|")
 	p.line("| %d idle | %s | %s | %.2f ms | %.2f ms |", idleWorkers, thousands(m.Idle.PerSecond), percent(m.Idle.RedisCPU), m.Idle.P50, m.Idle.P99)
 	p.line("| %d idle, %d busy | %s | %s | %.2f ms | %.2f ms |", idleWorkers, busyWorkers, thousands(m.Busy.PerSecond), percent(m.Busy.RedisCPU), m.Busy.P50, m.Busy.P99)
+}
+
+func (p *page) load(all []*Load) {
+	p.line("\n## %s items, %d workers\n", thousands(float64(all[0].Items)), loadWorkers)
+	p.line("Each worker has a connection of its own, one slot, and items of %v.\n", loadItem)
+	p.line("| | seconds | items/s | calls/s | Redis CPU, of one core | an exchange, p50 | p99 | Redis' memory, all waiting | at most |")
+	p.line("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+	for _, m := range all {
+		name := "one queue"
+		if m.Queues > 1 {
+			name = fmt.Sprintf("%d queues at once", m.Queues)
+		}
+		p.line("| %s | %.1f | %s | %s | %s | %.2f ms | %.2f ms | %s | %s |", name, m.Seconds, thousands(float64(m.Items)/m.Seconds),
+			thousands(m.Calls.PerSecond), percent(m.Calls.RedisCPU), m.Calls.P50, m.Calls.P99, mib(m.Memory), mib(m.Peak))
+	}
 }
 
 func (p *page) recovery(m *Recovery) {

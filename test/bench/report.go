@@ -25,6 +25,7 @@ type report struct {
 	Seed        *Seeding    `json:"seed,omitempty"`
 	Large       *Large      `json:"large,omitempty"`
 	Crowd       *Crowd      `json:"crowd,omitempty"`
+	Load        []*Load     `json:"load,omitempty"`
 	Recovery    *Recovery   `json:"recovery,omitempty"`
 
 	started time.Time
