@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -110,6 +111,38 @@ func TestEveryMetricNamedIsThere(t *testing.T) {
 	for name := range there {
 		if !strings.Contains(read(t, "../../docs/monitor.md"), name) && !strings.HasPrefix(name, "workqueue_worker_") {
 			t.Errorf("docs/monitor.md does not tell of the metric %s", name)
+		}
+	}
+}
+
+// TestTheSecurityPageNamesTestsThatAreThere: a claim whose test is gone is a claim.
+func TestTheSecurityPageNamesTestsThatAreThere(t *testing.T) {
+	there := map[string]bool{}
+	for _, dir := range []string{"../../worker", "../../test"} {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case strings.HasSuffix(path, ".txtar"):
+				there[filepath.Base(path)] = true
+			case strings.HasSuffix(path, "_test.go"):
+				for _, name := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(read(t, path), -1) {
+					there[name[1]] = true
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+|\\w+\\.txtar)`").FindAllStringSubmatch(read(t, "../../docs/security.md"), -1)
+	if len(names) < 20 {
+		t.Errorf("found %d names of tests only", len(names))
+	}
+	for _, name := range names {
+		if !there[name[1]] {
+			t.Errorf("docs/security.md names %s, which is not there", name[1])
 		}
 	}
 }
