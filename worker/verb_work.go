@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/metrics"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisconn"
 	"github.com/workqueue/workqueue/worker/work"
@@ -21,8 +24,10 @@ const (
 	memoryLimit     = 20 << 20 // that Go's collector tries to stay under; the memory is there for the commands
 )
 
-func runWork(ctx context.Context, _ []string) error {
+func runWork(ctx context.Context, _ []string) (err error) {
 	settings := &config.Work{}
+	w := &work.Worker{}
+	defer func() { writeTermination(terminationPath, w.Stats(), err) }()
 	log, err := load(settings, &settings.Common)
 	if err != nil {
 		return err
@@ -30,43 +35,26 @@ func runWork(ctx context.Context, _ []string) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
+	if settings.MetricsAddr != "" {
+		server, err := metrics.Serve(settings.MetricsAddr, log, func(out http.ResponseWriter, _ *http.Request) {
+			w.ServeMetrics(out, settings.Queue)
+		})
+		if err != nil {
+			return configError{err}
+		}
+		defer server.Close()
+	}
 	client, err := redisconn.Connect(ctx, settings.Common, log)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 
-	w := &work.Worker{
-		Queue:   queue.New(client, settings.Queue),
-		Handler: newHandler(settings),
-		Log:     log,
-		Name:    work.NewName(settings.HostName()),
-		Policy: work.Policy{
-			Slots:        settings.Concurrency,
-			Fill:         1,
-			MaxAttempts:  settings.MaxAttempts,
-			Backoff:      work.Backoff{First: settings.Backoff, Max: settings.BackoffMax},
-			Grace:        settings.Grace,
-			Patience:     settings.RedisPatience,
-			SeedPatience: settings.SeedPatience,
-			Host:         settings.HostName(),
-			Node:         settings.Node,
-			Limits: queue.Limits{
-				Lease:      settings.Lease,
-				BatchBytes: batchBytes,
-				MaxCrashes: settings.MaxCrashes,
-				StopAfter:  settings.StopAfterDead,
-				Retention:  settings.Retention,
-				MaxResults: settings.MaxResults,
-			},
-		},
-	}
-	switch settings.Mode {
-	case config.Batch:
-		w.Policy.Fill = settings.BatchSize
-	case config.Stream:
-		w.Policy.Slots *= settings.InFlight
-	}
+	w.Queue = queue.New(client, settings.Queue)
+	w.Handler = newHandler(settings)
+	w.Log = log
+	w.Name = work.NewName(settings.HostName())
+	w.Policy = newPolicy(settings)
 	if c, ok := w.Handler.(io.Closer); ok {
 		defer c.Close()
 	}
@@ -80,9 +68,9 @@ func runWork(ctx context.Context, _ []string) error {
 
 	err = w.Run(ctx)
 
-	tally := w.Tally
-	log.Info("worker ends", "done", tally.Done, "failed attempts", tally.Failed, "dead", tally.Dead,
-		"handed back", tally.Postponed, "lost to others", tally.Lost, "because", ending(err))
+	stats := w.Stats()
+	log.Info("worker ends", "done", stats.Done, "failed attempts", stats.Failed, "dead", stats.Dead, "later", stats.Later,
+		"handed back", stats.HandedBack, "lost to others", stats.Lost, "because", ending(err))
 	if errors.Is(err, queue.ErrVanished) {
 		err = fmt.Errorf("%w; what was done cannot be known any more. Install again, or upgrade with another value of rerun", err)
 	}
@@ -95,8 +83,36 @@ func runWork(ctx context.Context, _ []string) error {
 			err = deadError{counts.Dead, settings.MaxDead}
 		}
 	}
-	writeTermination(tally, err)
 	return err
+}
+
+func newPolicy(settings *config.Work) work.Policy {
+	policy := work.Policy{
+		Slots:        settings.Concurrency,
+		Fill:         1,
+		MaxAttempts:  settings.MaxAttempts,
+		Backoff:      work.Backoff{First: settings.Backoff, Max: settings.BackoffMax},
+		Grace:        settings.Grace,
+		Patience:     settings.RedisPatience,
+		SeedPatience: settings.SeedPatience,
+		Host:         settings.HostName(),
+		Node:         settings.Node,
+		Limits: queue.Limits{
+			Lease:      settings.Lease,
+			BatchBytes: batchBytes,
+			MaxCrashes: settings.MaxCrashes,
+			StopAfter:  settings.StopAfterDead,
+			Retention:  settings.Retention,
+			MaxResults: settings.MaxResults,
+		},
+	}
+	switch settings.Mode {
+	case config.Batch:
+		policy.Fill = settings.BatchSize
+	case config.Stream:
+		policy.Slots *= settings.InFlight
+	}
+	return policy
 }
 
 func newHandler(settings *config.Work) handler.Handler {
@@ -137,12 +153,20 @@ func ending(err error) string {
 }
 
 // writeTermination leaves a line where kubectl describe pod shows it.
-func writeTermination(tally work.Tally, err error) {
-	file, openErr := os.OpenFile(terminationPath, os.O_WRONLY|os.O_TRUNC, 0)
+func writeTermination(path string, stats work.Stats, err error) {
+	file, openErr := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	if openErr != nil {
 		return // not in a container
 	}
 	defer file.Close()
-	fmt.Fprintf(file, "done %d, failed attempts %d, dead %d, handed back %d: %s\n",
-		tally.Done, tally.Failed, tally.Dead, tally.Postponed, ending(err))
+	_, _ = io.WriteString(file, terminationMessage(stats, err))
+}
+
+// maxTermination is how much of the message the kubelet keeps.
+const maxTermination = 4096
+
+func terminationMessage(stats work.Stats, err error) string {
+	line := fmt.Sprintf("done %d, failed attempts %d, dead %d, later %d, handed back %d: %s", stats.Done, stats.Failed,
+		stats.Dead, stats.Later, stats.HandedBack, ending(err))
+	return strings.ToValidUTF8(line[:min(len(line), maxTermination-1)], "") + "\n"
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -60,6 +61,7 @@ type Work struct {
 	Grace              time.Duration `envconfig:"WQ_GRACE" default:"25s" desc:"how long running items may go on after SIGTERM; what is not finished then is handed back"`
 	SeedPatience       time.Duration `envconfig:"WQ_SEED_PATIENCE" default:"0s" desc:"how long to wait for a queue that was never seeded before giving up with exit code 70, 0s for ever"`
 	Retention          time.Duration `envconfig:"WQ_RETENTION" default:"168h" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
+	MetricsAddr        string        `envconfig:"WQ_METRICS_ADDR" desc:"address to serve this worker's own metrics on, at /metrics, such as :9090; none if empty"`
 	Host               string        `envconfig:"WQ_HOST" desc:"name of this worker in records, the host's name if empty"`
 	Node               string        `envconfig:"WQ_NODE" desc:"name of the machine in records"`
 }
@@ -86,6 +88,9 @@ func (w *Work) Validate() (wrong []error) {
 	atLeast("WQ_STOP_AFTER_DEAD", w.StopAfterDead, 0)
 	atLeast("WQ_RESULT_BYTES", w.ResultBytes, 1)
 	atLeast("WQ_MAX_RESULTS", w.MaxResults, 0)
+	if _, _, err := net.SplitHostPort(w.MetricsAddr); w.MetricsAddr != "" && err != nil {
+		wrong = append(wrong, fmt.Errorf("WQ_METRICS_ADDR: %q is not an address such as :9090", w.MetricsAddr))
+	}
 	longer("WQ_LEASE", w.Lease, time.Second)
 	longer("WQ_BACKOFF", w.Backoff, 0)
 	longer("WQ_BACKOFF_MAX", w.BackoffMax, w.Backoff)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/bits"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -26,6 +27,22 @@ type chunk struct {
 	batch    *batch
 	from, to int // positions
 	outcomes []outcome
+}
+
+// took answers how long the chunk's items took together. A handler that does not time each has them share the time since
+// its start.
+func (c *chunk) took() time.Duration {
+	total := time.Duration(0)
+	for _, o := range c.outcomes {
+		total += o.Duration
+	}
+	if started := c.outcomes[0].Started; total == 0 && !started.IsZero() {
+		total = time.Since(started)
+		for i := range c.outcomes {
+			c.outcomes[i].Duration = total / time.Duration(len(c.outcomes))
+		}
+	}
+	return total
 }
 
 func (b *batch) unstarted() int { return len(b.Items) - b.next }

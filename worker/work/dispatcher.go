@@ -2,8 +2,6 @@ package work
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -33,6 +31,8 @@ type dispatcher struct {
 	chunks chan chunk        // to the slots
 	ended  chan chunk        // from the slots
 
+	stats      Stats
+	verbose    bool // a line in the log even for an item that is done
 	pace       pace
 	alone      bool      // a suspect is held: lease nothing beside it
 	suspects   bool      // suspects are waiting for a worker that holds nothing: lease no more before that
@@ -58,8 +58,10 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	stop := ctx.Done()
 	var graceOver <-chan time.Time
 	started := time.Now()
+	defer func() { d.worker.published.set(&d.stats) }()
 	for {
 		d.handOut()
+		d.worker.published.set(&d.stats)
 		if d.stopping && len(d.open) == 0 {
 			break
 		}
@@ -128,6 +130,7 @@ func (d *dispatcher) handOut() {
 		n := min(d.worker.Handler.MaxItems(), (b.unstarted()+d.idle-1)/d.idle)
 		d.chunks <- chunk{batch: b, from: b.next, to: b.next + n}
 		d.idle--
+		d.stats.Running += n
 		b.next += n
 		if b.unstarted() == 0 {
 			d.pool = d.pool[1:]
@@ -182,8 +185,12 @@ func (d *dispatcher) call() error {
 	exchange := d.session.Exchange
 	var reply queue.Reply
 	err := redisconn.Patiently(d.calls, d.policy.Patience, d.worker.Log, func(try context.Context) (err error) {
+		asked := time.Now()
 		reply, err = exchange(try, request)
 		exchange = d.session.Repeat
+		if err == nil {
+			d.stats.calls.Add(time.Since(asked), 1)
+		}
 		return err
 	})
 	if err != nil {
@@ -208,7 +215,8 @@ func (d *dispatcher) call() error {
 		if b := d.open[id]; b != nil {
 			d.worker.Log.Warn("lost a lease: its items are run by others, what was done here since does not count",
 				"batch", id, "items", len(b.Items)-b.finished)
-			d.worker.Tally.Lost += len(b.Items) - b.finished
+			d.stats.LostLeases++
+			d.stats.Lost += len(b.Items) - b.finished
 			d.release(id)
 		}
 	}
@@ -261,7 +269,7 @@ func (d *dispatcher) handBack() {
 	for _, b := range d.pool {
 		for ; b.next < len(b.Items); b.next++ {
 			b.finish(b.next, &queue.Verdict{Kind: queue.Later})
-			d.worker.Tally.Postponed++
+			d.stats.HandedBack++
 		}
 		d.noteUnreported()
 	}
@@ -301,20 +309,18 @@ func (d *dispatcher) rest(ctx context.Context) {
 // finish takes in the outcomes of a chunk.
 func (d *dispatcher) finish(c chunk) {
 	d.idle++
+	d.stats.Running -= len(c.outcomes)
 	b := c.batch
 	if d.open[b.ID] != b {
 		return // its lease was lost
 	}
-	took := time.Duration(0)
+	took := c.took()
 	for i, o := range c.outcomes {
 		position := c.from + i
 		b.finish(position, d.verdict(b.Items[position], o))
-		took += o.Duration
+		d.stats.attempt(o)
 	}
-	if len(c.outcomes) > 0 && c.outcomes[0].Verdict != handler.HandedBack {
-		if took == 0 {
-			took = time.Since(c.outcomes[0].Started)
-		}
+	if took > 0 && c.outcomes[0].Verdict != handler.HandedBack {
 		d.pace.measured(len(c.outcomes), took)
 	}
 	d.noteUnreported()
@@ -322,62 +328,4 @@ func (d *dispatcher) finish(c chunk) {
 		d.stopping = true
 		d.handBack()
 	}
-}
-
-// verdict decides what becomes of an item after an attempt; nil if it is simply done.
-func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
-	tally, log := &d.worker.Tally, d.worker.Log
-	failed := item.Attempts + 1
-	switch o.Verdict {
-	case handler.Done:
-		tally.Done++
-		if o.Result {
-			return &queue.Verdict{Kind: queue.Result, Text: letter(item, o, d.policy)}
-		}
-		return nil
-	case handler.HandedBack:
-		tally.Postponed++
-		return &queue.Verdict{Kind: queue.Later}
-	case handler.Temporary:
-		tally.Postponed++
-		delay := d.policy.Backoff.Delay(1)
-		log.Info("not now", "item", shown(item.Payload), "id", item.ID, "reason", o.Reason, "again in", delay.Round(time.Millisecond))
-		return &queue.Verdict{Kind: queue.Later, Delay: delay}
-	case handler.Misfit:
-		tally.Postponed++
-		d.misfit = &MisfitError{o.Reason}
-		return &queue.Verdict{Kind: queue.Later}
-	}
-	tally.Failed++
-	if o.Verdict == handler.Failed && failed < d.policy.MaxAttempts {
-		delay := d.policy.Backoff.Delay(failed)
-		log.Warn("attempt failed", "item", shown(item.Payload), "id", item.ID, "attempt", failed, "of", d.policy.MaxAttempts,
-			"reason", o.Reason, "again in", delay.Round(time.Millisecond))
-		return &queue.Verdict{Kind: queue.Retry, Delay: delay}
-	}
-	tally.Dead++
-	d.urgent = true // it may be the one too many
-	log.Error("item is dead", "item", shown(item.Payload), "id", item.ID, "attempts", failed, "reason", o.Reason)
-	return &queue.Verdict{Kind: queue.Dead, Text: letter(item, o, d.policy)}
-}
-
-// shown is as much of an item as a log needs.
-func shown(payload string) string {
-	const enough = 256
-	if len(payload) > enough {
-		return payload[:enough] + "…"
-	}
-	return payload
-}
-
-// Describe turns the error of a run into words for a person, or "" for a run that ended well.
-func Describe(err error) string {
-	var misfit *MisfitError
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &misfit):
-		return fmt.Sprintf("%v: no item can be run, so none was tried; correct the command or the image", err)
-	}
-	return err.Error()
 }

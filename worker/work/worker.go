@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -43,9 +44,16 @@ type MisfitError struct{ Reason string }
 
 func (e *MisfitError) Error() string { return e.Reason }
 
-// Tally counts what one worker did.
-type Tally struct {
-	Done, Failed, Dead, Postponed, Lost int
+// Describe turns the error of a run into words for a person, or "" for a run that ended well.
+func Describe(err error) string {
+	var misfit *MisfitError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &misfit):
+		return fmt.Sprintf("%v: no item can be run, so none was tried; correct the command or the image", err)
+	}
+	return err.Error()
 }
 
 // Worker runs the items of a queue.
@@ -56,8 +64,9 @@ type Worker struct {
 	Log     *slog.Logger
 
 	// Name is this process among all workers there ever were. Host names come back, so part of it is random.
-	Name  string
-	Tally Tally
+	Name string
+
+	published published
 }
 
 // NewName makes a worker name from a host's name.
@@ -88,6 +97,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		chunks:  make(chan chunk, w.Policy.Slots),
 		ended:   make(chan chunk, w.Policy.Slots),
 		idle:    w.Policy.Slots,
+		stats:   newStats(),
+		verbose: w.Log.Enabled(ctx, slog.LevelDebug),
 	}
 	for range w.Policy.Slots {
 		go d.slot(w.Handler)

@@ -1,0 +1,66 @@
+package work
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// verdict decides what becomes of an item after an attempt; nil if it is simply done.
+func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
+	failed := item.Attempts + 1
+	switch o.Verdict {
+	case handler.Done:
+		d.stats.Done++
+		if d.verbose {
+			d.logItem(slog.LevelDebug, "item is done", item, o)
+		}
+		if o.Result {
+			return &queue.Verdict{Kind: queue.Result, Text: letter(item, o, d.policy)}
+		}
+		return nil
+	case handler.HandedBack:
+		d.stats.HandedBack++
+		return &queue.Verdict{Kind: queue.Later}
+	case handler.Temporary:
+		d.stats.Later++
+		delay := d.policy.Backoff.Delay(1)
+		d.logItem(slog.LevelInfo, "not now", item, o, "again in", delay.Round(time.Millisecond))
+		return &queue.Verdict{Kind: queue.Later, Delay: delay}
+	case handler.Misfit:
+		d.stats.HandedBack++
+		d.misfit = &MisfitError{o.Reason}
+		return &queue.Verdict{Kind: queue.Later}
+	}
+	d.stats.Failed++
+	if o.Verdict == handler.Failed && failed < d.policy.MaxAttempts {
+		delay := d.policy.Backoff.Delay(failed)
+		d.logItem(slog.LevelWarn, "attempt failed", item, o, "again in", delay.Round(time.Millisecond))
+		return &queue.Verdict{Kind: queue.Retry, Delay: delay}
+	}
+	d.stats.Dead++
+	d.urgent = true // it may be the one too many
+	d.logItem(slog.LevelError, "item is dead", item, o)
+	return &queue.Verdict{Kind: queue.Dead, Text: letter(item, o, d.policy)}
+}
+
+// logItem writes the one line on an attempt: the message is its outcome.
+func (d *dispatcher) logItem(level slog.Level, message string, item queue.Item, o outcome, more ...any) {
+	facts := []any{"item", shown(item.Payload), "id", item.ID, "attempt", item.Attempts + 1, "of", d.policy.MaxAttempts}
+	if o.Reason != "" {
+		facts = append(facts, "reason", o.Reason)
+	}
+	facts = append(facts, "took", o.Duration.Round(time.Microsecond))
+	d.worker.Log.Log(d.running, level, message, append(facts, more...)...)
+}
+
+// shown is as much of an item as a log needs.
+func shown(payload string) string {
+	const enough = 256
+	if len(payload) > enough {
+		return payload[:enough] + "…"
+	}
+	return payload
+}
