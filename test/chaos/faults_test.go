@@ -188,7 +188,7 @@ func drainNode(r *run) int {
 func killRedis(r *run) (times int) {
 	for _, percent := range []int{20, 50} {
 		r.reach(percent)
-		r.workers[0].kill(r.T, "-x", "redis-server")
+		r.workers[0].kill(r.T, "-o", "^redis-server ")
 		times++
 	}
 	return times

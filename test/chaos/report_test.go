@@ -29,7 +29,7 @@ func (r *report) add(f *fault, times int, res result) {
 	}
 	lost, counted := fmt.Sprint(res.lost), extra(res.counted, r.undisturbed.counted)
 	if f.loses {
-		lost, counted = fmt.Sprintf("%d, and it says so", res.lost), "never"
+		lost, counted = fmt.Sprintf("%d not run, and it says so", res.lost), "never"
 	}
 	fmt.Fprintf(&r.rows, "| %s | %d | %s | %s | %s | %s | %s |\n", f.name, times, lost, repeats(res), counted, extra(res.took, r.undisturbed.took), f.sees)
 }
