@@ -97,7 +97,7 @@ monitor:
 	} {
 		all[name] = release{values: values}
 	}
-	all["image as a volume"] = release{values: "{items: [apple], worker: {inject: image, image: a, command: [b]}}", kube: apis.Newest()}
+	all["image as a volume"] = release{values: "{items: [apple], worker: {inject: image, image: a:1, command: [b]}}", kube: apis.Newest()}
 	return all
 }
 
@@ -112,7 +112,7 @@ func TestKubeconformFindsWrongFields(t *testing.T) {
 		"a key twice":         "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: b, a: b}}",
 		"a field of tomorrow": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a}], volumes: [{name: a, image: {reference: b}}]}}",
 		"a kind of nobody":    "{apiVersion: v1, kind: Jobb, metadata: {name: a}}",
-		"KEDA's own":          "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, triggers: [], replicas: 1}}",
+		"KEDA's own":          "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, triggers: [{type: cpu, metadata: {}}], replicas: 1}}",
 		"Prometheus' own":     "{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {name: a}, spec: {selector: {}, endpoints: []}}",
 	} {
 		t.Run(name, func(t *testing.T) {
