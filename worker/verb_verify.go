@@ -13,6 +13,7 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisconn"
 	"github.com/workqueue/workqueue/worker/report"
+	"github.com/workqueue/workqueue/worker/work"
 )
 
 const (
@@ -31,16 +32,16 @@ func runVerify(ctx context.Context, _ []string) error {
 	}
 	defer q.Close()
 
-	counts, timeout := await(ctx, q.Queue, settings, log)
-	if timeout != nil && !errors.Is(timeout, errUnfinished) {
-		return timeout
+	counts, early := await(ctx, q.Queue, settings, log)
+	if early != nil && !errors.Is(early, errUnfinished) && !errors.Is(early, work.ErrUnseeded) {
+		return early
 	}
 	if err := report.Print(ctx, os.Stdout, q.Queue, counts, settings.MaxDead); err != nil {
 		return err
 	}
 	switch {
-	case timeout != nil:
-		return timeout
+	case early != nil:
+		return early
 	case counts.Dead > settings.MaxDead:
 		return silent{deadError{counts.Dead, settings.MaxDead}}
 	}
@@ -49,9 +50,9 @@ func runVerify(ctx context.Context, _ []string) error {
 
 // await waits until the run is over, or cannot go on.
 func await(ctx context.Context, q *queue.Queue, settings *config.Verify, log *slog.Logger) (queue.Counts, error) {
-	deadline := time.Now().Add(settings.Timeout)
+	began := time.Now()
 	var last queue.Counts
-	told, changed := time.Now(), time.Now()
+	told, changed := began, began
 	for {
 		counts, err := readCounts(ctx, q, settings.Common, log)
 		if err != nil {
@@ -71,10 +72,13 @@ func await(ctx context.Context, q *queue.Queue, settings *config.Verify, log *sl
 					time.Since(changed).Round(time.Second))
 			}
 		}
-		last = counts
-		if time.Now().After(deadline) {
+		switch waited := time.Since(began); {
+		case waited > settings.Timeout:
 			return counts, errUnfinished
+		case !counts.Exists && (last.Exists || settings.SeedPatience > 0 && waited > settings.SeedPatience):
+			return counts, work.ErrUnseeded
 		}
+		last = counts
 		select {
 		case <-ctx.Done():
 			return counts, ctx.Err()

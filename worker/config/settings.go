@@ -159,8 +159,9 @@ type Seed struct {
 // Verify is what the verb verify needs to know.
 type Verify struct {
 	Common
-	MaxDead int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
-	Timeout time.Duration `envconfig:"WQ_VERIFY_TIMEOUT" default:"4m30s" desc:"how long to wait for the end of the run"`
+	MaxDead      int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
+	SeedPatience time.Duration `envconfig:"WQ_SEED_PATIENCE" default:"0s" desc:"how long to wait for a queue that was never seeded before giving up with exit code 70, 0s for as long as for the end of the run"`
+	Timeout      time.Duration `envconfig:"WQ_VERIFY_TIMEOUT" default:"4m30s" desc:"how long to wait for the end of the run"`
 }
 
 // Command is a program and its arguments.
