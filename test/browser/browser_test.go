@@ -185,7 +185,7 @@ type tab struct {
 func (s *site) open() *tab {
 	s.t.Helper()
 	ctx, closeTab := chromedp.NewContext(chromium)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	s.t.Cleanup(func() { cancel(); closeTab() })
 	p := &tab{t: s.t, ctx: ctx}
 	p.do(chromedp.EmulateViewport(1200, 900))

@@ -243,7 +243,6 @@ func (s *Server) eventsHandler() http.HandlerFunc {
 			return
 		}
 		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Time{}) // nothing more is read: it is meant to last
 		w.Header().Set("Content-Type", "text/event-stream")
 		_ = control.Flush() // the page knows at once that it is heard
 		for {
