@@ -89,4 +89,25 @@ func TestProcess(t *testing.T) {
 			t.Errorf("dead letters: %s", dead)
 		}
 	})
+
+	// What kubectl describe pod shows of it in the end, however it ended.
+	t.Run("termination", func(t *testing.T) {
+		if err := exec.Command("unshare", "--mount", "true").Run(); err != nil {
+			t.Skip("a new mount namespace takes root:", err)
+		}
+		script := `
+			mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && touch /dev/termination-log && cd /dev || exit
+			"$0" seed
+			"$0" & worker=$!
+			until test -e running; do sleep 0.1; done
+			kill $worker; wait $worker; cat termination-log
+			WQ_LEASE=$(head -c 10000 "$0" | tr -c a x) "$0"; wc -c <termination-log; cat termination-log`
+		_, out := run(t, []string{"unshare", "--mount", "sh", "-c", script, path}, "termination",
+			`WQ_ITEMS_COMMAND=["seq","3"]`, `WQ_COMMAND=["sh","-c","[ $0 = 1 ] || { touch running; sleep 60; }"]`, "WQ_GRACE=100ms")
+		want := "done 1, failed attempts 0, dead 0, later 0, handed back 2: it was told to\n" +
+			"4096\ndone 0, failed attempts 0, dead 0, later 0, handed back 0: WQ_LEASE: \""
+		if !strings.HasPrefix(out, want) {
+			t.Errorf("got %.500s\nwant %s…", out, want)
+		}
+	})
 }
