@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/workqueue/workqueue/worker/config"
@@ -158,6 +159,16 @@ func load(settings any, common *config.Common) (*slog.Logger, error) {
 		log.Warn("environment variables that mean nothing here: misspelt?", "variables", unknown)
 	}
 	return log, nil
+}
+
+// memoryLimit is what Go's collector tries to stay under, for verbs that hold no more than a batch: the memory is there for
+// the commands.
+const memoryLimit = 20 << 20
+
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 // opened is a queue with the connection that leads to it.

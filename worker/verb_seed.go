@@ -25,6 +25,9 @@ func runSeed(ctx context.Context, _ []string) error {
 		return err
 	}
 	defer q.Close()
+	if !settings.Unique { // which remembers every item
+		limitMemory()
+	}
 
 	var published bool
 	var items int

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/workqueue/workqueue/worker/config"
@@ -21,7 +20,6 @@ import (
 const (
 	batchBytes      = 2 << 20 // payload bytes in one batch: what one reply may cost Redis and this worker
 	terminationPath = "/dev/termination-log"
-	memoryLimit     = 20 << 20 // that Go's collector tries to stay under; the memory is there for the commands
 )
 
 func runWork(ctx context.Context, _ []string) (err error) {
@@ -32,9 +30,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	limitMemory()
 	if settings.MetricsAddr != "" {
 		server, err := metrics.Serve(settings.MetricsAddr, log, func(out http.ResponseWriter, _ *http.Request) {
 			w.ServeMetrics(out, settings.Queue)
