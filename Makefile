@@ -75,7 +75,14 @@ test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
 
 .PHONY: test-faults
 test-faults: deps worker ## Real workers, a real Redis, and everything around them breaks
-	cd test && WQ_WORKER=$(abspath $(WORKER)) go test -count=1 -timeout 20m ./faults/...
+	cd test && WQ_WORKER=$(abspath $(WORKER)) go test -count=1 -timeout 20m ./faults/... ./metrics/...
+
+.PHONY: test-chaos
+test-chaos: tools worker ## Pods, nodes, Redis, network and API server break under a run, on a cluster of three nodes of its own
+	WQ_KIND_CLUSTER=faults WQ_KIND_NODES=3 test/kind/up
+	docker build --quiet --build-arg TARGETARCH=$(ARCH) -t $(IMAGE) . >/dev/null
+	WQ_KIND_CLUSTER=faults test/kind/load $(IMAGE)
+	set -a; . bin/kind-faults/env; set +a; cd test && go test -count=1 -timeout 60m -v -run TestChaos ./chaos/
 
 .PHONY: test-browser
 test-browser: worker ## The monitor's page in a real browser; screenshots go to bin/browser/
