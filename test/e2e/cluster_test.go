@@ -226,12 +226,25 @@ func values(files []string, single map[string]string) []string {
 	return args
 }
 
-// install installs the chart with values files, single values as JSON, and whatever more Helm is to be told.
+// deliver installs or upgrades with values files, single values as JSON, and whatever more Helm is to be told.
+func (s *space) deliver(verb string, files []string, single map[string]string, more ...string) error {
+	args := append([]string{verb, s.release, chart}, values(files, single)...)
+	_, err := s.helm(append(args, more...)...)
+	return err
+}
+
 func (s *space) install(files []string, single map[string]string, more ...string) {
 	s.Helper()
-	args := append([]string{"install", s.release, chart}, values(files, single)...)
-	if _, err := s.helm(append(args, more...)...); err != nil {
+	if err := s.deliver("install", files, single, more...); err != nil {
 		s.Fatalf("helm install: %v", err)
+	}
+}
+
+// upgrade upgrades a release of the fruits to exactly these values.
+func (s *space) upgrade(single map[string]string, more ...string) {
+	s.Helper()
+	if err := s.deliver("upgrade", []string{fruits}, single, more...); err != nil {
+		s.Fatalf("helm upgrade: %v", err)
 	}
 }
 
@@ -362,6 +375,14 @@ func wantText(t *testing.T, text string, wanted ...string) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in:\n%s", want, text)
 		}
+	}
+}
+
+// wantRefusal wants Helm to have refused, with this reason.
+func wantRefusal(t *testing.T, err error, reason string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), reason) {
+		t.Errorf("Helm did not refuse with %q: %v", reason, err)
 	}
 }
 

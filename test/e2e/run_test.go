@@ -91,17 +91,21 @@ func TestDeadItem(t *testing.T) {
 }
 
 // TestTutorial keeps what people know from the Kubernetes documentation: a list job2 in a Redis of that name, filled
-// with rpush, read with lrange.
+// with rpush, read with lrange. A Redis of that name that somebody has already is left alone.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "tutorial")
-	s.install([]string{fruits}, map[string]string{
+	job2 := map[string]string{
 		"queue.name":         `"job2"`,
 		"redis.serviceName":  `"redis"`,
 		"worker.image":       program(t),
 		"worker.command":     `["sh", "-c", "echo got $0; sleep 2"]`,
 		"worker.parallelism": "1",
-	})
+	}
+	s.must("create", "service", "clusterip", "redis", "--tcp=6379")
+	wantRefusal(t, s.deliver("install", []string{fruits}, job2), "redis.serviceName: the namespace has a Service")
+	s.must("delete", "service", "redis")
+	s.install([]string{fruits}, job2)
 	cli := func(args ...string) string {
 		out, err := s.exec("run-redis-0", append([]string{"redis-cli", "-h", "redis"}, args...)...)
 		if err != nil {

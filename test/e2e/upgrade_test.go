@@ -10,15 +10,6 @@ import (
 	"github.com/gruntwork-io/terratest/modules/k8s"
 )
 
-// upgrade upgrades the release to exactly these values.
-func (s *space) upgrade(single map[string]string, more ...string) {
-	s.Helper()
-	args := append([]string{"upgrade", s.release, chart}, values([]string{fruits}, single)...)
-	if _, err := s.helm(append(args, more...)...); err != nil {
-		s.Fatalf("helm upgrade: %v", err)
-	}
-}
-
 // queue is the queue that the worker Job works on.
 func (s *space) queue() string {
 	s.Helper()
@@ -80,10 +71,7 @@ func TestUpgrade(t *testing.T) {
 		slow["worker.parallelism"] = "2"
 		force := []string{}
 		if major == "helm4" {
-			args := append([]string{"upgrade", s.release, chart}, values([]string{fruits}, slow)...)
-			if _, err := s.helm(args...); err == nil || !strings.Contains(err.Error(), "conflict") {
-				t.Errorf("helm upgrade after kubectl patch: %v, in place of a conflict", err)
-			}
+			wantRefusal(t, s.deliver("upgrade", []string{fruits}, slow), "conflict")
 			force = append(force, "--force-conflicts")
 		}
 		s.upgrade(slow, force...)
@@ -119,6 +107,10 @@ func TestUpgrade(t *testing.T) {
 		if strings.Contains(logs, "fast apple") {
 			t.Errorf("the last Job began from the beginning:\n%s", logs)
 		}
+
+		// Redis stays as it was installed, so nobody may be told to come without a password.
+		open := map[string]string{"redis.generatePassword": "false"}
+		wantRefusal(t, s.deliver("upgrade", []string{fruits}, open), "redis: this one was installed with the password")
 
 		// Other items, and then the same again because of rerun: a new run each.
 		run := map[string]string{"worker.image": program(t), "worker.command": `["echo", "new"]`, "items": `["kiwi", "lime"]`}

@@ -1,0 +1,56 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestNetwork knocks at Redis from another namespace, while the pods of the release get through.
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	stranger := newSpace(t, "stranger")
+	stranger.pod("knock", corev1.Container{Image: programImage(t), Command: []string{"sleep", "600"}})
+	stranger.must("wait", "--for=condition=Ready", "--timeout=2m", "pod/knock")
+	knocks := func(host, port string) bool {
+		out, _ := stranger.exec("knock", "sh", "-c", "nc -z -w 2 "+host+" "+port+" && echo open")
+		return strings.Contains(out, "open")
+	}
+
+	s := newSpace(t, "network")
+	s.install([]string{fruits}, map[string]string{"networkPolicy.enabled": "false"})
+	redis := s.release + "-redis." + s.kubectl.Namespace + ".svc"
+	if !knocks(redis, "6379") {
+		t.Fatal("Redis cannot be reached without a NetworkPolicy, so this would show nothing")
+	}
+	s.upgrade(nil)
+	s.complete("OK: all 9 items are done")
+	if !stranger.enforced(knocks) {
+		t.Skip("the network of this cluster does not enforce NetworkPolicies")
+	}
+	eventually(t, "the NetworkPolicy keeps a stranger from Redis", func() bool { return !knocks(redis, "6379") },
+		func() string { return "it still gets through to " + redis })
+	report, err := s.verify()
+	if err != nil {
+		t.Errorf("the NetworkPolicy keeps the release's own pods from Redis: %v\n%s", err, report)
+	}
+}
+
+// enforced finds out whether NetworkPolicies mean anything here: with one that forbids a pod everything, is it still heard?
+func (s *space) enforced(knocks func(host, port string) bool) bool {
+	s.Helper()
+	s.apply(`
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: mute}
+spec: {podSelector: {}, policyTypes: [Egress]}
+`)
+	defer s.must("delete", "networkpolicy", "mute")
+	for range 5 {
+		if !knocks("kubernetes.default.svc", "443") {
+			return true
+		}
+	}
+	return false
+}
