@@ -3,5 +3,7 @@
 FROM scratch
 ARG TARGETARCH
 COPY bin/linux-${TARGETARCH}/worker /worker
+# What it is made of asks for its texts to go with it.
+COPY LICENSE THIRD_PARTY_LICENSES /
 USER 65532:65532
 ENTRYPOINT ["/worker"]

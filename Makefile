@@ -58,7 +58,7 @@ deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps
 
 .PHONY: test
-test: lint test-unit test-chart test-faults test-e2e ## All tests but the long runs
+test: lint test-licences test-unit test-chart test-faults test-browser test-e2e ## All tests but the long runs
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
@@ -68,6 +68,10 @@ test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its
 .PHONY: test-chart
 test-chart: tools ## The chart: rendering, schema, lint, Kubernetes' own schemas
 	cd test && go test -count=1 -timeout 20m ./chart/...
+
+.PHONY: test-licences
+test-licences: ## The list of licences that goes into the image is that of what the worker is made of
+	cd test && go test -count=1 ./licences/...
 
 .PHONY: test-e2e
 test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
@@ -110,6 +114,10 @@ bench: deps ## The queue beside plain lists and other queues; the table goes to 
 lint: ## Formatting and vet
 	@unformatted=$$(gofmt -l worker test); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted"; exit 1; }
 	go vet ./...
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Known vulnerabilities in what the worker calls; needs the Internet
+	go tool -modfile=test/tools/govulncheck/go.mod govulncheck ./...
 
 .PHONY: golangci
 golangci: bin/golangci-lint ## The linters of .golangci.yml, which take minutes to build
