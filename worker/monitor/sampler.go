@@ -52,10 +52,12 @@ func (s *sampler) run(ctx context.Context, q *queue.Queue, log *slog.Logger) {
 			s.add(counts, ctx.Err())
 			return
 		}
-		if (err != nil) != away {
-			away = !away
-			log.Info("redis", "away", away, "error", err)
+		if err != nil && !away {
+			log.Warn("redis does not answer", "error", err)
+		} else if err == nil && away {
+			log.Info("redis answers again")
 		}
+		away = err != nil
 		s.add(counts, err)
 		select {
 		case <-ctx.Done():
