@@ -146,23 +146,3 @@ func TestExecFlood(t *testing.T) {
 		}
 	}
 }
-
-func TestBatchReports(t *testing.T) {
-	got := failures(strings.NewReader("1\n2 failed\n3 later because\n4 permanent\n 5 some reason \n9\n0\nx\n6 failed\n6 permanent late"), 6)
-	want := map[int]failure{
-		1: {Failed, "reported by the command"},
-		2: {Failed, "reported by the command"},
-		3: {Temporary, "because"},
-		4: {Permanent, "reported by the command"},
-		5: {Failed, "some reason"},
-		6: {Permanent, "late"},
-	}
-	if len(got) != len(want) {
-		t.Errorf("got %v", got)
-	}
-	for n, f := range want {
-		if got[n] != f {
-			t.Errorf("item %d: got %v, want %v", n, got[n], f)
-		}
-	}
-}

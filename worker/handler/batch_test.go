@@ -1,0 +1,64 @@
+package handler
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+func TestBatchReports(t *testing.T) {
+	got := failures(strings.NewReader("1\n2 failed\n3 later because\n4 permanent\n 5 some reason \n9\n0\nx\n6 failed\n6 permanent late"), 6)
+	want := map[int]failure{
+		1: {Failed, "reported by the command"},
+		2: {Failed, "reported by the command"},
+		3: {Temporary, "because"},
+		4: {Permanent, "reported by the command"},
+		5: {Failed, "some reason"},
+		6: {Permanent, "late"},
+	}
+	if len(got) != len(want) {
+		t.Errorf("got %v", got)
+	}
+	for n, f := range want {
+		if got[n] != f {
+			t.Errorf("item %d: got %v, want %v", n, got[n], f)
+		}
+	}
+}
+
+func TestBatchChildren(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		script  string
+		timeout time.Duration // per item
+		want    string        // a verdict of each item: done, failed
+	}{
+		{name: "reads all", script: "cat", want: "done done done"},
+		{name: "does not read", script: ":", want: "done done done"},
+		{name: "closes its input early", script: "exec <&-; sleep 0.2", want: "done done done"},
+		{name: "closes its report", script: "exec 3>&-; cat", want: "done done done"},
+		{name: "reports and leaves a grandchild with all pipes", script: "cat; echo 2 >&3; sleep 30 &", want: "done failed done"},
+		{name: "reports before it fails", script: "echo 1 >&3; exit 1", want: "failed failed failed"},
+		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
+		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 50 * time.Millisecond, want: "done failed done"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := &Batch{Command: newExec("sh", "-c", test.script).Command, Size: 10, Delimiter: '\n'}
+			b.Timeout = test.timeout
+			started := time.Now()
+			var got []string
+			for _, o := range b.Handle(t.Context(), []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
+				got = append(got, map[Verdict]string{Done: "done", Failed: "failed"}[o.Verdict])
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("got %v, want %s", got, test.want)
+			}
+			if took := time.Since(started); took > 30*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
