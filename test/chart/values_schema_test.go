@@ -21,58 +21,19 @@ import (
 func TestTheSchemaOfValuesIsFresh(t *testing.T) {
 	fresh := valuesSchema(t)
 	path := filepath.Join(chartDir, "values.schema.json")
-	schema, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if *update {
 		if err := os.WriteFile(path, fresh, 0o644); err != nil { //nolint:gosec // a file for everyone
 			t.Fatal(err)
 		}
-	} else if !bytes.Equal(fresh, schema) {
+	} else if !bytes.Equal(fresh, readFile(t, path)) {
 		t.Errorf("%s is stale: %s", path, howToUpdate)
 	}
 }
 
 func valuesSchema(t *testing.T) []byte {
 	t.Helper()
-	dir := t.TempDir()
-	types := withoutDescriptions(apis.Kubernetes(t, apis.Newest()))
-	types["VolumeSource"] = withoutName(types["io.k8s.api.core.v1.Volume"])
-	definitions, err := json.Marshal(map[string]any{"definitions": types})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "kubernetes.json"), definitions, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tool, err := filepath.Abs(filepath.Join(binDir, "helm-schema"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"values.yaml", "types.yaml"} {
-		text, err := os.ReadFile(filepath.Join(chartDir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), tool, "--use-helm-docs", "--no-additional-properties", "--bundle", "--bundle-without-id",
-		"--schema-root.title", "Values of the chart workqueue")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("%v: build the tools first, with make", err)
-	} else if err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, out)
-	}
-	made, err := os.ReadFile(filepath.Join(dir, "values.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var schema any
-	if err := json.Unmarshal(made, &schema); err != nil {
+	if err := json.Unmarshal(generated(t), &schema); err != nil {
 		t.Fatal(err)
 	}
 	trustReferences(schema)
@@ -84,6 +45,49 @@ func valuesSchema(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return pretty.Bytes()
+}
+
+// generated is what the generator makes of values.yaml, of the types beside it, and of those of Kubernetes.
+func generated(t *testing.T) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	types := withoutDescriptions(apis.Kubernetes(t, apis.Newest()))
+	types["VolumeSource"] = withoutName(types["io.k8s.api.core.v1.Volume"])
+	definitions, err := json.Marshal(map[string]any{"definitions": types})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := map[string][]byte{"kubernetes.json": definitions}
+	for _, name := range []string{"values.yaml", "types.yaml"} {
+		inputs[name] = readFile(t, filepath.Join(chartDir, name))
+	}
+	for name, text := range inputs {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tool, err := filepath.Abs(filepath.Join(binDir, "helm-schema"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), tool, "--use-helm-docs", "--no-additional-properties", "--bundle", "--bundle-without-id",
+		"--schema-root.title", "Values of the chart workqueue")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("%v: build the tools first, with make", err)
+	} else if err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	return readFile(t, filepath.Join(dir, "values.schema.json"))
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // trustReferences takes away what was concluded from a default where a type says what is allowed: the default of an object
@@ -129,12 +133,8 @@ func withoutName(named map[string]any) map[string]any {
 
 // Every object says which keys it has, so that a misspelt one is refused.
 func TestTheSchemaIsStrict(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(chartDir, "values.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var schema any
-	if err := json.Unmarshal(text, &schema); err != nil {
+	if err := json.Unmarshal(readFile(t, filepath.Join(chartDir, "values.schema.json")), &schema); err != nil {
 		t.Fatal(err)
 	}
 	objects := 0
@@ -162,16 +162,8 @@ func TestTheSchemaIsStrict(t *testing.T) {
 
 // A value that has no comment cannot be understood. And the schema tells, where an editor shows it, what values.yaml tells.
 func TestEveryValueIsDescribed(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(chartDir, "values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file yaml.Node
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	text, err = os.ReadFile(filepath.Join(chartDir, "values.schema.json"))
-	if err != nil {
+	if err := yaml.Unmarshal(readFile(t, filepath.Join(chartDir, "values.yaml")), &file); err != nil {
 		t.Fatal(err)
 	}
 	type property struct {
@@ -180,7 +172,7 @@ func TestEveryValueIsDescribed(t *testing.T) {
 		Ref         string `json:"$ref"`
 	}
 	var root property
-	if err := json.Unmarshal(text, &root); err != nil {
+	if err := json.Unmarshal(readFile(t, filepath.Join(chartDir, "values.schema.json")), &root); err != nil {
 		t.Fatal(err)
 	}
 	var walk func(path string, values *yaml.Node, schema property)
