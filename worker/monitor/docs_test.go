@@ -119,7 +119,7 @@ func TestEveryMetricNamedIsThere(t *testing.T) {
 func TestTheSecurityPageNamesTestsThatAreThere(t *testing.T) {
 	there := map[string]bool{}
 	for _, dir := range []string{"../../worker", "../../test"} {
-		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
 				return err
