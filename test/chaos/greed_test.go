@@ -6,16 +6,16 @@ const (
 	greedyEvery = 400 // one item in so many takes more memory than there is, once
 	maxCrashes  = 3   // the chart's worker.maxCrashes and worker.maxAttempts
 
-	// Items that take more than the limit: 7 always, and some the first time.
-	limit = "64Mi"
+	limit        = "64Mi"
+	alwaysGreedy = 7
 )
 
 var greedy = fmt.Sprintf(`
 n=$(wget -q -O - "$1/begin/$2")
-if [ "$2" = 7 ] || { [ "$n" = 1 ] && [ $(($2 %% %d)) = 0 ]; }; then
+if [ "$2" = %d ] || { [ "$n" = 1 ] && [ $(($2 %% %d)) = 0 ]; }; then
 	x=$(head -c 200000000 /dev/zero | tr '\0' x)
 fi
-`, greedyEvery) + each
+`, alwaysGreedy, greedyEvery) + each
 
 func withGreed(*cluster) map[string]string {
 	return map[string]string{"worker.resources": `{"limits": {"memory": "` + limit + `"}}`, "worker.maxDead": "1"}

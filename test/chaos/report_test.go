@@ -1,7 +1,11 @@
 package chaos
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,13 +19,24 @@ type report struct {
 }
 
 func newReport(t *testing.T, c *cluster) *report {
+	t.Helper()
+	var version struct{ ServerVersion struct{ GitVersion string } }
+	if err := json.Unmarshal([]byte(command(t, "kubectl", "version", "-o", "json")), &version); err != nil {
+		t.Fatal(err)
+	}
 	r := &report{t: t}
-	fmt.Fprintf(&r.rows, "%s. %d items a run, lease %v, cgroup %s.\n\n", time.Now().Format(time.DateOnly), items, leaseTime, c.cgroup(t))
+	fmt.Fprintf(&r.rows, "%s, Kubernetes %s, cgroup %s, three nodes on one machine of %d cores. %d items a run, lease %v.\n\n",
+		time.Now().Format(time.DateOnly), version.ServerVersion.GitVersion, c.cgroup(t), runtime.NumCPU(), items, leaseTime)
 	r.rows.WriteString("| fault | times | items lost | executed twice | all items done | Job ended | what you see |\n|---|--:|--:|--:|--:|--:|---|\n")
 	return r
 }
 
-func (r *report) add(f *fault, times int, res result) {
+func (r *report) add(f *fault, times int, res result, failed bool) {
+	defer r.save()
+	name := f.name
+	if failed {
+		name = "FAILED: " + name
+	}
 	if f.name == "none" {
 		r.undisturbed = res
 		fmt.Fprintf(&r.rows, "| none | | %d | %s | %.0f s | %.0f s | %s |\n", res.lost, repeats(res), res.counted.Seconds(), res.took.Seconds(), f.sees)
@@ -31,7 +46,7 @@ func (r *report) add(f *fault, times int, res result) {
 	if f.loses {
 		lost, counted = fmt.Sprintf("%d not run, and it says so", res.lost), "never"
 	}
-	fmt.Fprintf(&r.rows, "| %s | %d | %s | %s | %s | %s | %s |\n", f.name, times, lost, repeats(res), counted, extra(res.took, r.undisturbed.took), f.sees)
+	fmt.Fprintf(&r.rows, "| %s | %d | %s | %s | %s | %s | %s |\n", name, times, lost, repeats(res), counted, extra(res.took, r.undisturbed.took), f.sees)
 }
 
 func repeats(res result) string {
@@ -46,7 +61,12 @@ func extra(took, undisturbed time.Duration) string {
 	return fmt.Sprintf("%+.0f s", (took - undisturbed).Seconds())
 }
 
-func (r *report) print() { fmt.Println("\n" + r.rows.String()) }
+// save leaves the table in bin/chaos.md.
+func (r *report) save() {
+	if err := os.WriteFile(filepath.Join(root, "bin", "chaos.md"), []byte(r.rows.String()), 0o644); err != nil {
+		r.t.Error(err)
+	}
+}
 
 // cgroup is the version that the nodes have.
 func (c *cluster) cgroup(t *testing.T) string {

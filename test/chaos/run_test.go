@@ -21,7 +21,7 @@ const (
 	workers = "app.kubernetes.io/component=worker" // the label of the worker Job and its pods
 
 	// What is run for each item: $1 is the counter, $2 the item.
-	each = `sleep 0.1; exec wget -q -O /dev/null "$1/count/$2/$HOSTNAME"`
+	each = `sleep 0.4; exec wget -q -O /dev/null "$1/count/$2/$HOSTNAME"`
 )
 
 // run is a release in a namespace of its own, whose items are counted outside.
@@ -54,7 +54,7 @@ func newRun(t *testing.T, c *cluster, values map[string]string) *run {
 		"worker.image":                         fmt.Sprintf("%q", programImage(t)),
 		"worker.command":                       r.program(each),
 		"worker.parallelism":                   "6",
-		"worker.concurrency":                   "3",
+		"worker.concurrency":                   "8",
 		"worker.lease":                         fmt.Sprintf("%q", leaseTime),
 		"worker.terminationGracePeriodSeconds": "10",
 		"worker.topologySpreadConstraints": `[{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
