@@ -307,7 +307,7 @@ func TestLightDarkAndPhone(t *testing.T) {
 	}
 	for _, width := range []int64{320, 390} {
 		p.do(chromedp.EmulateViewport(width, 844, chromedp.EmulateMobile, chromedp.EmulateScale(2)))
-		p.click("#letters summary")
+		p.run("document.querySelector('#letters details').open = true")
 		p.fits()
 		for _, small := range eval[[]string](p, `[...document.querySelectorAll("button, input, summary")].filter((e) => e.checkVisibility()).filter((e) => {
 			const box = e.getBoundingClientRect(); return box.left < 0 || box.right > innerWidth || box.height < 32; }).map((e) => e.outerHTML.slice(0, 60))`) {
