@@ -24,6 +24,7 @@ func TestNamesAndLabels(t *testing.T) {
 			"Job seed":             `^demo-seed-[0-9a-f]{10}$`,
 			"Job worker":           `^demo-[0-9a-f]{10}$`,
 			"Pod test":             `^demo-test$`,
+			"CronJob verbs":        `^demo-verbs$`,
 			"NetworkPolicy redis":  `^demo-redis$`,
 			"NetworkPolicy worker": `^demo-worker$`,
 			"NetworkPolicy verbs":  `^demo-verbs$`,
@@ -119,6 +120,9 @@ func TestNamesFitWhateverTheReleaseIsCalled(t *testing.T) {
 				}
 				if strings.Contains(o.GetName(), ".") {
 					t.Errorf("%s is named %q: a Service cannot have a dot", kind(o), o.GetName())
+				}
+				if _, ok := o.(*batchv1.CronJob); ok && len(o.GetName()) > 52 {
+					t.Errorf("%s is named %q: Kubernetes appends 11 characters to it", kind(o), o.GetName())
 				}
 				id := kind(o) + " " + o.GetName()
 				if other, ok := seen[id]; ok {

@@ -1,17 +1,14 @@
 package chart
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/gruntwork-io/terratest/modules/helm"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/pod-security-admission/api"
-	"k8s.io/pod-security-admission/policy"
 )
 
 // notes is what a person reads after an install. Only an install prints it, and Helm 4 alone does so without a cluster.
@@ -37,42 +34,30 @@ func TestThePodOfTheNotes(t *testing.T) {
 		"own Redis":      "items: [a]",
 		"own, with ACL":  "{items: [a], redis: {acl: {enabled: true}}}",
 		"without hooks":  "{items: [a], hooks: {enabled: false}}",
-		"a quote":        "{items: [a], queue: {name: \"it's\"}}",
 		"shared, by TLS": "{items: [a], redis: {existingSecret: {name: mine}, external: {url: 'rediss://host:1/0', username: me, tls: {existingSecret: certs}}}}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := release{values: values}
 			notes := r.notes(t)
-			match := regexp.MustCompile(`kubectl -n somewhere run (\S+) .*--overrides='([^']*)'`).FindStringSubmatch(notes)
-			if match == nil {
-				t.Fatalf("the notes name no pod:\n%s", notes)
-			}
+			all := r.objects(t)
+			cron := find[*batchv1.CronJob](t, all, "verbs")
+			lines := []string{"create job demo-ask --from=cronjob/" + cron.Name, "wait --for=jsonpath='{.status.ready}'=1 job/demo-ask"}
 			for _, verb := range []string{"results", "dead", "retry"} {
-				if line := "exec " + match[1] + " -- /worker " + verb; !strings.Contains(notes, line) {
+				lines = append(lines, "exec job/demo-ask -- /worker "+verb)
+			}
+			for _, line := range lines {
+				if !strings.Contains(notes, "kubectl -n somewhere "+line) {
 					t.Errorf("the notes lack %q:\n%s", line, notes)
 				}
 			}
-			var got corev1.Pod
-			if err := json.Unmarshal([]byte(match[2]), &got); err != nil {
-				t.Fatalf("%v in %s", err, match[2])
+			if cron.Spec.Suspend == nil || !*cron.Spec.Suspend {
+				t.Error("it starts by itself")
 			}
-			evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
-			if result := policy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &got.ObjectMeta, &got.Spec)); !result.Allowed {
-				t.Error(result.ForbiddenDetail())
-			}
-			if got.Spec.ActiveDeadlineSeconds == nil {
+			job := cron.Spec.JobTemplate.Spec
+			if job.ActiveDeadlineSeconds == nil || job.TTLSecondsAfterFinished == nil {
 				t.Error("the pod stays for ever")
 			}
-			want := testPod(t, r.objects(t))
-			for _, label := range []string{"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"} {
-				if got.Labels[label] != want.Labels[label] {
-					t.Errorf("%s is %q, want %q: Redis would not let it in, and an uninstall would leave it", label, got.Labels[label], want.Labels[label])
-				}
-			}
+			got, want := job.Template.Spec, testPod(t, all).Spec
 			variables := func(spec corev1.PodSpec) map[string]corev1.EnvVar {
 				all := map[string]corev1.EnvVar{}
 				for _, e := range spec.Containers[0].Env {
@@ -82,11 +67,15 @@ func TestThePodOfTheNotes(t *testing.T) {
 				}
 				return all
 			}
-			if got, want := variables(got.Spec), variables(want.Spec); !reflect.DeepEqual(got, want) {
+			if got, want := variables(got), variables(want); !reflect.DeepEqual(got, want) {
 				t.Errorf("it has %v, the test %v", got, want)
 			}
-			if !reflect.DeepEqual(got.Spec.Volumes, want.Spec.Volumes) {
-				t.Errorf("it has the volumes %v, the test %v", got.Spec.Volumes, want.Spec.Volumes)
+			if !reflect.DeepEqual(got.Volumes, want.Volumes) {
+				t.Errorf("it has the volumes %v, the test %v", got.Volumes, want.Volumes)
+			}
+			policy := policyOf(t, all, "verbs").PodSelector
+			if !selects(t, &policy, cron) {
+				t.Error("no NetworkPolicy is about it")
 			}
 		})
 	}
@@ -94,7 +83,7 @@ func TestThePodOfTheNotes(t *testing.T) {
 
 func TestTheNotesAskTheMonitorIfThereIsOne(t *testing.T) {
 	notes := release{values: "{items: [a], monitor: {enabled: true}}"}.notes(t)
-	if !strings.Contains(notes, "exec deploy/demo-monitor -- /worker dead") || strings.Contains(notes, "--overrides") {
+	if !strings.Contains(notes, "exec deploy/demo-monitor -- /worker dead") || strings.Contains(notes, "create job") {
 		t.Errorf("the notes say\n%s", notes)
 	}
 }
