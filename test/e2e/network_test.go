@@ -13,23 +13,23 @@ func TestNetwork(t *testing.T) {
 	stranger := newSpace(t, "stranger")
 	stranger.pod("knock", corev1.Container{Image: programImage(t), Command: []string{"sleep", "600"}})
 	stranger.must("wait", "--for=condition=Ready", "--timeout=2m", "pod/knock")
-	knocks := func(host, port string) bool {
-		out, _ := stranger.exec("knock", "sh", "-c", "nc -z -w 2 "+host+" "+port+" && echo open")
+	knocks := func(address string) bool {
+		out, _ := stranger.exec("knock", "sh", "-c", "nc -w 2 "+address+" </dev/null && echo open")
 		return strings.Contains(out, "open")
+	}
+	if !stranger.enforced(knocks) {
+		t.Skip("the network of this cluster does not enforce NetworkPolicies")
 	}
 
 	s := newSpace(t, "network")
 	s.install([]string{fruits}, map[string]string{"networkPolicy.enabled": "false"})
-	redis := s.release + "-redis." + s.kubectl.Namespace + ".svc"
-	if !knocks(redis, "6379") {
+	redis := s.must("get", "service", s.release+"-redis", "-o", "jsonpath={.spec.clusterIP}") + " 6379"
+	if !knocks(redis) {
 		t.Fatal("Redis cannot be reached without a NetworkPolicy, so this would show nothing")
 	}
 	s.upgrade(nil)
 	s.complete("OK: all 9 items are done")
-	if !stranger.enforced(knocks) {
-		t.Skip("the network of this cluster does not enforce NetworkPolicies")
-	}
-	eventually(t, "the NetworkPolicy keeps a stranger from Redis", func() bool { return !knocks(redis, "6379") },
+	eventually(t, "the NetworkPolicy keeps a stranger from Redis", func() bool { return !knocks(redis) },
 		func() string { return "it still gets through to " + redis })
 	report, err := s.verify()
 	if err != nil {
@@ -38,7 +38,7 @@ func TestNetwork(t *testing.T) {
 }
 
 // enforced finds out whether NetworkPolicies mean anything here: with one that forbids a pod everything, is it still heard?
-func (s *space) enforced(knocks func(host, port string) bool) bool {
+func (s *space) enforced(knocks func(address string) bool) bool {
 	s.Helper()
 	s.apply(`
 apiVersion: networking.k8s.io/v1
@@ -47,8 +47,8 @@ metadata: {name: mute}
 spec: {podSelector: {}, policyTypes: [Egress]}
 `)
 	defer s.must("delete", "networkpolicy", "mute")
-	for range 5 {
-		if !knocks("kubernetes.default.svc", "443") {
+	for range 5 { // it may take a moment
+		if !knocks("$KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT") {
 			return true
 		}
 	}
