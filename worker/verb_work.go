@@ -38,7 +38,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 		if err != nil {
 			return configError{err}
 		}
-		defer server.Close()
+		defer func() { _ = server.Close() }()
 	}
 	client, err := redisconn.Connect(ctx, settings.Common, log)
 	if err != nil {

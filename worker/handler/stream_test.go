@@ -18,7 +18,7 @@ import (
 )
 
 // programs are what this test's binary can be, when it is run as a stream's command.
-var programs = map[string]func(ask <-chan question, answer func(id, status string, result any)){
+var programs = map[string]func(questions <-chan question, answer func(id, status string, result any)){
 	// Answers, a while after it was asked, how many items it had then.
 	"several": func(questions <-chan question, answer func(id, status string, result any)) {
 		var had []question
@@ -39,18 +39,11 @@ var programs = map[string]func(ask <-chan question, answer func(id, status strin
 			had = nil
 		}
 	},
-	// Answers its process number, and shows signs of life even when it has nothing to do.
+	// Answers its process number, and shows a sign of life when it has nothing to do any more.
 	"lively": func(questions <-chan question, answer func(id, status string, result any)) {
-		for {
-			select {
-			case q, ok := <-questions:
-				if !ok {
-					return
-				}
-				answer(q.ID, "", os.Getpid())
-			case <-time.After(50 * time.Millisecond):
-				answer("", "alive", nil)
-			}
+		for q := range questions {
+			answer(q.ID, "", os.Getpid())
+			answer("", "alive", nil)
 		}
 	},
 }
@@ -196,14 +189,14 @@ func TestStreamChildren(t *testing.T) {
 func TestStreamNoise(t *testing.T) {
 	var printed strings.Builder
 	s := newStream(t, "sh", "-c", `while read -r line; do
-		printf 'no '; sleep 0.05; echo newline; echo; head -c 100000 /dev/zero | tr '\0' z; echo; echo '{"id":"1"}'
+		printf 'no '; sleep 0.05; echo '{"id":"1"}'; echo; head -c 100000 /dev/zero | tr '\0' z; echo; echo '{"id":"1"}'
 	done; printf 'the end'`)
 	s.Output.Out = &printed
 	if o := s.Handle(t.Context(), numbered(1, 1))[0]; o.Verdict != Done {
 		t.Errorf("%+v", o)
 	}
 	s.Close()
-	if want := fmt.Sprintf("no newline\n\n%s\nthe end", strings.Repeat("z", 100000)); printed.String() != want {
+	if want := fmt.Sprintf("no {\"id\":\"1\"}\n\n%s\nthe end", strings.Repeat("z", 100000)); printed.String() != want {
 		t.Errorf("printed %.40q…, %d bytes, not %d", printed.String(), printed.Len(), len(want))
 	}
 }
