@@ -230,7 +230,7 @@ func stopAPIServer(r *run) int {
 func patchParallelism(r *run) (times int) {
 	for i, parallelism := range []int{9, 1, 6} {
 		r.reach(20 + 20*i)
-		r.kube("patch", r.kube("get", "job", "-l", workers, "-o", "name"), "-p", fmt.Sprintf(`{"spec": {"parallelism": %d}}`, parallelism))
+		r.kube("patch", r.kube("get", "job", "-l", workers, "-o", "name"), "-p", fmt.Sprintf(`{"spec": {"parallelism": %d, "completions": %[1]d}}`, parallelism))
 		times++
 	}
 	return times
