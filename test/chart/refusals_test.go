@@ -75,6 +75,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a misspelt key of a security context", "{items: [a], redis: {podSecurityContext: {fsGroups: 1}}}", []string{"'/redis/podSecurityContext'", "'fsGroups' not allowed"}},
 		{"a variable that is a number", "{items: [a], worker: {extraEnv: [{name: b, value: 5}]}}", []string{"'/worker/extraEnv/0/value'", "want string"}},
 		{"parallelism", "{items: [a], worker: {parallelism: -1}}", []string{"'/worker/parallelism'", "want 0"}},
+		{"a Job without pods", "{items: [a], worker: {parallelism: 0}}", []string{"worker.parallelism: a Job of no pods", "set worker.suspend=true"}},
 		{"concurrency", "{items: [a], worker: {concurrency: 0}}", []string{"'/worker/concurrency'", "want 1"}},
 		{"a lease without a unit", `{items: [a], worker: {lease: "30"}}`, []string{"'/worker/lease'", "does not match"}},
 		{"a grace too short", "{items: [a], worker: {terminationGracePeriodSeconds: 5}}", []string{"'/worker/terminationGracePeriodSeconds'", "want 10"}},
