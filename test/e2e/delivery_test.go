@@ -61,8 +61,9 @@ func TestArgoCD(t *testing.T) {
 	s := newSpace(t, "argocd")
 	app := &application{space: s}
 	run := map[string]string{
-		"worker.image":   program(t),
-		"worker.command": `["sh", "-c", "echo slow $0; sleep 3"]`,
+		"itemsFrom.range": `{"start": 1, "end": 91}`, // so many that they last
+		"worker.image":    program(t),
+		"worker.command":  `["sh", "-c", "echo slow $0; sleep 3"]`,
 	}
 	app.sync(run)
 	queue := s.queue()
@@ -79,11 +80,13 @@ func TestArgoCD(t *testing.T) {
 	if now := s.queue(); now != queue {
 		t.Errorf("another command brought another queue: %s after %s", now, queue)
 	}
-	app.complete("OK: all 9 items are done")
+	app.complete("OK: all 100 items are done")
+	wantText(t, s.logs(), "fast 91")
 	if strings.Contains(s.logs(), "fast apple") {
 		t.Errorf("the second Job began from the beginning:\n%s", s.logs())
 	}
 
+	delete(run, "itemsFrom.range")
 	run["items"] = `["kiwi", "lime"]`
 	app.sync(run)
 	app.complete("seeded     2", "OK: all 2 items are done")
@@ -97,7 +100,7 @@ func TestArgoCD(t *testing.T) {
 // identities tell whether an object is still the one it was, with the specification it had, and a pod's containers too.
 func (s *space) identities() string {
 	s.Helper()
-	return s.must("get", "networkpolicies,configmaps,secrets,services,statefulsets,jobs,pods", "-o", "jsonpath={range .items[*]}"+
+	return s.must("get", "networkpolicies,configmaps,secrets,services,statefulsets,jobs,cronjobs,pods", "-o", "jsonpath={range .items[*]}"+
 		"{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")
 }
 
@@ -111,7 +114,7 @@ type application struct {
 // argoOrder are the kinds in the order in which Argo CD applies those of one wave; within a kind it goes by name.
 var argoOrder = []string{
 	"NetworkPolicy", "PodDisruptionBudget", "ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim", "Role", "RoleBinding",
-	"Service", "Pod", "Deployment", "StatefulSet", "Job",
+	"Service", "Pod", "Deployment", "StatefulSet", "Job", "CronJob",
 }
 
 func (a *application) sync(single map[string]string) {
@@ -188,4 +191,5 @@ func (a *application) complete(wanted ...string) {
 	}
 	wantText(a.T, report, wanted...)
 	a.must("delete", "pod", pod)
+	a.waitForJob()
 }
