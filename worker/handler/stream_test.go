@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,14 +135,26 @@ func TestStreamIdle(t *testing.T) {
 
 // What nobody waits for any more is answered all the same, and does no harm.
 func TestStreamInterrupted(t *testing.T) {
-	s := newStream(t, "sh", "-c", `while read -r line; do sleep 0.2; echo "$line" | sed 's/,.*/}/'; done`)
+	dir := t.TempDir()
+	s := newStream(t, "sh", "-c", `cd "$0"; while read -r line; do
+		touch asked; until test -e go; do sleep 0.05; done; echo "$line" | sed 's/,.*/}/'
+	done`, dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(300*time.Millisecond, cancel)
-	outcomes := s.Handle(ctx, numbered(1, 3))
-	if outcomes[0].Verdict != Done || outcomes[1].Verdict != HandedBack || outcomes[2].Verdict != HandedBack {
-		t.Errorf("%+v", outcomes)
+	go func() {
+		defer cancel()
+		for _, err := os.Stat(filepath.Join(dir, "asked")); err != nil; _, err = os.Stat(filepath.Join(dir, "asked")) {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	for _, o := range s.Handle(ctx, numbered(1, 3)) {
+		if o.Verdict != HandedBack {
+			t.Errorf("%+v", o)
+		}
 	}
-	for _, o := range s.Handle(t.Context(), numbered(1, 3)) { // the same items, while two of them are still there
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range s.Handle(t.Context(), numbered(1, 3)) { // the same items, which are still there
 		if o.Verdict != Done {
 			t.Errorf("%+v", o)
 		}
