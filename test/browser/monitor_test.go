@@ -111,6 +111,7 @@ func TestADeadItemIsFoundReadAndRetried(t *testing.T) {
 	if c := s.counts(); c.Dead != 2 || c.Revived != 1 {
 		t.Errorf("%d are dead and %d were put back, want 2 and 1", c.Dead, c.Revived)
 	}
+	p.awaitText("#dead", "2") // it is told once a second
 	p.click("#retry-all")
 	p.awaitText("#retry-all", "Really retry all 2?")
 	if c := s.counts(); c.Dead != 2 {

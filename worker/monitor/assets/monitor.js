@@ -98,7 +98,8 @@ function show(now) {
   if (run.finished && run.seconds) pace.push(rate(over / run.seconds) + " items a second on average");
   if (run.left !== null && run.leased && run.state === "running") pace.push("ends about " + clock(Date.parse(run.now) + 1000 * run.left));
   $("pace").textContent = pace.join(" · ");
-  $("pause").hidden = run.state === "paused" || run.state === "gone" || Boolean(run.finished);
+  $("pause").hidden = run.state === "paused";
+  $("pause").disabled = run.state === "gone" || Boolean(run.finished);
   $("resume").hidden = run.state !== "paused";
 }
 
