@@ -14,12 +14,11 @@ import (
 func TestTheWorkerJob(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		spec := workerJob(t, release{values: "{items: [apple], worker: {parallelism: 7}}"}.objects(t)).Spec
-		if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion || spec.BackoffLimitPerIndex == nil {
-			t.Errorf("completionMode is %v, backoffLimitPerIndex %v: lost pods would be replaced later and later", spec.CompletionMode, spec.BackoffLimitPerIndex)
+		if spec.Completions != nil {
+			t.Errorf("completions is %d: the Job would count pods, not items", *spec.Completions)
 		}
-		// Kubernetes lets completions be changed only together with parallelism, to the same number.
-		if spec.Parallelism == nil || *spec.Parallelism != 7 || spec.Completions == nil || *spec.Completions != 7 {
-			t.Errorf("parallelism is %v and completions %v, want 7 of both", spec.Parallelism, spec.Completions)
+		if spec.Parallelism == nil || *spec.Parallelism != 7 {
+			t.Errorf("parallelism is %v, want 7", spec.Parallelism)
 		}
 		if spec.BackoffLimit == nil || *spec.BackoffLimit < 100 {
 			t.Errorf("backoffLimit is %v: a few lost pods would end the run", spec.BackoffLimit)
@@ -29,6 +28,23 @@ func TestTheWorkerJob(t *testing.T) {
 		}
 		if got := spec.Template.Spec.RestartPolicy; got != corev1.RestartPolicyNever {
 			t.Errorf("restartPolicy is %s, want Never: podFailurePolicy needs it", got)
+		}
+	})
+}
+
+func TestAnIndexedWorkerJob(t *testing.T) {
+	eachHelm(t, func(t *testing.T) {
+		job := workerJob(t, release{values: "{items: [apple], worker: {indexed: true, parallelism: 7}}"}.objects(t))
+		spec := job.Spec
+		if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion || spec.BackoffLimitPerIndex == nil {
+			t.Errorf("completionMode is %v and backoffLimitPerIndex %v: lost pods would be counted together", spec.CompletionMode, spec.BackoffLimitPerIndex)
+		}
+		// Kubernetes lets completions be changed only together with parallelism, to the same number.
+		if spec.Parallelism == nil || *spec.Parallelism != 7 || spec.Completions == nil || *spec.Completions != 7 {
+			t.Errorf("parallelism is %v and completions %v, want 7 of both", spec.Parallelism, spec.Completions)
+		}
+		if plain := workerJob(t, release{values: "{items: [apple], worker: {parallelism: 7}}"}.objects(t)); plain.Name == job.Name {
+			t.Errorf("both Jobs are called %s, but the one cannot become the other", job.Name)
 		}
 	})
 }
