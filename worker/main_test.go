@@ -2,6 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"worker": func() { os.Exit(run(os.Args[1:])) },
+		"get":    get,
 	})
 }
 
@@ -28,9 +33,35 @@ func TestSessions(t *testing.T) {
 			env.Setenv("WQ_REDIS_URL", server.URL())
 			env.Setenv("WQ_QUEUE", "job2")
 			env.Setenv("WQ_HOST", "here")
+			env.Setenv("ADDR", freeAddr(env.T().(testing.TB)))
 			return errors.Join(writeExamples("../docs/stream.md", env.WorkDir), writeExamples("../docs/batch.md", env.WorkDir))
 		},
 	})
+}
+
+// get prints what is at an address: what curl does, where there is one.
+func get() {
+	response, err := http.Get(os.Args[1])
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = errors.New(response.Status)
+	}
+	if err == nil {
+		_, err = io.Copy(os.Stdout, response.Body)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "get:", err)
+		os.Exit(1)
+	}
+}
+
+// freeAddr is an address that nobody listens on.
+func freeAddr(tb testing.TB) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 // codeBlock is a piece of a program in a page, with its language.
