@@ -26,9 +26,6 @@ const (
 	manifestAway = "/kind/kube-apiserver.yaml"
 )
 
-// outOfService is the taint that says that a node is off and will not come back.
-const outOfService = "node.kubernetes.io/out-of-service"
-
 // node is the container that is a node of the cluster.
 type node string
 
@@ -99,7 +96,6 @@ func (c *cluster) heal(t *testing.T) {
 		eventually(t, time.Minute, "the API server takes "+string(n)+" back", func() bool {
 			return exec.Command("kubectl", "uncordon", string(n)).Run() == nil
 		}, func() string { return "it does not answer" })
-		_ = exec.Command("kubectl", "taint", "node", string(n), outOfService+"-").Run() // fails where there is none
 	}
 }
 
