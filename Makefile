@@ -66,7 +66,7 @@ test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its
 	go test -timeout 10m ./worker/queue -run TestModel -rapid.checks=2000
 
 .PHONY: test-chart
-test-chart: tools ## The chart: rendering, schema, lint, Kubernetes' own schemas
+test-chart: deps tools worker ## The chart: rendering, schema, lint, Kubernetes' own schemas
 	cd test && go test -count=1 -timeout 20m ./chart/...
 
 .PHONY: test-licences
