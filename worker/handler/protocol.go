@@ -1,11 +1,9 @@
 package handler
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -19,10 +17,8 @@ type question struct {
 }
 
 func newQuestion(id string, item queue.Item) question {
-	q := question{ID: id, Attempt: item.Attempts + 1, Item: item.Payload}
-	if !utf8.ValidString(q.Item) {
-		q.Item, q.Encoding = base64.StdEncoding.EncodeToString([]byte(q.Item)), "base64"
-	}
+	q := question{ID: id, Attempt: item.Attempts + 1}
+	q.Item, q.Encoding = Text(item.Payload)
 	return q
 }
 
@@ -74,12 +70,9 @@ func (a *answer) result() (string, error) {
 	if json.Unmarshal(a.Result, &text) != nil {
 		return string(a.Result), nil
 	}
-	if a.Encoding != "base64" {
-		return text, nil
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
+	raw, err := Raw(text, a.Encoding)
 	if err != nil {
 		return "", fmt.Errorf("the program's result is not base64: %w", err)
 	}
-	return string(raw), nil
+	return raw, nil
 }

@@ -8,9 +8,10 @@ import (
 	"syscall"
 )
 
-// Main hides this process from others of the same user, see hide, and returns unless this is process 1. Process 1 adopts every orphan of the container; if it also waited for
-// children of its own, it could not reap orphans without stealing their exit status. So it starts the program again as
-// its only child, passes signals on to it, reaps whatever ends, and ends as that child does.
+// Main hides this process from others of the same user, see hide, and returns unless this is process 1. Process 1 adopts
+// every orphan of the container; if it also waited for children of its own, it could not reap orphans without stealing
+// their exit status. So it starts the program again as its only child, passes signals on to it, reaps whatever ends, and
+// ends as that child does.
 func Main() {
 	hide()
 	if os.Getpid() != 1 {

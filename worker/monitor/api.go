@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/work"
 )
@@ -43,10 +43,11 @@ func payload(bytes string, atMost int) Payload {
 	if len(bytes) > atMost {
 		p.Whole = len(bytes)
 	}
-	if part := head(bytes, atMost); utf8.ValidString(part) {
-		p.Text = part
+	text, encoding := handler.Text(head(bytes, atMost))
+	if encoding == "" {
+		p.Text = text
 	} else {
-		p.Base64 = base64.StdEncoding.EncodeToString([]byte(part))
+		p.Base64 = text
 	}
 	return p
 }
@@ -202,12 +203,11 @@ func dead(record queue.Record, atMost int) Dead {
 	return d
 }
 
-// letter is what was reported of a death, or what is known where nobody was left to report.
-func letter(record queue.Record) (l work.Letter) {
-	if record.Report == "" {
-		l.Reason = fmt.Sprintf("its worker died %d times while it ran alone there", record.Crashes)
-	} else if err := json.Unmarshal([]byte(record.Report), &l); err != nil {
-		l = work.Letter{Reason: record.Report}
+// letter is what is known of a death. A report that cannot be read is shown as it is.
+func letter(record queue.Record) work.Letter {
+	l, err := work.LetterOf(record)
+	if err != nil {
+		return work.Letter{Reason: record.Report}
 	}
 	return l
 }
@@ -218,9 +218,9 @@ func matches(record queue.Record, text string) bool {
 		return true
 	}
 	l := letter(record)
-	output := l.Output
-	if bytes, err := base64.StdEncoding.DecodeString(output); l.Encoding == "base64" && err == nil {
-		output = string(bytes)
+	output, err := handler.Raw(l.Output, l.Encoding)
+	if err != nil {
+		output = l.Output
 	}
 	text = strings.ToLower(text)
 	for _, part := range []string{record.Payload, record.ItemID, l.Reason, output, l.Host, l.Node} {

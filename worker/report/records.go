@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/work"
 )
@@ -25,11 +26,13 @@ type line struct {
 // Record writes a dead letter or a result as a line of JSON.
 func Record(out io.Writer, r queue.Record) error {
 	l := line{ID: r.ItemID, Crashes: r.Crashes, Recorded: recorded(r.Key)}
-	l.Item, l.ItemEncoding = work.Text(r.Payload)
-	if r.Report == "" {
-		l.Reason, l.Attempt = reason(r), r.Attempts
-	} else if err := json.Unmarshal([]byte(r.Report), &l.Letter); err != nil {
+	l.Item, l.ItemEncoding = handler.Text(r.Payload)
+	var err error
+	if l.Letter, err = work.LetterOf(r); err != nil {
 		return fmt.Errorf("the record of item %s: %w", r.ItemID, err)
+	}
+	if r.Report == "" {
+		l.Attempt = r.Attempts
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false) // this is for pipes and terminals, not for web pages

@@ -108,12 +108,12 @@ func printDead(ctx context.Context, out io.Writer, q *queue.Queue, dead int) err
 }
 
 func reason(r queue.Record) string {
-	if r.Report == "" {
-		return fmt.Sprintf("its worker died %d times while it ran alone there", r.Crashes)
-	}
-	var letter work.Letter
-	if err := json.Unmarshal([]byte(r.Report), &letter); err != nil {
+	letter, err := work.LetterOf(r)
+	switch {
+	case err != nil:
 		return r.Report
+	case r.Report == "":
+		return letter.Reason
 	}
 	attempts := "attempts"
 	if r.Attempts == 1 {

@@ -1,11 +1,11 @@
 package work
 
 import (
-	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"time"
-	"unicode/utf8"
 
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -26,7 +26,7 @@ type Letter struct {
 func letter(item queue.Item, o outcome, policy Policy) string {
 	l := Letter{Reason: o.Reason, ExitCode: o.ExitCode, Attempt: item.Attempts + 1, Host: policy.Host, Node: policy.Node,
 		Started: o.Started.UTC().Truncate(time.Millisecond), Seconds: o.Duration.Round(time.Microsecond).Seconds(), Truncated: o.Truncated}
-	l.Output, l.Encoding = Text(o.Output)
+	l.Output, l.Encoding = handler.Text(o.Output)
 	text, err := json.Marshal(l)
 	if err != nil {
 		panic(err) // it holds nothing that JSON cannot express
@@ -34,10 +34,12 @@ func letter(item queue.Item, o outcome, policy Policy) string {
 	return string(text)
 }
 
-// Text makes any bytes fit for a JSON string: as they are, with no encoding, or in base64 if they are not UTF-8.
-func Text(raw string) (text, encoding string) {
-	if utf8.ValidString(raw) {
-		return raw, ""
+// LetterOf reads what was reported of a record's item, or says what is known where nobody was left to report.
+func LetterOf(r queue.Record) (l Letter, err error) {
+	if r.Report == "" {
+		l.Reason = fmt.Sprintf("its worker died %d times while it ran alone there", r.Crashes)
+		return l, nil
 	}
-	return base64.StdEncoding.EncodeToString([]byte(raw)), "base64"
+	err = json.Unmarshal([]byte(r.Report), &l)
+	return l, err
 }
