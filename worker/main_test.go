@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ func TestSessions(t *testing.T) {
 			env.Setenv("WQ_REDIS_URL", server.URL())
 			env.Setenv("WQ_QUEUE", "job2")
 			env.Setenv("WQ_HOST", "here")
-			env.Setenv("ADDR", freeAddr(env.T().(testing.TB)))
+			env.Setenv("ADDR", redistest.FreeAddr(env.T().(testing.TB)))
 			return errors.Join(writeExamples("../docs/stream.md", env.WorkDir), writeExamples("../docs/batch.md", env.WorkDir))
 		},
 	})
@@ -52,16 +51,6 @@ func get() {
 		fmt.Fprintln(os.Stderr, "get:", err)
 		os.Exit(1)
 	}
-}
-
-// freeAddr is an address that nobody listens on.
-func freeAddr(tb testing.TB) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // codeBlock is a piece of a program in a page, with its language.

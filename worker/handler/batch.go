@@ -56,6 +56,7 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, o
 		return
 	}
 	whole, reported := b.once(ctx, items, positions)
+	whole.Duration /= time.Duration(len(positions)) // as far as anybody can tell
 	var rest []int
 	for n, i := range positions {
 		if r, ok := reported[n+1]; ok {
@@ -74,7 +75,6 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, o
 	}
 	for _, i := range rest {
 		outcomes[i] = whole
-		outcomes[i].Duration /= time.Duration(len(positions))
 	}
 }
 

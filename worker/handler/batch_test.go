@@ -50,14 +50,20 @@ func TestBatchChildren(t *testing.T) {
 			b.Timeout = test.timeout
 			started := time.Now()
 			var got []string
+			var runs time.Duration
 			for _, o := range b.Handle(t.Context(), []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
 				got = append(got, map[Verdict]string{Done: "done", Failed: "failed"}[o.Verdict])
+				runs += o.Duration
 			}
 			if strings.Join(got, " ") != test.want {
 				t.Errorf("got %v, want %s", got, test.want)
 			}
-			if took := time.Since(started); took > 30*time.Second {
+			took := time.Since(started)
+			if took > 30*time.Second {
 				t.Errorf("it took %v", took)
+			}
+			if runs > took {
+				t.Errorf("the items took %v in sum, of %v in all: each has a share of its run", runs, took)
 			}
 		})
 	}

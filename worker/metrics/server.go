@@ -5,12 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
-)
 
-const (
-	patience   = 10 * time.Second // with a client
-	maxHeaders = 16 << 10
+	"github.com/workqueue/workqueue/worker/web"
 )
 
 // Serve answers at /metrics what write writes, and at /healthz that the process lives, until the server is closed.
@@ -22,14 +18,7 @@ func Serve(address string, log *slog.Logger, write http.HandlerFunc) (*http.Serv
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", write)
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	server := &http.Server{
-		Handler:        mux,
-		ReadTimeout:    patience,
-		WriteTimeout:   patience,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: maxHeaders,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := web.NewServer(mux, log)
 	go func() { _ = server.Serve(listener) }()
 	log.Info("metrics are served", "address", listener.Addr())
 	return server, nil

@@ -16,16 +16,14 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/web"
 )
 
 //go:embed page.html assets
 var files embed.FS
 
 const (
-	maxHeader     = 16 << 10
 	maxBody       = 64 << 10 // bytes in a request that wants something done
-	readTimeout   = 10 * time.Second
-	writeTimeout  = 30 * time.Second
 	shutdownAfter = 3 * time.Second
 )
 
@@ -53,7 +51,7 @@ func (s *Server) Run(ctx context.Context, address string) error {
 
 func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	go s.sampler.run(ctx, s.Queue, s.Log)
-	server := s.httpServer()
+	server := web.NewServer(s.Handler(), s.Log)
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()
 	select {
@@ -65,19 +63,6 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	_ = server.Shutdown(last) // the pages that still listen notice
 	return nil
-}
-
-// httpServer bounds what somebody can hold who sends slowly, reads slowly, or does not end.
-func (s *Server) httpServer() *http.Server {
-	return &http.Server{
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
-	}
 }
 
 // Handler routes the monitor's requests. See docs/monitor.md.

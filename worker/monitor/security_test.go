@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/web"
 )
 
 // TestEveryAnswerIsGuarded: whatever is asked for, found or not.
@@ -74,7 +75,7 @@ func TestNothingLeadsElsewhere(t *testing.T) {
 // TestNobodyHoldsItUp: a request that is endless, slow or one of very many ends, or is refused.
 func TestNobodyHoldsItUp(t *testing.T) {
 	s, _ := fill(t, 3, 0)
-	configured := s.httpServer()
+	configured := web.NewServer(s.Handler(), s.Log)
 	for name, limit := range map[string]time.Duration{"ReadHeaderTimeout": configured.ReadHeaderTimeout, "ReadTimeout": configured.ReadTimeout,
 		"WriteTimeout": configured.WriteTimeout, "IdleTimeout": configured.IdleTimeout} {
 		if limit <= 0 || limit > 2*time.Minute {
@@ -103,7 +104,7 @@ func TestNobodyHoldsItUp(t *testing.T) {
 	head := "POST /api/retry HTTP/1.1\r\nHost: monitor\r\nAuthorization: Bearer " + token + "\r\n"
 	for name, test := range map[string]struct{ text, status string }{
 		"a header that does not end": {"GET / HTTP/1.1\r\nHost: monitor\r\nX: ", ""},
-		"a header that is too large": {"GET / HTTP/1.1\r\nHost: monitor\r\nX: " + strings.Repeat("x", 2*maxHeader) + "\r\n\r\n", "431"},
+		"a header that is too large": {"GET / HTTP/1.1\r\nHost: monitor\r\nX: " + strings.Repeat("x", 2*web.MaxHeader) + "\r\n\r\n", "431"},
 		"a body that does not come":  {head + "Content-Length: 10\r\n\r\n{", ""},
 		"a body that does not end":   {head + "Transfer-Encoding: chunked\r\n\r\n20000\r\n{\"match\":\"" + strings.Repeat("x", 0x20000), "400"},
 	} {

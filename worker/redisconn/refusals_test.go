@@ -3,7 +3,6 @@ package redisconn_test
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -77,11 +76,6 @@ func TestRefusals(t *testing.T) {
 	}
 
 	// These may be a server that is just starting: they are told at once, and waited for.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
 	for _, test := range []struct {
 		name      string
 		variables []string
@@ -89,7 +83,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"TLS there", []string{"WQ_REDIS_URL=redis://:s3cret@" + secure.Addr}, "set WQ_REDIS_TLS=true"},
 		{"no TLS there", []string{"WQ_REDIS_URL=rediss://:s3cret@" + plain.Addr}, "does the server speak TLS"},
-		{"nobody there", []string{"WQ_REDIS_URL=redis://:s3cret@" + listener.Addr().String()}, "connection refused"},
+		{"nobody there", []string{"WQ_REDIS_URL=redis://:s3cret@" + redistest.FreeAddr(t)}, "connection refused"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := redisconn.Connect(t.Context(), settings(t, append(test.variables, "WQ_REDIS_PATIENCE=0s")...), logger(t))

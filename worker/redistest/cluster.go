@@ -81,7 +81,7 @@ func (c *Cluster) Addrs() []string { return []string{c.Nodes[0].Addr, c.Nodes[1]
 func freeClusterAddr(tb testing.TB) string {
 	tb.Helper()
 	for {
-		addr := freeAddr(tb)
+		addr := FreeAddr(tb)
 		host, port, _ := net.SplitHostPort(addr)
 		number, _ := strconv.Atoi(port)
 		if number >= 1<<16-10000 {

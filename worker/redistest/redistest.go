@@ -31,13 +31,13 @@ type Server struct {
 // ("--appendonly", "yes"). The test fails if the machine has no redis-server.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
-	return start(tb, freeAddr(tb), nil, args...)
+	return start(tb, FreeAddr(tb), nil, args...)
 }
 
 // StartTLS is Start for a server that speaks TLS only, and wants a certificate of its clients as well.
 func StartTLS(tb testing.TB, authority *Authority, args ...string) *Server {
 	tb.Helper()
-	return start(tb, freeAddr(tb), authority, args...)
+	return start(tb, FreeAddr(tb), authority, args...)
 }
 
 func start(tb testing.TB, addr string, authority *Authority, args ...string) *Server {
@@ -139,7 +139,8 @@ func Eventually(tb testing.TB, what string, check func() error) {
 	tb.Fatalf("not within 20 s: %s: %v", what, err)
 }
 
-func freeAddr(tb testing.TB) string {
+// FreeAddr is an address on the loopback that nobody listens on.
+func FreeAddr(tb testing.TB) string {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -36,7 +36,7 @@ func StartSentinels(tb testing.TB, sentinelPassword string, args ...string) *Sen
 
 	var sentinels []*Server
 	for range 3 {
-		sentinel := &Server{Addr: freeAddr(tb), Dir: tb.TempDir(), tb: tb, password: sentinelPassword}
+		sentinel := &Server{Addr: FreeAddr(tb), Dir: tb.TempDir(), tb: tb, password: sentinelPassword}
 		_, own, _ := net.SplitHostPort(sentinel.Addr)
 		config := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nloglevel warning\n"+
 			"sentinel monitor %[3]s %s %s 2\nsentinel down-after-milliseconds %[3]s 500\n"+
