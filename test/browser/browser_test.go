@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/workqueue/workqueue/test/built"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
@@ -72,12 +72,7 @@ func newSite(t *testing.T, name string) *site {
 	client := s.redis.Client()
 	t.Cleanup(func() { client.Close() })
 	s.queue = queue.New(client, name)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = listener.Addr().String()
-	listener.Close()
+	s.addr = redistest.FreeAddr(t)
 	s.monitor()
 	return s
 }
@@ -103,11 +98,7 @@ func (s *site) monitor() {
 // worker starts the worker's binary on the queue. It ends with the test.
 func (s *site) worker(verb string, env ...string) *exec.Cmd {
 	s.t.Helper()
-	binary := os.Getenv("WQ_WORKER")
-	if binary == "" {
-		s.t.Fatal("WQ_WORKER must name the worker's binary: run make test-browser")
-	}
-	cmd := exec.Command(binary, verb)
+	cmd := exec.Command(built.Worker(s.t), verb)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "WQ_QUEUE=" + s.queue.Name, "WQ_REDIS_URL=" + s.redis.URL()}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	said := &strings.Builder{}

@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/workqueue/workqueue/test/built"
+	"github.com/workqueue/workqueue/worker/redistest"
 )
 
 // A password as nobody would have it, and everybody may.
@@ -26,12 +28,7 @@ type aclServer struct {
 
 func startACLServer(t *testing.T, args []string) aclServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	_ = listener.Close()
+	_, port, _ := net.SplitHostPort(redistest.FreeAddr(t))
 	dir := t.TempDir()
 	var mine []string
 	for _, arg := range args {
@@ -75,14 +72,7 @@ func (s aclServer) cli(user, password string, args ...string) (string, error) {
 // worker is a verb, with the user that the chart gives it.
 func (s aclServer) worker(queue string, env []string, args ...string) *exec.Cmd {
 	s.t.Helper()
-	path, err := filepath.Abs(filepath.Join(binDir, "linux-"+runtime.GOARCH, "worker"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		s.t.Fatalf("%v: make it first", err)
-	}
-	verb := exec.Command(path, args...)
+	verb := exec.Command(built.Worker(s.t), args...)
 	verb.Env = append(os.Environ(), append(env, "WQ_QUEUE="+queue, "WQ_REDIS_URL=redis://127.0.0.1:"+s.port,
 		"WQ_REDIS_USERNAME=workqueue", "WQ_REDIS_PASSWORD="+oddPassword, "WQ_REDIS_PATIENCE=5s")...)
 	return verb
@@ -164,12 +154,7 @@ func (s aclServer) verbs(queue string) {
 func (s aclServer) monitor(queue string) {
 	t := s.t
 	const token = "0123456789abcdef"
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := redistest.FreeAddr(t)
 	monitor := s.worker(queue, []string{"WQ_MONITOR_LISTEN=" + address, "WQ_MONITOR_ACTIONS=true", "WQ_MONITOR_TOKEN=" + token}, "monitor")
 	var output bytes.Buffer
 	monitor.Stderr = &output

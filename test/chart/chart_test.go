@@ -21,6 +21,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/workqueue/workqueue/test/built"
 )
 
 const (
@@ -46,14 +48,11 @@ func eachHelm(t *testing.T, test func(t *testing.T)) {
 
 func useHelm(t *testing.T, major string) {
 	t.Helper()
-	bin, err := filepath.Abs(binDir)
+	path, err := built.Path(major)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(bin, major, "helm")); err != nil {
-		t.Fatalf("%v: build the tools first, with make", err)
-	}
-	t.Setenv("PATH", strings.Join([]string{filepath.Join(bin, major), bin, os.Getenv("PATH")}, string(os.PathListSeparator)))
+	t.Setenv("PATH", path)
 }
 
 // examples are the values files that come with the project.

@@ -10,9 +10,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -294,20 +291,4 @@ func toJSON(t *testing.T, value any) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// workerPath is the worker's binary, as make built it.
-func workerPath(t *testing.T) string {
-	path := os.Getenv("WQ_WORKER")
-	if path == "" {
-		path = filepath.Join("..", "..", "bin", "linux-"+runtime.GOARCH, "worker")
-	}
-	path, err := filepath.Abs(path)
-	if err == nil {
-		_, err = exec.LookPath(path)
-	}
-	if err != nil {
-		t.Fatalf("the worker's binary is missing (make worker builds it, WQ_WORKER names it): %v", err)
-	}
-	return path
 }

@@ -17,6 +17,7 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 
+	"github.com/workqueue/workqueue/test/built"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
@@ -58,7 +59,7 @@ type pod struct {
 func newJob(t *testing.T, server *redistest.Server, pods int) *job {
 	dir := t.TempDir()
 	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics have a logger of their own
-	j := &job{t: t, binary: workerPath(t), runs: filepath.Join(dir, "runs"),
+	j := &job{t: t, binary: built.Worker(t), runs: filepath.Join(dir, "runs"),
 		proxies: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())}
 	j.env("PATH="+os.Getenv("PATH"), "RUNS="+j.runs, "WQ_QUEUE="+queueName)
 	for i := range pods {

@@ -1,0 +1,42 @@
+// Package built finds what make has built into bin/. Tests run in their own folders, which are beside this one.
+package built
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// Worker is the path of the worker's binary: the one that WQ_WORKER names, or make's.
+func Worker(tb testing.TB) string {
+	tb.Helper()
+	if named := os.Getenv("WQ_WORKER"); named != "" {
+		return named
+	}
+	path, err := find("linux-" + runtime.GOARCH + "/worker")
+	if err != nil {
+		tb.Fatalf("%v: make worker builds it, or WQ_WORKER names another", err)
+	}
+	return path
+}
+
+// Path is a PATH on which a major of Helm ("helm3", "helm4") and the other tools come first.
+func Path(major string) (string, error) {
+	helm, err := find(major + "/helm")
+	if err != nil {
+		return "", fmt.Errorf("%w: make tools builds it", err)
+	}
+	folder := filepath.Dir(helm)
+	return strings.Join([]string{folder, filepath.Dir(folder), os.Getenv("PATH")}, string(os.PathListSeparator)), nil
+}
+
+func find(name string) (string, error) {
+	path, err := filepath.Abs(filepath.Join("..", "..", "bin", name))
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	return path, err
+}
