@@ -4,8 +4,8 @@ package chaos
 
 import (
 	"fmt"
+	"log"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,6 +14,9 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/workqueue/workqueue/test/built"
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 const (
@@ -23,36 +26,24 @@ const (
 
 const (
 	leaseTime = 10 * time.Second
-	redisPod  = release + "-redis-0"
+	redisPod  = kube.Release + "-redis-0"
 )
 
 // items is how many each run has.
 var items = 2000
 
 func TestMain(m *testing.M) {
-	bin, err := filepath.Abs(root + "/bin")
+	path, err := built.Path("helm4")
 	if err == nil {
-		_, err = os.Stat(filepath.Join(bin, "helm4", "helm"))
+		err = os.Setenv("PATH", path)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%v: run these tests with make test-chaos\n", err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
-	_ = os.Setenv("PATH", strings.Join([]string{filepath.Join(bin, "helm4"), bin, os.Getenv("PATH")}, ":"))
 	if n, err := strconv.Atoi(os.Getenv("CHAOS_ITEMS")); err == nil {
 		items = n
 	}
 	os.Exit(m.Run())
-}
-
-// programImage is an image that is not the project's own, with a shell in it.
-func programImage(t *testing.T) string {
-	t.Helper()
-	image := os.Getenv("WQ_TEST_PROGRAM_IMAGE")
-	if image == "" {
-		t.Fatal("WQ_TEST_PROGRAM_IMAGE names no image: run these tests with make test-chaos")
-	}
-	return image
 }
 
 // plain is what no name of a test should hold, as it is the name of a folder too, which kubectl would take apart at a comma.

@@ -80,7 +80,7 @@ func seeWrongClock(r *run) int {
 	for i, wrong := range []time.Duration{0, ahead} {
 		pod := r.running(1, r.workers[i])[0]
 		var line struct{ Time time.Time }
-		first, _, _ := strings.Cut(r.kube("logs", pod, "-c", "worker", "--limit-bytes=2000"), "\n")
+		first, _, _ := strings.Cut(r.Must("logs", pod, "-c", "worker", "--limit-bytes=2000"), "\n")
 		if err := json.Unmarshal([]byte(first), &line); err != nil {
 			r.Fatalf("the first line of the log of %s: %v: %s", pod, err, first)
 		}

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // cluster is a kind cluster of three nodes, which these tests have for themselves.
@@ -16,7 +17,6 @@ type cluster struct {
 	name    string
 	control node
 	workers [2]node // Redis is on the first, unless a test says otherwise; the second is the one to break
-	values  string  // the chart values that the cluster needs
 	gateway string  // this machine, as the nodes see it
 }
 
@@ -31,7 +31,7 @@ type node string
 
 func findCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{name: os.Getenv("KIND_CLUSTER"), values: filepath.Join(filepath.Dir(os.Getenv("KUBECONFIG")), "values.yaml")}
+	c := &cluster{name: os.Getenv("KIND_CLUSTER")}
 	names := strings.Fields(command(t, "docker", "ps", "--filter", "label=io.x-k8s.kind.cluster="+c.name, "--format", "{{.Names}}"))
 	slices.Sort(names)
 	if c.name == "" || len(names) != 3 {
@@ -93,7 +93,7 @@ func (c *cluster) heal(t *testing.T) {
 	c.control.run(t, "test ! -e "+manifestAway+" || mv "+manifestAway+" "+manifest)
 	for _, n := range c.workers {
 		n.connect(t)
-		eventually(t, time.Minute, "the API server takes "+string(n)+" back", func() bool {
+		kube.Eventually(t, time.Minute, "the API server takes "+string(n)+" back", func() bool {
 			return exec.Command("kubectl", "uncordon", string(n)).Run() == nil
 		}, func() string { return "it does not answer" })
 	}
@@ -107,14 +107,4 @@ func command(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return string(out)
-}
-
-// eventually waits for something to come true, and else tells what it found instead.
-func eventually(t *testing.T, within time.Duration, what string, true func() bool, found func() string) {
-	t.Helper()
-	for deadline := time.Now().Add(within); !true(); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v until %s; %s", within, what, found())
-		}
-	}
 }

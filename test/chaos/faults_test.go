@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // fault is one way to break a run.
@@ -126,7 +128,7 @@ var faults = []*fault{
 func deleteWorkers(r *run) (times int) {
 	for _, how := range []string{"--wait=false", "--grace-period=0", "--grace-period=0"} {
 		r.reach(15 + 20*times)
-		r.kube("delete", r.running(1, "")[0], how, fmt.Sprintf("--force=%t", how != "--wait=false"))
+		r.Must("delete", r.running(1, "")[0], how, fmt.Sprintf("--force=%t", how != "--wait=false"))
 		times++
 	}
 	return times
@@ -166,8 +168,8 @@ func loseNode(r *run) int {
 	lost := r.running(1, r.workers[1])
 	r.workers[1].stop(r.T)
 	r.reach(100)
-	r.kube(append([]string{"delete", "--grace-period=0", "--force"}, lost...)...)
-	eventually(r.T, time.Minute, "the Job ends without the node", func() bool { return r.ended() != nil }, func() string { return r.kube("get", "pods") })
+	r.Must(append([]string{"delete", "--grace-period=0", "--force"}, lost...)...)
+	kube.Eventually(r.T, time.Minute, "the Job ends without the node", func() bool { return r.ended() != nil }, func() string { return r.Must("get", "pods") })
 	return 1
 }
 
@@ -182,9 +184,9 @@ func stopRedisNode(r *run) int {
 func drainNode(r *run) int {
 	r.reach(30)
 	r.running(1, r.workers[1])
-	r.kube("drain", string(r.workers[1]), "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=1m")
+	r.Must("drain", string(r.workers[1]), "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=1m")
 	r.reach(60)
-	r.kube("uncordon", string(r.workers[1]))
+	r.Must("uncordon", string(r.workers[1]))
 	return 1
 }
 
@@ -199,13 +201,13 @@ func killRedis(r *run) (times int) {
 
 func deleteRedis(r *run) int {
 	r.reach(30)
-	r.kube("delete", "pod", redisPod)
+	r.Must("delete", "pod", redisPod)
 	return 1
 }
 
 func flushRedis(r *run) int {
 	r.reach(30)
-	r.kube("exec", redisPod, "--", "redis-cli", "flushall")
+	r.Must("exec", redisPod, "--", "redis-cli", "flushall")
 	return 1
 }
 
@@ -213,7 +215,7 @@ func flushRedis(r *run) int {
 func (r *run) cut(during time.Duration) int {
 	r.reach(30)
 	r.running(1, r.workers[1])
-	r.workers[1].disconnect(r.T, r.kube("get", "pod", redisPod, "-o", "jsonpath={.status.podIP}"))
+	r.workers[1].disconnect(r.T, r.Must("get", "pod", redisPod, "-o", "jsonpath={.status.podIP}"))
 	time.Sleep(during)
 	r.workers[1].connect(r.T)
 	return 1
@@ -223,7 +225,7 @@ func stopAPIServer(r *run) int {
 	r.reach(30)
 	r.control.run(r.T, "mv "+manifest+" "+manifestAway)
 	time.Sleep(time.Minute)
-	if _, err := r.try("get", "pods", "--request-timeout=3s"); err == nil {
+	if _, err := r.Try("get", "pods", "--request-timeout=3s"); err == nil {
 		r.Error("the API server answers: it was never away")
 	}
 	r.control.run(r.T, "mv "+manifestAway+" "+manifest)
@@ -233,7 +235,7 @@ func stopAPIServer(r *run) int {
 func patchParallelism(r *run) (times int) {
 	for i, parallelism := range []int{9, 1, 6} {
 		r.reach(20 + 20*i)
-		r.kube("patch", r.kube("get", "job", "-l", workers, "-o", "name"), "-p", fmt.Sprintf(`{"spec": {"parallelism": %d}}`, parallelism))
+		r.Must("patch", r.Must("get", "job", "-l", workers, "-o", "name"), "-p", fmt.Sprintf(`{"spec": {"parallelism": %d}}`, parallelism))
 		times++
 	}
 	return times

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -9,15 +8,13 @@ import (
 	"time"
 
 	"github.com/gruntwork-io/terratest/modules/helm"
-	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 const (
-	release = "run"
 	workers = "app.kubernetes.io/component=worker" // the label of the worker Job and its pods
 
 	// What is run for each item: $1 is the counter, $2 the item.
@@ -26,12 +23,11 @@ const (
 
 // run is a release in a namespace of its own, whose items are counted outside.
 type run struct {
-	*testing.T
+	*kube.Namespace
 	*cluster
 	*counter
-	kubectl *k8s.KubectlOptions
-	values  map[string]string // as JSON
-	began   time.Time
+	values map[string]string // as JSON
+	began  time.Time
 }
 
 // result is how a run went.
@@ -46,12 +42,13 @@ type result struct {
 // newRun makes the namespace and the counter, and says what is installed. If the test fails, what happened is printed.
 func newRun(t *testing.T, c *cluster, values map[string]string) *run {
 	t.Helper()
-	name := fmt.Sprintf("chaos-%d", time.Now().UnixNano()%1e9)
-	r := &run{T: t, cluster: c, counter: newCounter(t, c.gateway, items), kubectl: k8s.NewKubectlOptions("", "", name)}
-	r.kubectl.Logger = logger.Discard
+	r := &run{Namespace: kube.NewNamespace(t, "chaos"), cluster: c, counter: newCounter(t, c.gateway, items)}
+	// What happened is told before the fault is healed, and that before the namespace is removed.
+	t.Cleanup(func() { c.heal(t) })
+	t.Cleanup(r.TellIfFailed)
 	r.values = map[string]string{
 		"itemsFrom.range":                      fmt.Sprintf(`{"start": 1, "end": %d}`, items),
-		"worker.image":                         fmt.Sprintf("%q", programImage(t)),
+		"worker.image":                         fmt.Sprintf("%q", kube.ProgramImage(t)),
 		"worker.command":                       r.program(each),
 		"worker.parallelism":                   "6",
 		"worker.concurrency":                   "8",
@@ -68,17 +65,6 @@ func newRun(t *testing.T, c *cluster, values map[string]string) *run {
 			r.values[name] = value
 		}
 	}
-	k8s.CreateNamespaceWithMetadataContext(t, t.Context(), r.kubectl, metav1.ObjectMeta{
-		Name:   name,
-		Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
-	})
-	t.Cleanup(func() {
-		if t.Failed() {
-			r.tell()
-		}
-		c.heal(t)
-		_, _ = r.try("delete", "namespace", name, "--wait=false")
-	})
 	return r
 }
 
@@ -92,41 +78,14 @@ func (r *run) program(script string) string {
 	return string(command)
 }
 
-// tell prints what a person would look at to find out why a run failed.
-func (r *run) tell() {
-	for _, args := range [][]string{
-		{"get", "all", "-o", "wide"},
-		{"get", "events", "--sort-by=.lastTimestamp"},
-		{"logs", "--prefix", "--tail=20", "--all-containers", "--ignore-errors", "-l", "app.kubernetes.io/instance=" + release},
-	} {
-		out, _ := r.try(args...)
-		r.Logf("kubectl %s\n%s", strings.Join(args, " "), out)
-	}
-}
-
-// try runs kubectl in the namespace, even when the test is over.
-func (r *run) try(args ...string) (string, error) {
-	return k8s.RunKubectlAndGetOutputContextE(r.T, context.Background(), r.kubectl, args...)
-}
-
-// kube runs kubectl in the namespace, and must succeed.
-func (r *run) kube(args ...string) string {
-	r.Helper()
-	out, err := r.try(args...)
-	if err != nil {
-		r.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
-}
-
 func (r *run) options() *helm.Options {
-	return &helm.Options{KubectlOptions: r.kubectl, ValuesFiles: []string{r.cluster.values}, SetJSONValues: r.values, Logger: logger.Discard}
+	return &helm.Options{KubectlOptions: r.Kubectl, ValuesFiles: []string{kube.ValuesFile()}, SetJSONValues: r.values, Logger: logger.Discard}
 }
 
 // install installs the chart. With it the run begins.
 func (r *run) install() {
 	r.Helper()
-	if err := helm.InstallContextE(r, r.Context(), r.options(), chart, release); err != nil {
+	if err := helm.InstallContextE(r, r.Context(), r.options(), chart, kube.Release); err != nil {
 		r.Fatalf("helm install: %v", err)
 	}
 	r.began = time.Now()
@@ -135,7 +94,7 @@ func (r *run) install() {
 // upgrade upgrades the release to the values that the run has now.
 func (r *run) upgrade() {
 	r.Helper()
-	if err := helm.UpgradeContextE(r, r.Context(), r.options(), chart, release); err != nil {
+	if err := helm.UpgradeContextE(r, r.Context(), r.options(), chart, kube.Release); err != nil {
 		r.Fatalf("helm upgrade: %v", err)
 	}
 }
@@ -144,14 +103,14 @@ func (r *run) upgrade() {
 func (r *run) reach(percent int) {
 	r.Helper()
 	counted := func() int { n, _ := r.done(); return n }
-	eventually(r.T, 90*time.Second, fmt.Sprintf("%d %% of the items are counted", percent),
+	kube.Eventually(r.T, 90*time.Second, fmt.Sprintf("%d %% of the items are counted", percent),
 		func() bool { return 100*counted() >= percent*items },
 		func() string { return fmt.Sprintf("%d of %d are", counted(), items) })
 }
 
 // job is the worker Job, the newest if there are two.
 func (r *run) job() (job batchv1.Job, err error) {
-	out, err := r.try("get", "jobs", "-l", workers, "--sort-by=.metadata.creationTimestamp", "-o", "json", "--request-timeout=5s")
+	out, err := r.Try("get", "jobs", "-l", workers, "--sort-by=.metadata.creationTimestamp", "-o", "json", "--request-timeout=5s")
 	var list batchv1.JobList
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &list)
@@ -171,19 +130,13 @@ func (r *run) ended() *batchv1.JobCondition {
 	if err != nil {
 		return nil // the API server may be away
 	}
-	for _, condition := range job.Status.Conditions {
-		if condition.Status == corev1.ConditionTrue &&
-			(condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) {
-			return &condition
-		}
-	}
-	return nil
+	return kube.End(&job)
 }
 
 // wait waits until the worker Job has ended, and takes the accounts of the run.
 func (r *run) wait() (res result) {
 	r.Helper()
-	eventually(r.T, 4*time.Minute, "the worker Job ends", func() bool {
+	kube.Eventually(r.T, 4*time.Minute, "the worker Job ends", func() bool {
 		end := r.ended()
 		if end != nil {
 			res.end = *end
@@ -205,7 +158,7 @@ func (r *run) wait() (res result) {
 
 // verify is helm test: what it printed, and whether it passed.
 func (r *run) verify() (string, error) {
-	return helm.RunHelmCommandAndGetStdOutContextE(r, r.Context(), r.options(), "test", release, "--logs")
+	return helm.RunHelmCommandAndGetStdOutContextE(r, r.Context(), r.options(), "test", kube.Release, "--logs")
 }
 
 // running waits for at least so many worker pods that run, and names all that do, those on one node or everywhere.
@@ -215,8 +168,8 @@ func (r *run) running(least int, on node) (pods []string) {
 	if on != "" {
 		selector += ",spec.nodeName=" + string(on)
 	}
-	eventually(r.T, time.Minute, fmt.Sprintf("%d worker pods run %s", least, on), func() bool {
-		pods = strings.Fields(r.kube("get", "pods", "-l", workers, "--field-selector", selector, "-o", "name"))
+	kube.Eventually(r.T, time.Minute, fmt.Sprintf("%d worker pods run %s", least, on), func() bool {
+		pods = strings.Fields(r.Must("get", "pods", "-l", workers, "--field-selector", selector, "-o", "name"))
 		return len(pods) >= least
 	}, func() string { return fmt.Sprint(pods) })
 	return pods

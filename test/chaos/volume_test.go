@@ -1,13 +1,10 @@
 package chaos
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/gruntwork-io/terratest/modules/k8s"
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // A volume that can be on any node, in a cluster that has none: a folder of each node, and what is in it goes along when the
@@ -31,16 +28,10 @@ func withVolume(*cluster) map[string]string {
 }
 
 func makeVolume(r *run) {
-	name := r.kubectl.Namespace
+	name := r.Kubectl.Namespace
 	r.values["redis.persistence.storageClass"] = `"` + name + `"`
-	file := filepath.Join(r.TempDir(), "volume.yaml")
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(volume, "NAME", name)), 0o644); err != nil {
-		r.Fatal(err)
-	}
-	r.kube("apply", "-f", file)
-	r.Cleanup(func() {
-		_ = k8s.RunKubectlContextE(r.T, context.Background(), r.kubectl, "delete", "pv", name, "--wait=false")
-	})
+	r.Apply(strings.ReplaceAll(volume, "NAME", name))
+	r.Cleanup(func() { _, _ = r.Try("delete", "pv", name, "--wait=false") })
 	for _, n := range r.workers {
 		n.run(r.T, "rm -rf "+volumePath+"; mkdir "+volumePath+"; chown 999:999 "+volumePath)
 	}
@@ -50,20 +41,20 @@ func makeVolume(r *run) {
 func moveRedis(r *run) int {
 	r.reach(30)
 	from, to := r.workers[0], r.workers[1]
-	if node(r.kube("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}")) == to {
+	if node(r.Must("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}")) == to {
 		from, to = to, from
 	}
-	r.kube("cordon", string(from), string(to))
-	r.kube("delete", "pod", redisPod, "--wait=false")
-	eventually(r.T, time.Minute, "Redis is gone from "+string(from), func() bool {
-		return r.kube("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}", "--ignore-not-found") == ""
-	}, func() string { return r.kube("get", "pods", "-o", "wide") })
+	r.Must("cordon", string(from), string(to))
+	r.Must("delete", "pod", redisPod, "--wait=false")
+	kube.Eventually(r.T, time.Minute, "Redis is gone from "+string(from), func() bool {
+		return r.Must("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}", "--ignore-not-found") == ""
+	}, func() string { return r.Must("get", "pods", "-o", "wide") })
 	command(r.T, "sh", "-euc", "docker exec "+string(from)+" tar -C "+volumePath+" -c . | docker exec -i "+string(to)+" tar -C "+volumePath+" -x")
 	from.run(r.T, "rm -rf "+volumePath)
-	r.kube("uncordon", string(to))
-	r.kube("wait", "--for=condition=Ready", "pod/"+redisPod, "--timeout=1m")
-	r.kube("uncordon", string(from))
-	if at := node(r.kube("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}")); at != to {
+	r.Must("uncordon", string(to))
+	r.Must("wait", "--for=condition=Ready", "pod/"+redisPod, "--timeout=1m")
+	r.Must("uncordon", string(from))
+	if at := node(r.Must("get", "pod", redisPod, "-o", "jsonpath={.spec.nodeName}")); at != to {
 		r.Errorf("Redis is on %s in place of %s", at, to)
 	}
 	return 1

@@ -3,11 +3,10 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
+	"log"
 	"maps"
 	"os"
 	"os/exec"
@@ -24,6 +23,9 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/workqueue/workqueue/test/built"
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 const (
@@ -33,19 +35,14 @@ const (
 	patient = 3 * time.Minute // far more than anything here takes
 )
 
-// bin is where make puts what it builds.
-var bin string
-
 func TestMain(m *testing.M) {
-	var err error
-	if bin, err = filepath.Abs(root + "/bin"); err == nil {
-		_, err = os.Stat(filepath.Join(bin, "helm4", "helm"))
+	path, err := built.Path("helm4")
+	if err == nil {
+		err = os.Setenv("PATH", path)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%v: run these tests with make test-e2e\n", err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
-	_ = os.Setenv("PATH", strings.Join([]string{filepath.Join(bin, "helm4"), bin, os.Getenv("PATH")}, ":"))
 	// The tests wait for the cluster more than they keep it busy. -parallel says otherwise.
 	_ = flag.Set("test.parallel", "4")
 	os.Exit(m.Run())
@@ -53,11 +50,9 @@ func TestMain(m *testing.M) {
 
 // space is a namespace with one release in it.
 type space struct {
-	*testing.T
-	kubectl *k8s.KubectlOptions
-	release string
-	major   string          // which Helm
-	others  map[string]bool // objects that are not the release's
+	*kube.Namespace
+	major  string          // which Helm
+	others map[string]bool // objects that are not the release's
 }
 
 // eachHelm runs a test with each major of Helm.
@@ -73,69 +68,14 @@ func eachHelm(t *testing.T, test func(t *testing.T, major string)) {
 // newSpace makes a namespace that ends with the test. If the test fails, what happened in it is printed before.
 func newSpace(t *testing.T, name string) *space {
 	t.Helper()
-	name = fmt.Sprintf("e2e-%s-%d", name, time.Now().UnixNano()%1e8)
-	s := &space{T: t, kubectl: k8s.NewKubectlOptions("", "", name), release: "run", major: "helm4"}
-	s.kubectl.Logger = logger.Discard
-	k8s.CreateNamespaceWithMetadataContext(t, t.Context(), s.kubectl, metav1.ObjectMeta{
-		Name:   name,
-		Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
-	})
-	t.Cleanup(func() {
-		if t.Failed() {
-			s.tell()
-		}
-		_, _ = s.run("delete", "namespace", name, "--wait=false")
-	})
+	s := &space{Namespace: kube.NewNamespace(t, "e2e-"+name), major: "helm4"}
+	t.Cleanup(s.TellIfFailed)
 	return s
-}
-
-// tell prints what a person would look at to find out why a test failed.
-func (s *space) tell() {
-	for _, args := range [][]string{
-		{"get", "all"},
-		{"get", "events", "--sort-by=.lastTimestamp"},
-		{"logs", "--prefix", "--tail=30", "--all-containers", "--ignore-errors", "-l", "app.kubernetes.io/instance=" + s.release},
-	} {
-		out, _ := s.run(args...)
-		s.Logf("kubectl %s\n%s", strings.Join(args, " "), out)
-	}
-}
-
-// run runs kubectl.
-func (s *space) run(args ...string) (string, error) {
-	return k8s.RunKubectlAndGetOutputContextE(s.T, context.WithoutCancel(s.Context()), s.kubectl, args...)
-}
-
-// stdin runs kubectl with something on its standard input, and answers its standard output.
-func (s *space) stdin(input io.Reader, args ...string) (string, error) {
-	return shell.RunCommandContextAndGetStdOutE(s.T, s.Context(), &shell.Command{
-		Command: "kubectl", Args: append([]string{"--namespace", s.kubectl.Namespace}, args...), Stdin: input, Logger: logger.Discard,
-	})
-}
-
-// must runs kubectl, which has to succeed.
-func (s *space) must(args ...string) string {
-	s.Helper()
-	out, err := s.run(args...)
-	if err != nil {
-		s.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
 }
 
 // exec runs a command in a pod.
 func (s *space) exec(pod string, command ...string) (string, error) {
-	return s.run(append([]string{"exec", pod, "--"}, command...)...)
-}
-
-// apply creates or changes what a manifest describes, and answers what kubectl says of that.
-func (s *space) apply(manifest string) string {
-	s.Helper()
-	out, err := s.stdin(strings.NewReader(manifest), "apply", "-f", "-")
-	if err != nil {
-		s.Fatalf("kubectl apply: %v\n%s", err, manifest)
-	}
-	return out
+	return s.Try(append([]string{"exec", pod, "--"}, command...)...)
 }
 
 // pod runs one container in a pod that fits Pod Security "restricted".
@@ -164,7 +104,7 @@ func (s *space) pod(name string, container corev1.Container, volumes ...corev1.V
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.apply(string(text))
+	s.Apply(string(text))
 }
 
 // volume lets the claim that will have this name find a volume. A cluster made by test/kind gets one from here, because the
@@ -175,9 +115,9 @@ func (s *space) volume(claim string) {
 	if cluster == "" {
 		return
 	}
-	nodes := strings.Fields(s.must("get", "nodes", "-o", "name"))
+	nodes := strings.Fields(s.Must("get", "nodes", "-o", "name"))
 	node := strings.TrimPrefix(nodes[len(nodes)-1], "node/") // a worker, if there are any
-	name := s.kubectl.Namespace + "-" + claim
+	name := s.Kubectl.Namespace + "-" + claim
 	folder := "/var/lib/workqueue-volumes/" + name
 	docker := func(command ...string) {
 		if out, err := exec.Command("docker", append([]string{"exec", node}, command...)...).CombinedOutput(); err != nil {
@@ -185,7 +125,7 @@ func (s *space) volume(claim string) {
 		}
 	}
 	docker("mkdir", "-p", folder)
-	s.apply(fmt.Sprintf(`
+	s.Apply(fmt.Sprintf(`
 apiVersion: v1
 kind: PersistentVolume
 metadata: {name: %s}
@@ -196,27 +136,27 @@ spec:
   storageClassName: standard
   claimRef: {namespace: %s, name: %s}
   nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [%s]}]}]}}
-`, name, folder, s.kubectl.Namespace, claim, node))
+`, name, folder, s.Kubectl.Namespace, claim, node))
 	s.Cleanup(func() {
-		_, _ = s.run("delete", "persistentvolume", name, "--wait=false")
+		_, _ = s.Try("delete", "persistentvolume", name, "--wait=false")
 		docker("rm", "-rf", folder)
 	})
 }
 
 func (s *space) options() *helm.Options {
-	return &helm.Options{KubectlOptions: s.kubectl, Logger: logger.Discard}
+	return &helm.Options{KubectlOptions: s.Kubectl, Logger: logger.Discard}
 }
 
 // helm runs the Helm of this test, and answers what it printed on its standard output.
 func (s *space) helm(args ...string) (string, error) {
 	command := helm.PrepareHelmCommand(s.options(), args[0], args[1:]...)
-	command.Command = filepath.Join(bin, s.major, "helm")
+	command.Command = filepath.Join(root, "bin", s.major, "helm")
 	return shell.RunCommandContextAndGetStdOutE(s.T, s.Context(), command)
 }
 
 // values are the arguments that give Helm values: those of files, and single ones as JSON.
 func values(files []string, single map[string]string) []string {
-	args := []string{"--values", root + "/bin/kind/values.yaml"}
+	args := []string{"--values", kube.ValuesFile()}
 	for _, file := range files {
 		args = append(args, "--values", file)
 	}
@@ -228,7 +168,7 @@ func values(files []string, single map[string]string) []string {
 
 // deliver installs or upgrades with values files, single values as JSON, and whatever more Helm is to be told.
 func (s *space) deliver(verb string, files []string, single map[string]string, more ...string) error {
-	args := append([]string{verb, s.release, chart}, values(files, single)...)
+	args := append([]string{verb, kube.Release, chart}, values(files, single)...)
 	_, err := s.helm(append(args, more...)...)
 	return err
 }
@@ -251,7 +191,7 @@ func (s *space) upgrade(single map[string]string, more ...string) {
 // uninstall removes the release, and fails the test if anything of it is left in the namespace.
 func (s *space) uninstall() {
 	s.Helper()
-	if _, err := s.helm("uninstall", s.release, "--wait"); err != nil {
+	if _, err := s.helm("uninstall", kube.Release, "--wait"); err != nil {
 		s.Fatalf("helm uninstall: %v", err)
 	}
 	var left []string
@@ -278,7 +218,7 @@ func (s *space) keep() {
 // objects are the names of all that is in the namespace, but for what Kubernetes itself puts there. It fails when another test
 // takes a kind away meanwhile.
 func (s *space) objects() ([]string, error) {
-	kinds, err := s.run("api-resources", "--namespaced", "--verbs=list", "-o", "name")
+	kinds, err := s.Try("api-resources", "--namespaced", "--verbs=list", "-o", "name")
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +226,7 @@ func (s *space) objects() ([]string, error) {
 		// endpoints are only a deprecated view of endpointslices, and kubectl warns of it.
 		return kind == "endpoints" || strings.HasPrefix(kind, "event")
 	})
-	objects, err := s.run("get", strings.Join(listed, ","), "-o", "name", "--ignore-not-found")
+	objects, err := s.Try("get", strings.Join(listed, ","), "-o", "name", "--ignore-not-found")
 	return slices.DeleteFunc(strings.Fields(objects), func(object string) bool {
 		return object == "configmap/kube-root-ca.crt" || object == "serviceaccount/default"
 	}), err
@@ -295,7 +235,7 @@ func (s *space) objects() ([]string, error) {
 // verify runs helm test and answers what it printed, and whether it passed.
 func (s *space) verify() (string, error) {
 	s.Helper()
-	return s.helm("test", s.release, "--logs")
+	return s.helm("test", kube.Release, "--logs")
 }
 
 // complete waits for the end of the run, and for helm test to find that all of it is done. It answers the report.
@@ -315,7 +255,7 @@ func (s *space) complete(wanted ...string) string {
 // job is the worker Job. There is one, but for those that are about to go, and its name is a hash.
 func (s *space) job() batchv1.Job {
 	s.Helper()
-	jobs := k8s.ListJobsContext(s, s.Context(), s.kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=worker"})
+	jobs := k8s.ListJobsContext(s, s.Context(), s.Kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=worker"})
 	jobs = slices.DeleteFunc(jobs, func(job batchv1.Job) bool { return job.DeletionTimestamp != nil })
 	if len(jobs) != 1 {
 		s.Fatalf("%d worker Jobs in place of 1", len(jobs))
@@ -327,14 +267,12 @@ func (s *space) job() batchv1.Job {
 func (s *space) waitForJob() (end batchv1.JobCondition) {
 	s.Helper()
 	eventually(s.T, "the worker Job ends", func() bool {
-		for _, condition := range s.job().Status.Conditions {
-			if condition.Status == corev1.ConditionTrue &&
-				(condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) {
-				end = condition
-				return true
-			}
+		job := s.job()
+		ended := kube.End(&job)
+		if ended != nil {
+			end = *ended
 		}
-		return false
+		return ended != nil
 	}, func() string { return fmt.Sprintf("its status is %+v", s.job().Status) })
 	return end
 }
@@ -342,7 +280,7 @@ func (s *space) waitForJob() (end batchv1.JobCondition) {
 // workers are the pods of the worker Job, those that have ended included.
 func (s *space) workers() []corev1.Pod {
 	s.Helper()
-	return k8s.ListPodsContext(s, s.Context(), s.kubectl, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + s.job().Name})
+	return k8s.ListPodsContext(s, s.Context(), s.Kubectl, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + s.job().Name})
 }
 
 // logs are those of all workers.
@@ -350,23 +288,15 @@ func (s *space) logs() string {
 	s.Helper()
 	var all strings.Builder
 	for _, pod := range s.workers() {
-		all.WriteString(k8s.GetPodLogsContext(s, s.Context(), s.kubectl, &pod, "worker"))
+		all.WriteString(k8s.GetPodLogsContext(s, s.Context(), s.Kubectl, &pod, "worker"))
 		all.WriteString("\n")
 	}
 	return all.String()
 }
 
-// eventually waits for something to come true, and else tells what it found instead.
 func eventually(t *testing.T, what string, true func() bool, found func() string) {
 	t.Helper()
-	for deadline := time.Now().Add(patient); ; time.Sleep(300 * time.Millisecond) {
-		if true() {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v until %s; %s", patient, what, found())
-		}
-	}
+	kube.Eventually(t, patient, what, true, found)
 }
 
 func wantText(t *testing.T, text string, wanted ...string) {
@@ -386,17 +316,8 @@ func wantRefusal(t *testing.T, err error, reason string) {
 	}
 }
 
-// programImage is an image that is not the project's own, with a shell in it; program is its name as a value.
-func programImage(t *testing.T) string {
-	t.Helper()
-	image := os.Getenv("WQ_TEST_PROGRAM_IMAGE")
-	if image == "" {
-		t.Fatal("WQ_TEST_PROGRAM_IMAGE names no image: run these tests with make test-e2e")
-	}
-	return image
-}
-
+// program is an image with a shell in it, as a value.
 func program(t *testing.T) string {
 	t.Helper()
-	return fmt.Sprintf("%q", programImage(t))
+	return fmt.Sprintf("%q", kube.ProgramImage(t))
 }

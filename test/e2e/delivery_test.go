@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/gruntwork-io/terratest/modules/k8s"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // TestWithoutHooks installs everything as ordinary objects, and looks at what each pod can see and do: without hooks they
@@ -36,7 +38,7 @@ func TestWithoutHooks(t *testing.T) {
 			t.Errorf("the program can read %q:\n%s", secret, logs)
 		}
 	}
-	pods := k8s.ListPodsContext(t, t.Context(), s.kubectl, metav1.ListOptions{})
+	pods := k8s.ListPodsContext(t, t.Context(), s.Kubectl, metav1.ListOptions{})
 	seen := map[string]bool{}
 	for _, pod := range pods {
 		seen[pod.Labels["app.kubernetes.io/component"]] = true
@@ -91,7 +93,7 @@ func TestArgoCD(t *testing.T) {
 	app.sync(run)
 	app.complete("seeded     2", "OK: all 2 items are done")
 	wantText(t, s.logs(), "fast kiwi", "fast lime")
-	seeds := s.must("get", "jobs,configmaps", "-l", "app.kubernetes.io/component=seed", "-o", "name")
+	seeds := s.Must("get", "jobs,configmaps", "-l", "app.kubernetes.io/component=seed", "-o", "name")
 	if n := len(strings.Fields(seeds)); n != 2 {
 		t.Errorf("the run before has left something: %s", seeds)
 	}
@@ -100,7 +102,7 @@ func TestArgoCD(t *testing.T) {
 // identities tell whether an object is still the one it was, with the specification it had, and a pod's containers too.
 func (s *space) identities() string {
 	s.Helper()
-	return s.must("get", "networkpolicies,configmaps,secrets,services,statefulsets,jobs,cronjobs,pods", "-o", "jsonpath={range .items[*]}"+
+	return s.Must("get", "networkpolicies,configmaps,secrets,services,statefulsets,jobs,cronjobs,pods", "-o", "jsonpath={range .items[*]}"+
 		"{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")
 }
 
@@ -119,7 +121,7 @@ var argoOrder = []string{
 
 func (a *application) sync(single map[string]string) {
 	a.Helper()
-	args := append([]string{"template", a.release, chart, "--set", "hooks.enabled=false"}, values([]string{fruits}, single)...)
+	args := append([]string{"template", kube.Release, chart, "--set", "hooks.enabled=false"}, values([]string{fruits}, single)...)
 	rendered, err := a.helm(args...)
 	if err != nil {
 		a.Fatalf("helm template: %v", err)
@@ -157,7 +159,7 @@ func (a *application) sync(single map[string]string) {
 	}
 	for _, name := range a.synced {
 		if !slices.Contains(names, name) {
-			a.must("delete", name, "--cascade=foreground", "--wait=false")
+			a.Must("delete", name, "--cascade=foreground", "--wait=false")
 		}
 	}
 	for _, object := range objects {
@@ -172,7 +174,7 @@ func (a *application) create(object *unstructured.Unstructured) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	a.apply(string(text))
+	a.Apply(string(text))
 }
 
 // complete waits for the end of the run as helm test does.
@@ -182,14 +184,14 @@ func (a *application) complete(wanted ...string) {
 	pod := a.test.GetName()
 	var phase corev1.PodPhase
 	eventually(a.T, "the test has ended", func() bool {
-		phase = k8s.GetPodContext(a, a.Context(), a.kubectl, pod).Status.Phase
+		phase = k8s.GetPodContext(a, a.Context(), a.Kubectl, pod).Status.Phase
 		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
-	}, func() string { return a.must("logs", pod) })
-	report := a.must("logs", pod)
+	}, func() string { return a.Must("logs", pod) })
+	report := a.Must("logs", pod)
 	if phase != corev1.PodSucceeded {
 		a.Fatalf("the test failed:\n%s", report)
 	}
 	wantText(a.T, report, wanted...)
-	a.must("delete", "pod", pod)
+	a.Must("delete", "pod", pod)
 	a.waitForJob()
 }

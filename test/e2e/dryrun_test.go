@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/workqueue/workqueue/test/apis"
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // TestTheClusterTakesEveryExample asks the API server, which knows more than the schemas: what each field may hold, Pod Security
 // "restricted", fields that nobody should use any more. A warning counts as a refusal.
 func TestTheClusterTakesEveryExample(t *testing.T) {
 	s := newSpace(t, "dry-run")
-	s.must("label", "namespace", s.kubectl.Namespace, "pod-security.kubernetes.io/warn=restricted")
+	s.Must("label", "namespace", s.Kubectl.Namespace, "pod-security.kubernetes.io/warn=restricted")
 	customKinds(s)
 	examples, err := filepath.Glob(root + "/values-examples/*.yaml")
 	if err != nil || len(examples) == 0 {
@@ -38,7 +39,7 @@ worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {ena
 	}
 	for _, file := range append(examples, everything, autoscaled) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
-			rendered, err := s.helm("template", s.release, chart, "--values", file)
+			rendered, err := s.helm("template", kube.Release, chart, "--values", file)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, rendered)
 			}
@@ -61,15 +62,15 @@ worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {ena
 
 func (s *space) dryRun(manifests string) (string, error) {
 	// kubectl remembers which kinds there are; the new ones may not be among them.
-	return s.stdin(strings.NewReader(manifests), "apply", "--server-side", "--dry-run=server", "--validate=strict",
+	return s.Pipe(manifests, "apply", "--server-side", "--dry-run=server", "--validate=strict",
 		"--warnings-as-errors", "--cache-dir", s.TempDir(), "--filename", "-")
 }
 
 // customKinds teaches the cluster, for the test, the kinds that the chart makes and Kubernetes does not have.
 func customKinds(s *space) {
 	for _, file := range apis.CustomResourceDefinitions(s) {
-		s.must("apply", "--server-side", "--force-conflicts", "--filename", file)
-		s.Cleanup(func() { _, _ = s.run("delete", "--wait=false", "--filename", file) })
+		s.Must("apply", "--server-side", "--force-conflicts", "--filename", file)
+		s.Cleanup(func() { _, _ = s.Try("delete", "--wait=false", "--filename", file) })
 	}
-	s.must("wait", "--for=condition=Established", "--timeout=1m", "customresourcedefinitions", "--all")
+	s.Must("wait", "--for=condition=Established", "--timeout=1m", "customresourcedefinitions", "--all")
 }

@@ -11,6 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // around is what happens around an example besides its run.
@@ -51,7 +53,7 @@ func TestExamples(t *testing.T) {
 			t.Parallel()
 			s, around := newSpace(t, name), arounds[name]
 			for _, args := range around.kubectl {
-				s.must(args...)
+				s.Must(args...)
 			}
 			single := images(t, file)
 			if around.before != nil {
@@ -78,21 +80,21 @@ func TestExamples(t *testing.T) {
 // scans makes a volume with files on it, and a list of them.
 func scans(s *space) map[string]string {
 	s.volume("scans")
-	s.apply(`
+	s.Apply(`
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: scans}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
 `)
 	s.pod("scanner", corev1.Container{
-		Image: programImage(s.T),
+		Image: kube.ProgramImage(s.T),
 		Command: []string{"sh", "-c",
 			"mkdir /scans/2026; cd /scans/2026; for i in 1 2 3 4 5 6 7 8 9; do echo $i >$PWD/$i.tif; echo $PWD/$i.tif >>list.txt; done"},
 		VolumeMounts: []corev1.VolumeMount{{Name: "scans", MountPath: "/scans"}},
 	}, corev1.Volume{Name: "scans", VolumeSource: corev1.VolumeSource{
 		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "scans"},
 	}})
-	s.must("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=2m", "pod/scanner")
+	s.Must("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=2m", "pod/scanner")
 	return nil
 }
 
@@ -103,9 +105,9 @@ func killRedis(s *space) {
 		waiting, err := strconv.Atoi(s.waiting())
 		return err == nil && waiting > 0 && waiting < 90
 	}, s.waiting)
-	s.must("delete", "pod", "run-redis-0", "--force", "--grace-period=0")
-	s.must("wait", "--for=create", "--timeout=2m", "pod/run-redis-0")
-	s.must("wait", "--for=condition=Ready", "--timeout=2m", "pod/run-redis-0")
+	s.Must("delete", "pod", "run-redis-0", "--force", "--grace-period=0")
+	s.Must("wait", "--for=create", "--timeout=2m", "pod/run-redis-0")
+	s.Must("wait", "--for=condition=Ready", "--timeout=2m", "pod/run-redis-0")
 	if after := s.redisPod(); after == before {
 		s.Errorf("Redis is still the pod %s", before)
 	}
@@ -123,18 +125,18 @@ func withoutKEDA(s *space) map[string]string {
 
 // deliverMail is work without an end: more pods, items that come later, all of them done, and the workers stay.
 func deliverMail(s *space) {
-	s.must("get", "scaledobject", "run-worker")
-	s.must("scale", "deployment", "run-worker", "--replicas=2")
-	s.must("rollout", "status", "deployment", "run-worker", "--timeout=2m")
+	s.Must("get", "scaledobject", "run-worker")
+	s.Must("scale", "deployment", "run-worker", "--replicas=2")
+	s.Must("rollout", "status", "deployment", "run-worker", "--timeout=2m")
 	for _, letter := range []string{"letter-1", "letter-2"} {
-		s.must("exec", "run-redis-0", "--", "redis-cli", "rpush", "mail", letter)
+		s.Must("exec", "run-redis-0", "--", "redis-cli", "rpush", "mail", letter)
 		eventually(s.T, letter+" is delivered", func() bool {
-			return strings.Contains(s.must("logs", "-l", "app.kubernetes.io/component=worker", "--tail=-1"), "delivered "+letter)
+			return strings.Contains(s.Must("logs", "-l", "app.kubernetes.io/component=worker", "--tail=-1"), "delivered "+letter)
 		}, func() string {
-			return s.must("exec", "run-redis-0", "--", "redis-cli", "llen", "mail") + " letters are waiting"
+			return s.Must("exec", "run-redis-0", "--", "redis-cli", "llen", "mail") + " letters are waiting"
 		})
 	}
-	if ready := s.must("get", "deployment", "run-worker", "-o", "jsonpath={.status.readyReplicas}"); ready != "2" {
+	if ready := s.Must("get", "deployment", "run-worker", "-o", "jsonpath={.status.readyReplicas}"); ready != "2" {
 		s.Errorf("of two workers that wait for more, %q are ready", ready)
 	}
 }
@@ -154,7 +156,7 @@ func admit(s *space) {
 	if job := s.job(); job.Labels["kueue.x-k8s.io/queue-name"] != "batch" || len(s.workers()) != 0 {
 		s.Errorf("the Job has the labels %v and %d pods, though it is suspended", job.Labels, len(s.workers()))
 	}
-	s.must("patch", "job", s.job().Name, "--type=merge", "-p", `{"spec": {"suspend": false}}`)
+	s.Must("patch", "job", s.job().Name, "--type=merge", "-p", `{"spec": {"suspend": false}}`)
 }
 
 // images replaces the public images of an example by those that the cluster has, where it cannot pull.

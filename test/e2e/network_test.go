@@ -5,14 +5,16 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // TestNetwork knocks at Redis from another namespace, while the pods of the release get through.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	stranger := newSpace(t, "stranger")
-	stranger.pod("knock", corev1.Container{Image: programImage(t), Command: []string{"sleep", "600"}})
-	stranger.must("wait", "--for=condition=Ready", "--timeout=2m", "pod/knock")
+	stranger.pod("knock", corev1.Container{Image: kube.ProgramImage(t), Command: []string{"sleep", "600"}})
+	stranger.Must("wait", "--for=condition=Ready", "--timeout=2m", "pod/knock")
 	knocks := func(address string) bool {
 		out, _ := stranger.exec("knock", "sh", "-c", "nc -w 2 "+address+" </dev/null && echo open")
 		return strings.Contains(out, "open")
@@ -23,7 +25,7 @@ func TestNetwork(t *testing.T) {
 
 	s := newSpace(t, "network")
 	s.install([]string{fruits}, map[string]string{"networkPolicy.enabled": "false"})
-	redis := s.must("get", "service", s.release+"-redis", "-o", "jsonpath={.spec.clusterIP}") + " 6379"
+	redis := s.Must("get", "service", kube.Release+"-redis", "-o", "jsonpath={.spec.clusterIP}") + " 6379"
 	if !knocks(redis) {
 		t.Fatal("Redis cannot be reached without a NetworkPolicy, so this would show nothing")
 	}
@@ -40,13 +42,13 @@ func TestNetwork(t *testing.T) {
 // enforced finds out whether NetworkPolicies mean anything here: with one that forbids a pod everything, is it still heard?
 func (s *space) enforced(knocks func(address string) bool) bool {
 	s.Helper()
-	s.apply(`
+	s.Apply(`
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: mute}
 spec: {podSelector: {}, policyTypes: [Egress]}
 `)
-	defer s.must("delete", "networkpolicy", "mute")
+	defer s.Must("delete", "networkpolicy", "mute")
 	for range 5 { // it may take a moment
 		if !knocks("$KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT") {
 			return true

@@ -9,22 +9,24 @@ import (
 	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/util/cert"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // sharedRedis makes a Redis that is not the release's, as the example of one speaks of it: TLS, a password, and a user that can
 // touch only the keys of this release. There are keys of others in it.
 func sharedRedis(s *space) map[string]string {
-	host := "cache." + s.kubectl.Namespace + ".svc"
+	host := "cache." + s.Kubectl.Namespace + ".svc"
 	certificate, key, err := cert.GenerateSelfSignedCertKey(host, nil, nil)
 	if err != nil {
 		s.Fatal(err)
 	}
-	mine := s.kubectl.Namespace + "/" + s.release
+	mine := s.Kubectl.Namespace + "/" + kube.Release
 	acl := fmt.Sprintf("user default on nopass ~* &* +@all\nuser workqueue on >open-sesame ~%s-* ~{%s-*}:* +@all -@dangerous +info\n", mine, mine)
-	s.apply(fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: cache}, stringData: {password: open-sesame, ca.crt: %q}}`, certificate))
-	s.apply(fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: cache-server}, stringData: {tls.crt: %q, tls.key: %q, users.acl: %q}}`,
+	s.Apply(fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: cache}, stringData: {password: open-sesame, ca.crt: %q}}`, certificate))
+	s.Apply(fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: cache-server}, stringData: {tls.crt: %q, tls.key: %q, users.acl: %q}}`,
 		certificate, key, acl))
-	s.apply(`{apiVersion: v1, kind: Service, metadata: {name: cache}, spec: {selector: {app: cache}, ports: [{port: 6380}]}}`)
+	s.Apply(`{apiVersion: v1, kind: Service, metadata: {name: cache}, spec: {selector: {app: cache}, ports: [{port: 6380}]}}`)
 	s.pod("cache", corev1.Container{
 		Image: redisImage(s),
 		Command: []string{"redis-server", "--dir", "/tmp", "--save", "", "--protected-mode", "no", "--aclfile", "/tls/users.acl",
@@ -36,7 +38,7 @@ func sharedRedis(s *space) map[string]string {
 		},
 		VolumeMounts: []corev1.VolumeMount{{Name: "tls", MountPath: "/tls"}},
 	}, corev1.Volume{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "cache-server"}}})
-	s.must("wait", "--for=condition=Ready", "--timeout=2m", "pod/cache")
+	s.Must("wait", "--for=condition=Ready", "--timeout=2m", "pod/cache")
 	for _, key := range foreign(s) {
 		if out, err := s.exec("cache", "redis-cli", "rpush", key, "not yours"); err != nil {
 			s.Fatalf("redis-cli: %v\n%s", err, out)
@@ -47,8 +49,8 @@ func sharedRedis(s *space) map[string]string {
 
 // foreign are queues that releases of nearly the same name would have.
 func foreign(s *space) []string {
-	queue := s.release + "-0123456789"
-	return []string{queue, "elsewhere/" + queue, s.kubectl.Namespace + "/" + s.release + "-too-0123456789"}
+	queue := kube.Release + "-0123456789"
+	return []string{queue, "elsewhere/" + queue, s.Kubectl.Namespace + "/" + kube.Release + "-too-0123456789"}
 }
 
 // onlyOthers wants to see in Redis what was there before the release, and nothing else.
@@ -72,7 +74,7 @@ func redisImage(s *space) string {
 			Image struct{ Repository, Tag string }
 		}
 	}
-	for _, file := range []string{chart + "/values.yaml", root + "/bin/kind/values.yaml"} {
+	for _, file := range []string{chart + "/values.yaml", kube.ValuesFile()} {
 		text, err := os.ReadFile(file)
 		if err == nil {
 			err = yaml.Unmarshal(text, &values)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // TestFruits is the promise in its simplest form, with each major of Helm: install, all done, verified, all gone.
@@ -102,9 +104,9 @@ func TestTutorial(t *testing.T) {
 		"worker.command":     `["sh", "-c", "echo got $0; sleep 2"]`,
 		"worker.parallelism": "1",
 	}
-	s.must("create", "service", "clusterip", "redis", "--tcp=6379")
+	s.Must("create", "service", "clusterip", "redis", "--tcp=6379")
 	wantRefusal(t, s.deliver("install", []string{fruits}, job2), "redis.serviceName: the namespace has a Service")
-	s.must("delete", "service", "redis")
+	s.Must("delete", "service", "redis")
 	s.install([]string{fruits}, job2)
 	cli := func(args ...string) string {
 		out, err := s.exec("run-redis-0", append([]string{"redis-cli", "-h", "redis"}, args...)...)
@@ -136,7 +138,7 @@ func (s *space) lastWords(code int32) string {
 // follow does what the notes of the release say after a heading, as a person would who pastes it, and answers what it printed.
 func (s *space) follow(heading string) string {
 	s.Helper()
-	notes, err := s.helm("get", "notes", s.release)
+	notes, err := s.helm("get", "notes", kube.Release)
 	if err != nil {
 		s.Fatalf("helm get notes: %v", err)
 	}

@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gruntwork-io/terratest/modules/k8s"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // queue is the queue that the worker Job works on.
@@ -24,20 +26,20 @@ func (s *space) queue() string {
 
 // waiting is how many items nobody has begun with.
 func (s *space) waiting() string {
-	out, _ := s.exec(s.release+"-redis-0", "redis-cli", "llen", s.queue())
+	out, _ := s.exec(kube.Release+"-redis-0", "redis-cli", "llen", s.queue())
 	return strings.TrimSpace(out)
 }
 
 // redisPod is the identity of the pod that the queue is in.
 func (s *space) redisPod() string {
 	s.Helper()
-	return string(k8s.GetPodContext(s, s.Context(), s.kubectl, s.release+"-redis-0").UID)
+	return string(k8s.GetPodContext(s, s.Context(), s.Kubectl, kube.Release+"-redis-0").UID)
 }
 
 // password is the one that was made up for Redis.
 func (s *space) password() string {
 	s.Helper()
-	return s.must("get", "secret", s.release+"-redis", "-o", "jsonpath={.data.password}")
+	return s.Must("get", "secret", kube.Release+"-redis", "-o", "jsonpath={.data.password}")
 }
 
 // TestUpgrade changes one thing after the other in one release, with each major of Helm: first in the middle of a run, which
@@ -67,7 +69,7 @@ func TestUpgrade(t *testing.T) {
 
 		// Other parallelism: the Job that runs is patched, though somebody has done so by hand before. Helm 4 leaves the field to
 		// whoever that was, until it is told not to.
-		s.must("patch", "job", first.Name, "--type=merge", "-p", `{"spec": {"parallelism": 3}}`)
+		s.Must("patch", "job", first.Name, "--type=merge", "-p", `{"spec": {"parallelism": 3}}`)
 		slow["worker.parallelism"] = "2"
 		force := []string{}
 		if major == "helm4" {
@@ -88,7 +90,7 @@ func TestUpgrade(t *testing.T) {
 		waiting := s.waiting()
 
 		// That was a mistake: back to the first Job, which finds the queue as it was left.
-		if _, err := s.helm("rollback", s.release); err != nil {
+		if _, err := s.helm("rollback", kube.Release); err != nil {
 			t.Fatalf("helm rollback: %v", err)
 		}
 		if job := s.job(); job.Name != first.Name || job.UID == first.UID || *job.Spec.Parallelism != 2 {
@@ -130,7 +132,7 @@ func TestUpgrade(t *testing.T) {
 		if password == "" || s.password() != password {
 			t.Error("the password of Redis is not the one that it was installed with")
 		}
-		if jobs := k8s.ListJobsContext(t, t.Context(), s.kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=seed"}); len(jobs) != 0 {
+		if jobs := k8s.ListJobsContext(t, t.Context(), s.Kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=seed"}); len(jobs) != 0 {
 			t.Errorf("%d seeding Jobs are left", len(jobs))
 		}
 		s.uninstall()
@@ -141,7 +143,7 @@ func TestUpgrade(t *testing.T) {
 func (s *space) works(text string) {
 	s.Helper()
 	eventually(s.T, "a worker prints "+strconv.Quote(text), func() bool {
-		logs, _ := s.run("logs", "-l", "batch.kubernetes.io/job-name="+s.job().Name, "--ignore-errors", "--tail=-1")
+		logs, _ := s.Try("logs", "-l", "batch.kubernetes.io/job-name="+s.job().Name, "--ignore-errors", "--tail=-1")
 		return strings.Contains(logs, text)
 	}, func() string { return s.waiting() + " items are waiting" })
 }

@@ -1,0 +1,84 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gruntwork-io/terratest/modules/k8s"
+	"github.com/gruntwork-io/terratest/modules/logger"
+	"github.com/gruntwork-io/terratest/modules/shell"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Release is what the one release in a namespace is called.
+const Release = "run"
+
+// Namespace is one of the test's own, in which Pod Security "restricted" is enforced.
+type Namespace struct {
+	*testing.T
+	Kubectl *k8s.KubectlOptions
+}
+
+// NewNamespace makes a namespace, and removes it when all cleanups that are registered later are through. One of those should
+// be TellIfFailed.
+func NewNamespace(t *testing.T, stem string) *Namespace {
+	t.Helper()
+	name := fmt.Sprintf("%s-%d", stem, time.Now().UnixNano()%1e9)
+	n := &Namespace{T: t, Kubectl: k8s.NewKubectlOptions("", "", name)}
+	n.Kubectl.Logger = logger.Discard
+	k8s.CreateNamespaceWithMetadataContext(t, t.Context(), n.Kubectl, metav1.ObjectMeta{
+		Name:   name,
+		Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+	})
+	t.Cleanup(func() { _, _ = n.Try("delete", "namespace", name, "--wait=false") })
+	return n
+}
+
+// TellIfFailed prints what a person would look at to find out why the test failed.
+func (n *Namespace) TellIfFailed() {
+	if !n.Failed() {
+		return
+	}
+	for _, args := range [][]string{
+		{"get", "all", "-o", "wide"},
+		{"get", "events", "--sort-by=.lastTimestamp"},
+		{"logs", "--prefix", "--tail=30", "--all-containers", "--ignore-errors", "-l", "app.kubernetes.io/instance=" + Release},
+	} {
+		out, _ := n.Try(args...)
+		n.Logf("kubectl %s\n%s", strings.Join(args, " "), out)
+	}
+}
+
+// Try runs kubectl in the namespace, even when the test is over.
+func (n *Namespace) Try(args ...string) (string, error) {
+	return k8s.RunKubectlAndGetOutputContextE(n.T, context.WithoutCancel(n.Context()), n.Kubectl, args...)
+}
+
+// Must runs kubectl in the namespace, and fails the test if it fails.
+func (n *Namespace) Must(args ...string) string {
+	n.Helper()
+	out, err := n.Try(args...)
+	if err != nil {
+		n.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// Pipe runs kubectl in the namespace with a text on its standard input, and answers its standard output.
+func (n *Namespace) Pipe(text string, args ...string) (string, error) {
+	return shell.RunCommandContextAndGetStdOutE(n.T, n.Context(), &shell.Command{
+		Command: "kubectl", Args: append([]string{"--namespace", n.Kubectl.Namespace}, args...),
+		Stdin: strings.NewReader(text), Logger: logger.Discard,
+	})
+}
+
+// Apply creates or changes what manifests describe.
+func (n *Namespace) Apply(manifests string) {
+	n.Helper()
+	if _, err := n.Pipe(manifests, "apply", "-f", "-"); err != nil {
+		n.Fatalf("kubectl apply: %v\n%s", err, manifests)
+	}
+}
