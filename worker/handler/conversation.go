@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -46,22 +47,41 @@ func converse(s *Stream) (*conversation, error) {
 	c.cmd.Env = Environment()
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.cmd.WaitDelay = pipesAfter
-	c.cmd.Stdout = hearing{c}
 	c.cmd.Stderr = io.MultiWriter(stderr, c.tail)
-	input, err := c.cmd.StdinPipe()
+	output, err := newPipe()
 	if err != nil {
 		return nil, err
 	}
-	c.input = input
-	if err := c.cmd.Start(); err != nil {
+	c.cmd.Stdout = output.entrance
+	if c.input, err = c.cmd.StdinPipe(); err == nil {
+		err = c.cmd.Start()
+	}
+	if err != nil {
+		output.close()
 		return nil, err
 	}
+	_ = output.entrance.Close()
+	heard := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(hearing{c}, output)
+		close(heard)
+	}()
 	c.mu.Lock()
 	c.silence.begin(s.Timeout, s.StartTimeout, c.tooSilent)
 	c.mu.Unlock()
 	go c.write()
 	go func() {
-		_ = c.cmd.Wait()
+		patience := pipesAfter
+		if errors.Is(c.cmd.Wait(), exec.ErrWaitDelay) {
+			patience = 0 // it was spent on the standard error
+		}
+		select {
+		case <-heard:
+		case <-time.After(patience):
+			output.halt()
+			<-heard
+		}
+		output.close()
 		flush()
 		c.end()
 	}()
