@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 
 	"github.com/workqueue/workqueue/worker/config"
@@ -116,8 +117,10 @@ func newHandler(settings *config.Work) handler.Handler {
 	if len(settings.Command) == 0 {
 		return handler.Print{Output: output}
 	}
+	path, _ := exec.LookPath(settings.Command[0]) // a handler tells what becomes of items if it is not there
 	command := handler.Command{
 		Args:      settings.Command,
+		Path:      path,
 		Timeout:   settings.ItemTimeout,
 		Permanent: settings.PermanentExitCodes,
 		Temporary: settings.TemporaryExitCodes,
@@ -131,11 +134,11 @@ func newHandler(settings *config.Work) handler.Handler {
 			InFlight: settings.InFlight, StartTimeout: settings.StartTimeout,
 			ResultBytes: settings.ResultBytes}
 	}
-	exec := &handler.Exec{Command: command}
+	single := &handler.Exec{Command: command}
 	if settings.Capture {
-		exec.ResultBytes = settings.ResultBytes
+		single.ResultBytes = settings.ResultBytes
 	}
-	return exec
+	return single
 }
 
 func ending(err error) string {

@@ -32,6 +32,7 @@ const (
 // Command is a program to run, and what its end means.
 type Command struct {
 	Args      []string      // the program and its arguments
+	Path      string        // of the program if it is known, or else it is looked for each time
 	Timeout   time.Duration // per item, 0 for none
 	Permanent []int         // exit codes that no further attempt will change
 	Temporary []int         // exit codes that are not an attempt
@@ -62,8 +63,13 @@ func (c *Command) run(ctx context.Context, p process) Outcome {
 		defer cancel()
 	}
 	started := time.Now()
-	cmd := exec.CommandContext(attempt, p.args[0], p.args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
+	program := p.args[0]
+	if c.Path != "" && program == c.Args[0] {
+		program = c.Path
+	}
+	cmd := exec.CommandContext(attempt, program, p.args[1:]...)
+	cmd.Args[0] = p.args[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, buffered{p.stdout}, buffered{p.stderr}
 	cmd.ExtraFiles = p.extra
 	cmd.Env = env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

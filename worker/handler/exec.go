@@ -37,12 +37,17 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Outcome {
 	if err != nil {
 		return Outcome{Verdict: Permanent, Reason: err.Error()}
 	}
+	stdin, err := input(item.Payload)
+	if err != nil {
+		return unstarted(e.Args[0], err)
+	}
+	defer stdin.Close()
 	tail, result := &tail{}, &head{limit: e.ResultBytes}
 	stdout, stderr, flush := e.Output.writers(item, label(item.Payload))
 	outcome := e.run(ctx, process{
 		args:    args,
 		env:     variables(item),
-		stdin:   strings.NewReader(item.Payload),
+		stdin:   stdin,
 		stdout:  io.MultiWriter(stdout, tail, result),
 		stderr:  io.MultiWriter(stderr, tail),
 		timeout: e.Timeout,

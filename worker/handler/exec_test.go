@@ -35,6 +35,8 @@ var awkward = map[string]string{
 	"glob":          "*?[a]~",
 	"empty":         "",
 	"long":          strings.Repeat("x", 100<<10),
+	"a pipe full":   strings.Repeat("x", pipeHolds),
+	"one more":      strings.Repeat("x", pipeHolds+1),
 }
 
 func TestExecItems(t *testing.T) {
@@ -51,6 +53,15 @@ func TestExecItems(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestExecPath: a program that was looked for before is called by the name it was given.
+func TestExecPath(t *testing.T) {
+	e := newExec("a-name", "-c", `printf %s "$0"`)
+	e.Path, e.ResultBytes = "/bin/sh", 100
+	if o := runOne(t, e, "no argument\x00"); o.Verdict != Done || o.Output != "a-name" {
+		t.Errorf("%+v", o)
 	}
 }
 
