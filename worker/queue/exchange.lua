@@ -63,7 +63,7 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local bid = worker .. ':' .. callno
 
-local known = call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused')
+local known = call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused', 'heard')
 local epoch = known[1]
 local taken = tonumber(known[2] or 0)
 local ready_len = call('LLEN', ready)
@@ -85,6 +85,16 @@ local repeated = last == callno
 -- in the queue is worked off, which makes room, while nobody can add to it.
 call('ZREM', leases, '')
 call('HSET', workers, worker, callno)
+
+-- While nobody calls, this server is away, or all workers are. They can renew nothing then, so no more than a third of a
+-- lease runs out meanwhile, or a second, within which somebody calls if anybody can: else all that was in hand when
+-- Redis failed would be run a second time, and a suspect be blamed for it.
+local heard = tonumber(known[10] or now)
+local excess = math.floor(now - heard - math.max(lease / 3, 1000))
+if excess > 0 then
+  for _, id in ipairs(call('ZRANGE', leases, 0, -1)) do call('ZINCRBY', leases, excess, id) end
+end
+if not known[10] or math.abs(now - heard) > 500 then call('HSET', state, 'heard', now) end
 
 local function count(field, by)
   if by ~= 0 then call('HINCRBY', state, field, by) end

@@ -32,12 +32,14 @@ type model struct {
 	done     int
 	sealed   bool
 	results  int
+	away     bool // nobody has called since Redis was away
 }
 
 type modelBatch struct {
 	queue.Batch
 	finished []bool
 	expired  int // order of expiry, 0 while the lease is good
+	outages  int // since it was renewed
 }
 
 type modelItem struct {
@@ -69,6 +71,16 @@ func (m *model) leased() (n int) {
 		n += len(b.unfinished())
 	}
 	return n
+}
+
+// outage is over: it has cost each lease a third.
+func (m *model) outage() {
+	for _, b := range m.open {
+		if b.expired == 0 && m.away {
+			b.outages++
+		}
+	}
+	m.away = false
 }
 
 // takeBack ends the lease that expired first.
@@ -180,6 +192,7 @@ func TestModel(t *testing.T) {
 				m.sealed = true
 			},
 			"expire": m.expire,
+			"outage": m.goAway,
 			"crash": func(t *rapid.T) { // the process is gone, what it held is not
 				m.sessions[rapid.IntRange(0, 2).Draw(t, "who")] = m.newSession()
 			},
@@ -203,6 +216,7 @@ func (m *machine) exchange(t *rapid.T) {
 	ctx := context.Background()
 	s := m.sessions[rapid.IntRange(0, 2).Draw(t, "who")]
 	request := queue.Request{Want: rapid.IntRange(0, 6).Draw(t, "want")}
+	m.outage()
 	var lost []string
 	held := 0
 	still := s.held[:0:0]
@@ -258,7 +272,7 @@ func (m *machine) exchange(t *rapid.T) {
 			continue
 		}
 		copy(b.finished, finished)
-		b.expired = 0 // a late report is a good one while nobody has noticed
+		b.expired, b.outages = 0, 0 // a late report is a good one while nobody has noticed
 		for _, fate := range fates {
 			fate()
 		}
@@ -364,7 +378,27 @@ func (m *machine) expire(t *rapid.T) {
 	id := rapid.SampledFrom(ids).Draw(t, "batch")
 	m.expiries++
 	m.open[id].expired = m.expiries
-	must(t, m.redis.ZAddXX(context.Background(), "{job2}:leases", redis.Z{Score: float64(m.expiries), Member: id}).Err())
+	past := 1e9 * float64(m.expiries) // far from each other, since outages move them a little
+	must(t, m.redis.ZAddXX(context.Background(), "{job2}:leases", redis.Z{Score: past, Member: id}).Err())
+}
+
+// goAway has Redis away for longer than any lease. No lease runs out by that, but by the third time one would.
+func (m *machine) goAway(t *rapid.T) {
+	ctx := context.Background()
+	const long = 2 * far
+	for _, b := range m.open {
+		if b.outages == 2 {
+			return
+		}
+	}
+	if len(m.open) == 0 || m.away {
+		return
+	}
+	m.away = true
+	must(t, m.redis.HIncrBy(ctx, "{job2}:state", "heard", -long.Milliseconds()).Err())
+	for id := range m.open {
+		must(t, m.redis.ZIncrBy(ctx, "{job2}:leases", -float64(long.Milliseconds()), id).Err())
+	}
 }
 
 // retry puts some dead letters back.

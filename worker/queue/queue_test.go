@@ -295,6 +295,42 @@ func TestRunning(t *testing.T) {
 }
 
 // TestPause: nothing is leased, nothing is drained, what is leased goes on.
+// TestOutage: while Redis is away nobody can renew a lease, so that must not cost one. But a worker that is silent while
+// others are heard loses its own, and so does one that is not heard after outage upon outage.
+func TestOutage(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		heard  bool // other workers, meanwhile
+		times  int
+		isLost bool
+	}{
+		{"Redis is away", false, 1, false},
+		{"Redis is away three times", false, 3, true},
+		{"one worker is away", true, 1, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client, q := seeded(t, numbered(2)...)
+			away, other := q.NewSession("away", limits), q.NewSession("other", limits)
+			batch := exchange(t, away, 1).Batch
+			const long = 10 * time.Minute
+			var reply queue.Reply
+			for range test.times {
+				must(t, client.ZIncrBy(t.Context(), "{job2}:leases", -float64(long.Milliseconds()), batch.ID).Err())
+				if !test.heard {
+					must(t, client.HIncrBy(t.Context(), "{job2}:state", "heard", -long.Milliseconds()).Err())
+				}
+				reply = exchange(t, other, 1)
+			}
+			if suspect := reply.Batch != nil && reply.Batch.Suspect; suspect != test.isLost {
+				t.Errorf("the other worker gets %+v", reply.Batch)
+			}
+			if lost := len(exchange(t, away, 0, allDone(batch)).Lost) > 0; lost != test.isLost {
+				t.Errorf("the worker that was away has lost its lease: %v", lost)
+			}
+		})
+	}
+}
+
 func TestPause(t *testing.T) {
 	_, q := seeded(t, numbered(2)...)
 	s := q.NewSession("w", limits)
