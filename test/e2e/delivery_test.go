@@ -119,10 +119,10 @@ var argoOrder = []string{
 	"Service", "Pod", "Deployment", "StatefulSet", "Job", "CronJob",
 }
 
-func (a *application) sync(single map[string]string) {
+func (a *application) sync(single map[string]string, more ...string) {
 	a.Helper()
 	args := append([]string{"template", kube.Release, chart, "--set", "hooks.enabled=false"}, values([]string{fruits}, single)...)
-	rendered, err := a.helm(args...)
+	rendered, err := a.helm(append(args, more...)...)
 	if err != nil {
 		a.Fatalf("helm template: %v", err)
 	}
