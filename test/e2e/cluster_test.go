@@ -45,7 +45,9 @@ func TestMain(m *testing.M) {
 	}
 	// The tests wait for the cluster more than they keep it busy. -parallel says otherwise.
 	_ = flag.Set("test.parallel", "4")
-	os.Exit(m.Run())
+	code := m.Run()
+	removeCustomKinds()
+	os.Exit(code)
 }
 
 // space is a namespace with one release in it.
@@ -57,6 +59,7 @@ type space struct {
 
 // eachHelm runs a test with each major of Helm.
 func eachHelm(t *testing.T, test func(t *testing.T, major string)) {
+	t.Parallel()
 	for _, major := range []string{"helm3", "helm4"} {
 		t.Run(major, func(t *testing.T) {
 			t.Parallel()

@@ -6,16 +6,22 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/workqueue/workqueue/test/apis"
 	"github.com/workqueue/workqueue/test/kube"
 )
 
 // TestTheClusterTakesEveryExample asks the API server, which knows more than the schemas: what each field may hold, Pod Security
 // "restricted", fields that nobody should use any more. A warning counts as a refusal.
 func TestTheClusterTakesEveryExample(t *testing.T) {
+	t.Parallel()
 	s := newSpace(t, "dry-run")
 	s.Must("label", "namespace", s.Kubectl.Namespace, "pod-security.kubernetes.io/warn=restricted")
-	customKinds(s)
+	makeCustomKinds(s)
+	cache := t.TempDir()
+	dryRun := func(manifests string) (string, error) {
+		// kubectl remembers which kinds there are, and what it remembers of former tests may lack the new ones.
+		return s.Pipe(manifests, "apply", "--server-side", "--dry-run=server", "--validate=strict",
+			"--warnings-as-errors", "--cache-dir", cache, "--filename", "-")
+	}
 	examples, err := filepath.Glob(root + "/values-examples/*.yaml")
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("no examples: %v", err)
@@ -43,7 +49,7 @@ worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {ena
 			if err != nil {
 				t.Fatalf("%v\n%s", err, rendered)
 			}
-			if out, err := s.dryRun(rendered); err != nil {
+			if out, err := dryRun(rendered); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
@@ -53,24 +59,9 @@ worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {ena
 			"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}": "would violate PodSecurity",
 			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndataa: {}":                                                                           "field not declared in schema",
 		} {
-			if out, err := s.dryRun(wrong); err == nil || !strings.Contains(err.Error(), want) {
+			if out, err := dryRun(wrong); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("want %q of\n%s\nor the test above cannot fail: %v\n%s", want, wrong, err, out)
 			}
 		}
 	})
-}
-
-func (s *space) dryRun(manifests string) (string, error) {
-	// kubectl remembers which kinds there are; the new ones may not be among them.
-	return s.Pipe(manifests, "apply", "--server-side", "--dry-run=server", "--validate=strict",
-		"--warnings-as-errors", "--cache-dir", s.TempDir(), "--filename", "-")
-}
-
-// customKinds teaches the cluster, for the test, the kinds that the chart makes and Kubernetes does not have.
-func customKinds(s *space) {
-	for _, file := range apis.CustomResourceDefinitions(s) {
-		s.Must("apply", "--server-side", "--force-conflicts", "--filename", file)
-		s.Cleanup(func() { _, _ = s.Try("delete", "--wait=false", "--filename", file) })
-	}
-	s.Must("wait", "--for=condition=Established", "--timeout=1m", "customresourcedefinitions", "--all")
 }

@@ -43,6 +43,7 @@ var arounds = map[string]around{
 
 // TestExamples runs each example to its end, as a person would.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(root + "/values-examples/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no examples: %v", err)
@@ -118,7 +119,7 @@ func killRedis(s *space) {
 
 // withoutKEDA has KEDA's kinds, but nobody who scales: that is done by hand.
 func withoutKEDA(s *space) map[string]string {
-	customKinds(s)
+	makeCustomKinds(s)
 	s.volume("data-run-redis-0")
 	return nil
 }
