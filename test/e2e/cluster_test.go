@@ -291,15 +291,18 @@ func (s *space) logs() string {
 	s.Helper()
 	var all strings.Builder
 	for _, pod := range s.workers() {
+		if slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Waiting != nil }) {
+			continue // it is still starting, and there is nothing to ask for
+		}
 		all.WriteString(k8s.GetPodLogsContext(s, s.Context(), s.Kubectl, &pod, "worker"))
 		all.WriteString("\n")
 	}
 	return all.String()
 }
 
-func eventually(t *testing.T, what string, true func() bool, found func() string) {
+func eventually(t *testing.T, what string, is func() bool, found func() string) {
 	t.Helper()
-	kube.Eventually(t, patient, what, true, found)
+	kube.Eventually(t, patient, what, is, found)
 }
 
 func wantText(t *testing.T, text string, wanted ...string) {

@@ -36,9 +36,9 @@ func End(job *batchv1.Job) *batchv1.JobCondition {
 }
 
 // Eventually waits for something to come true, and else fails the test with what it found instead.
-func Eventually(t *testing.T, within time.Duration, what string, true func() bool, found func() string) {
+func Eventually(t *testing.T, within time.Duration, what string, is func() bool, found func() string) {
 	t.Helper()
-	for deadline := time.Now().Add(within); !true(); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(within); !is(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited %v until %s; %s", within, what, found())
 		}
