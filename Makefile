@@ -79,7 +79,7 @@ test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
 
 .PHONY: test-faults
 test-faults: deps worker ## Real workers, a real Redis, and everything around them breaks
-	cd test && WQ_WORKER=$(abspath $(WORKER)) go test -count=1 -timeout 20m ./faults/... ./metrics/...
+	cd test && go test -count=1 -timeout 20m ./faults/... ./metrics/...
 
 .PHONY: test-chaos
 test-chaos: tools worker ## Pods, nodes, Redis, network and API server break under a run, on a cluster of three nodes of its own
@@ -91,7 +91,7 @@ test-chaos: tools worker ## Pods, nodes, Redis, network and API server break und
 .PHONY: test-browser
 test-browser: worker ## The monitor's page in a real browser; screenshots go to bin/browser/
 	test/deps chromium
-	cd test && WQ_WORKER=$(abspath $(WORKER)) go test -count=1 -timeout 5m ./browser/...
+	cd test && go test -count=1 -timeout 5m ./browser/...
 
 .PHONY: test-race
 test-race: deps ## The worker's tests with the race detector

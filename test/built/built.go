@@ -10,15 +10,12 @@ import (
 	"testing"
 )
 
-// Worker is the path of the worker's binary: the one that WQ_WORKER names, or make's.
+// Worker is the path of the worker's binary.
 func Worker(tb testing.TB) string {
 	tb.Helper()
-	if named := os.Getenv("WQ_WORKER"); named != "" {
-		return named
-	}
 	path, err := find("linux-" + runtime.GOARCH + "/worker")
 	if err != nil {
-		tb.Fatalf("%v: make worker builds it, or WQ_WORKER names another", err)
+		tb.Fatalf("%v: make worker builds it", err)
 	}
 	return path
 }

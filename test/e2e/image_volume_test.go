@@ -27,13 +27,13 @@ func TestImageVolume(t *testing.T) {
 	}
 }
 
-var without = regexp.MustCompile(`containerd://(1|2\.0)\.`)
+var oldContainerd = regexp.MustCompile(`containerd://(1|2\.0)\.`)
 
 // hasImageVolumes skips the test where a node or the API server does not know them.
 func (s *space) hasImageVolumes() {
 	s.Helper()
 	runtimes := s.Must("get", "nodes", "-o", "jsonpath={.items[*].status.nodeInfo.containerRuntimeVersion}")
-	if without.MatchString(runtimes) {
+	if oldContainerd.MatchString(runtimes) {
 		s.Skipf("the nodes run %s, and containerd makes volumes of images from 2.1 on", runtimes)
 	}
 	kept, err := s.Pipe("apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: {restartPolicy: Never, "+

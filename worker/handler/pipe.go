@@ -8,8 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipe carries a program's output here. Unlike those of package os it is not watched by the runtime, which would wake a
-// thread for every write of the program, also while it is better to let some answers gather.
+// unwatched makes a pipe whose ends are not watched by the runtime, as those of package os are.
+func unwatched() (exit int, entrance *os.File, err error) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return 0, nil, os.NewSyscallError("pipe2", err)
+	}
+	return ends[0], os.NewFile(uintptr(ends[1]), "|1"), nil
+}
+
+// pipe carries a program's output here. The runtime, if it watched, would wake a thread for every write of the program, also
+// while it is better to let some answers gather.
 type pipe struct {
 	entrance *os.File // for the program
 	exit     int
@@ -17,12 +26,11 @@ type pipe struct {
 }
 
 func newPipe() (*pipe, error) {
-	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, os.NewSyscallError("pipe2", err)
+	exit, entrance, err := unwatched()
+	if err != nil {
+		return nil, err
 	}
-	p := &pipe{exit: ends[0], entrance: os.NewFile(uintptr(ends[1]), "|1")}
-	var err error
+	p := &pipe{exit: exit, entrance: entrance}
 	if p.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
 		_ = p.entrance.Close()
 		_ = unix.Close(p.exit)

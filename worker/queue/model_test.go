@@ -73,14 +73,17 @@ func (m *model) leased() (n int) {
 	return n
 }
 
-// outage is over: it has cost each lease a third.
-func (m *model) outage() {
+// comeBack ends an outage of Redis: it has cost each lease a third.
+func (m *model) comeBack() {
+	if !m.away {
+		return
+	}
+	m.away = false
 	for _, b := range m.open {
-		if b.expired == 0 && m.away {
+		if b.expired == 0 {
 			b.outages++
 		}
 	}
-	m.away = false
 }
 
 // takeBack ends the lease that expired first.
@@ -216,7 +219,7 @@ func (m *machine) exchange(t *rapid.T) {
 	ctx := context.Background()
 	s := m.sessions[rapid.IntRange(0, 2).Draw(t, "who")]
 	request := queue.Request{Want: rapid.IntRange(0, 6).Draw(t, "want")}
-	m.outage()
+	m.comeBack()
 	var lost []string
 	held := 0
 	still := s.held[:0:0]

@@ -294,7 +294,6 @@ func TestRunning(t *testing.T) {
 	}
 }
 
-// TestPause: nothing is leased, nothing is drained, what is leased goes on.
 // TestOutage: while Redis is away nobody can renew a lease, so that must not cost one. But a worker that is silent while
 // others are heard loses its own, and so does one that is not heard after outage upon outage.
 func TestOutage(t *testing.T) {
@@ -331,6 +330,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// TestPause: nothing is leased, nothing is drained, what is leased goes on.
 func TestPause(t *testing.T) {
 	_, q := seeded(t, numbered(2)...)
 	s := q.NewSession("w", limits)
