@@ -14,11 +14,11 @@ import (
 	"syscall"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/initproc"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
-	"github.com/workqueue/workqueue/worker/work"
+	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 // Exit codes. A Job's podFailurePolicy tells by them whether another pod could do better.
@@ -108,15 +108,15 @@ func exitCode(err error) int {
 		usage  usageError
 		wrong  configError
 		dead   deadError
-		misfit *work.MisfitError
-		refuse *redisconn.RefusedError
+		misfit *dispatch.MisfitError
+		refuse *redisclient.RefusedError
 		quiet  silent
 	)
 	if err != nil && !errors.As(err, &quiet) {
 		if errors.As(err, &wrong) {
 			fmt.Fprintf(os.Stderr, "worker: wrong environment variables:\n%v\n", err)
 		} else {
-			fmt.Fprintf(os.Stderr, "worker: %v\n", work.Describe(err))
+			fmt.Fprintf(os.Stderr, "worker: %v\n", dispatch.Describe(err))
 		}
 	}
 	switch {
@@ -126,11 +126,11 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &wrong), errors.As(err, &misfit), errors.As(err, &refuse):
 		return exitConfig
-	case errors.As(err, &dead), errors.Is(err, work.ErrStopped):
+	case errors.As(err, &dead), errors.Is(err, dispatch.ErrStopped):
 		return exitDead
-	case errors.Is(err, redisconn.ErrUnreachable):
+	case errors.Is(err, redisclient.ErrUnreachable):
 		return exitUnreachable
-	case errors.Is(err, queue.ErrVanished), errors.Is(err, work.ErrUnseeded):
+	case errors.Is(err, queue.ErrVanished), errors.Is(err, dispatch.ErrUnseeded):
 		return exitVanished
 	case errors.Is(err, context.Canceled):
 		return exitStopped
@@ -183,7 +183,7 @@ func openFor(ctx context.Context, settings any, common *config.Common) (opened, 
 	if err != nil {
 		return opened{}, nil, err
 	}
-	client, err := redisconn.Connect(ctx, *common, log)
+	client, err := redisclient.Connect(ctx, *common, log)
 	if err != nil {
 		return opened{}, nil, err
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 func runPurge(ctx context.Context, args []string) error {
@@ -32,14 +32,14 @@ func runPurge(ctx context.Context, args []string) error {
 }
 
 func purge(ctx context.Context, settings *config.Purge, match config.Pattern, log *slog.Logger) error {
-	client, err := redisconn.Connect(ctx, settings.Common, log)
+	client, err := redisclient.Connect(ctx, settings.Common, log)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	// What an unanswered try has deleted is not there for the next, so that all may be done again.
 	deleted := 0
-	err = redisconn.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
 		names := []string{settings.Queue}
 		if match.Regexp != nil {
 			var err error

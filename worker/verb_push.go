@@ -11,7 +11,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -77,7 +77,7 @@ func (p *pusher) flush(ctx context.Context) error {
 	}
 	// A call without an answer may have had its effect. By its name, a second one then has none.
 	name := rand.Text()
-	err := redisconn.Patiently(ctx, p.patience, p.log, func(ctx context.Context) error {
+	err := redisclient.Patiently(ctx, p.patience, p.log, func(ctx context.Context) error {
 		return p.queue.Push(ctx, name, p.waiting...)
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func runSeal(ctx context.Context, _ []string) error {
 	}
 	defer q.Close()
 	var counts queue.Counts
-	err = redisconn.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) (err error) {
+	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) (err error) {
 		if counts, err = q.Counts(ctx); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/report"
 )
 
@@ -72,7 +72,7 @@ func runRetry(ctx context.Context, args []string) error {
 	}
 	back := 0
 	// A letter that an unanswered try has put back is no longer there for the next, so nothing is put back twice.
-	err = redisconn.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
 		n, err := q.Retry(ctx, letters)
 		back += n
 		return err

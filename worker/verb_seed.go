@@ -9,7 +9,7 @@ import (
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -32,7 +32,7 @@ func runSeed(ctx context.Context, _ []string) error {
 	var published bool
 	var items int
 	// Whatever goes wrong on the way, a seed starts from the beginning: nothing of it counts before it is published.
-	err = redisconn.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
 		seeded, before, err := q.Seeded(ctx, settings.SeedID)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func runSeed(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	err = redisconn.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
 		durable, err := q.AwaitDurable(ctx, durableWithin)
 		if err == nil && !durable {
 			log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/report"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 const (
@@ -33,7 +33,7 @@ func runVerify(ctx context.Context, _ []string) error {
 	defer q.Close()
 
 	counts, early := await(ctx, q.Queue, settings, log)
-	if early != nil && !errors.Is(early, errUnfinished) && !errors.Is(early, work.ErrUnseeded) {
+	if early != nil && !errors.Is(early, errUnfinished) && !errors.Is(early, dispatch.ErrUnseeded) {
 		return early
 	}
 	if err := report.Print(ctx, os.Stdout, q.Queue, counts, settings.MaxDead); err != nil {
@@ -76,7 +76,7 @@ func await(ctx context.Context, q *queue.Queue, settings *config.Verify, log *sl
 		case waited > settings.Timeout:
 			return counts, errUnfinished
 		case !counts.Exists && (last.Exists || settings.SeedPatience > 0 && waited > settings.SeedPatience):
-			return counts, work.ErrUnseeded
+			return counts, dispatch.ErrUnseeded
 		}
 		last = counts
 		select {
@@ -99,7 +99,7 @@ func progress(out io.Writer, c queue.Counts) {
 }
 
 func readCounts(ctx context.Context, q *queue.Queue, c config.Common, log *slog.Logger) (counts queue.Counts, err error) {
-	err = redisconn.Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) error {
 		counts, err = q.Counts(ctx)
 		return err
 	})

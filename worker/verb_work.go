@@ -11,11 +11,11 @@ import (
 	"strings"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/metrics"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
-	"github.com/workqueue/workqueue/worker/work"
+	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 
 func runWork(ctx context.Context, _ []string) (err error) {
 	settings := &config.Work{}
-	w := &work.Worker{}
+	w := &dispatch.Worker{}
 	defer func() { writeTermination(terminationPath, w.Stats(), err) }()
 	log, err := load(settings, &settings.Common)
 	if err != nil {
@@ -41,7 +41,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 		}
 		defer func() { _ = server.Close() }()
 	}
-	client, err := redisconn.Connect(ctx, settings.Common, log)
+	client, err := redisclient.Connect(ctx, settings.Common, log)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	w.Queue = queue.New(client, settings.Queue)
 	w.Handler = newHandler(settings)
 	w.Log = log
-	w.Name = work.NewName(settings.HostName())
+	w.Name = dispatch.NewName(settings.HostName())
 	w.Policy = newPolicy(settings)
 	if c, ok := w.Handler.(io.Closer); ok {
 		defer c.Close()
@@ -83,12 +83,12 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	return err
 }
 
-func newPolicy(settings *config.Work) work.Policy {
-	policy := work.Policy{
+func newPolicy(settings *config.Work) dispatch.Policy {
+	policy := dispatch.Policy{
 		Slots:        settings.Concurrency,
 		Fill:         1,
 		MaxAttempts:  settings.MaxAttempts,
-		Backoff:      work.Backoff{First: settings.Backoff, Max: settings.BackoffMax},
+		Backoff:      dispatch.Backoff{First: settings.Backoff, Max: settings.BackoffMax},
 		Grace:        settings.Grace,
 		Patience:     settings.RedisPatience,
 		SeedPatience: settings.SeedPatience,
@@ -152,7 +152,7 @@ func ending(err error) string {
 }
 
 // writeTermination leaves a line where kubectl describe pod shows it.
-func writeTermination(path string, stats work.Stats, err error) {
+func writeTermination(path string, stats dispatch.Stats, err error) {
 	file, openErr := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	if openErr != nil {
 		return // not in a container
@@ -164,7 +164,7 @@ func writeTermination(path string, stats work.Stats, err error) {
 // maxTermination is how much of the message the kubelet keeps.
 const maxTermination = 4096
 
-func terminationMessage(stats work.Stats, err error) string {
+func terminationMessage(stats dispatch.Stats, err error) string {
 	line := fmt.Sprintf("done %d, failed attempts %d, dead %d, later %d, handed back %d: %s", stats.Done, stats.Failed,
 		stats.Dead, stats.Later, stats.HandedBack, ending(err))
 	return strings.ToValidUTF8(line[:min(len(line), maxTermination-1)], "") + "\n"

@@ -15,11 +15,11 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/monitor"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 // queueName is nothing to put into a label as it is.
@@ -39,12 +39,12 @@ func TestMetrics(t *testing.T) {
 	}
 	command := handler.Command{Args: []string{"sh", "-c", "sleep 0.02; test $0 = good"},
 		Output: &handler.Output{Out: io.Discard, Err: io.Discard}}
-	worker := &work.Worker{
+	worker := &dispatch.Worker{
 		Queue:   q,
 		Handler: &handler.Exec{Command: command},
 		Log:     quiet,
-		Name:    work.NewName("here"),
-		Policy:  work.Policy{Slots: 2, Fill: 1, MaxAttempts: 2, Limits: queue.Limits{Lease: time.Minute, BatchBytes: 1 << 20, MaxCrashes: 3}},
+		Name:    dispatch.NewName("here"),
+		Policy:  dispatch.Policy{Slots: 2, Fill: 1, MaxAttempts: 2, Limits: queue.Limits{Lease: time.Minute, BatchBytes: 1 << 20, MaxCrashes: 3}},
 	}
 	metrics := func(w http.ResponseWriter, _ *http.Request) { worker.ServeMetrics(w, queueName) }
 	before := scrape(t, http.HandlerFunc(metrics))

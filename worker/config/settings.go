@@ -102,7 +102,7 @@ func (w *Work) Validate() (wrong []error) {
 	return wrong
 }
 
-// maxBatchSize is no more than what a worker leases at once, see package work.
+// maxBatchSize is no more than what a worker leases at once, see package dispatch.
 const maxBatchSize = 1000
 
 func (w *Work) validateMode() (wrong []error) {

@@ -12,9 +12,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 const (
@@ -88,7 +88,7 @@ type Dead struct {
 	Item     Payload `json:"item"`
 	Attempts int     `json:"attempts"`
 	Crashes  int     `json:"crashes"`
-	work.Letter
+	dispatch.Letter
 }
 
 // DeadPage is a page of dead letters, the latest first.
@@ -204,10 +204,10 @@ func dead(record queue.Record, atMost int) Dead {
 }
 
 // letter is what is known of a death. A report that cannot be read is shown as it is.
-func letter(record queue.Record) work.Letter {
-	l, err := work.LetterOf(record)
+func letter(record queue.Record) dispatch.Letter {
+	l, err := dispatch.LetterOf(record)
 	if err != nil {
-		return work.Letter{Reason: record.Report}
+		return dispatch.Letter{Reason: record.Report}
 	}
 	return l
 }

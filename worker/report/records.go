@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 // line is a record as results and dead print it.
@@ -20,7 +20,7 @@ type line struct {
 	ID           string    `json:"id"`
 	Crashes      int       `json:"crashes,omitempty"` // workers that died on it
 	Recorded     time.Time `json:"recorded"`          // by Redis's clock
-	work.Letter
+	dispatch.Letter
 }
 
 // Record writes a dead letter or a result as a line of JSON.
@@ -28,7 +28,7 @@ func Record(out io.Writer, r queue.Record) error {
 	l := line{ID: r.ItemID, Crashes: r.Crashes, Recorded: recorded(r.Key)}
 	l.Item, l.ItemEncoding = handler.Text(r.Payload)
 	var err error
-	if l.Letter, err = work.LetterOf(r); err != nil {
+	if l.Letter, err = dispatch.LetterOf(r); err != nil {
 		return fmt.Errorf("the record of item %s: %w", r.ItemID, err)
 	}
 	if r.Report == "" {

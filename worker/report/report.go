@@ -11,8 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 const (
@@ -91,7 +91,7 @@ func printDead(ctx context.Context, out io.Writer, q *queue.Queue, dead int) err
 	shown := 0
 	err := q.DeadLetters(ctx, func(r queue.Record) bool {
 		fmt.Fprintf(out, "  %s (item %s): %s\n", Shorten(r.Payload), r.ItemID, reason(r))
-		var letter work.Letter
+		var letter dispatch.Letter
 		if json.Unmarshal([]byte(r.Report), &letter) == nil && letter.Output != "" {
 			lines := strings.Split(letter.Output, "\n")
 			for _, line := range lines[max(0, len(lines)-outputLines):] {
@@ -108,7 +108,7 @@ func printDead(ctx context.Context, out io.Writer, q *queue.Queue, dead int) err
 }
 
 func reason(r queue.Record) string {
-	letter, err := work.LetterOf(r)
+	letter, err := dispatch.LetterOf(r)
 	switch {
 	case err != nil:
 		return r.Report

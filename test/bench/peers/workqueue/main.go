@@ -12,9 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/test/bench/internal/peer"
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 func main() {
@@ -66,17 +66,17 @@ func drain(ctx context.Context, client *redis.Client, items int) (peer.Result, e
 }
 
 // newWorker makes a worker with the defaults of the verb work: one slot.
-func newWorker(q *queue.Queue, h handler.Handler, lease time.Duration) *work.Worker {
-	return &work.Worker{
+func newWorker(q *queue.Queue, h handler.Handler, lease time.Duration) *dispatch.Worker {
+	return &dispatch.Worker{
 		Queue:   q,
 		Handler: h,
 		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Name:    work.NewName("bench"),
-		Policy: work.Policy{
+		Name:    dispatch.NewName("bench"),
+		Policy: dispatch.Policy{
 			Slots:       1,
 			Fill:        1,
 			MaxAttempts: 3,
-			Backoff:     work.Backoff{First: time.Second, Max: 5 * time.Minute},
+			Backoff:     dispatch.Backoff{First: time.Second, Max: 5 * time.Minute},
 			Grace:       25 * time.Second,
 			Patience:    2 * time.Minute,
 			Host:        "bench",

@@ -1,4 +1,4 @@
-package redisconn_test
+package redisclient_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
@@ -61,12 +61,12 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := settings(t, append(test.variables, "WQ_REDIS_PATIENCE=2s")...)
-			client, err := redisconn.Connect(t.Context(), c, logger(t))
+			client, err := redisclient.Connect(t.Context(), c, logger(t))
 			if err == nil {
 				client.Close()
 				t.Fatal("nothing was refused")
 			}
-			var refused *redisconn.RefusedError
+			var refused *redisclient.RefusedError
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), test.says) ||
 				strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%T %q, want a single line with %q", err, err, test.says)
@@ -86,8 +86,8 @@ func TestRefusals(t *testing.T) {
 		{"nobody there", []string{"WQ_REDIS_URL=redis://:s3cret@" + redistest.FreeAddr(t)}, "connection refused"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := redisconn.Connect(t.Context(), settings(t, append(test.variables, "WQ_REDIS_PATIENCE=0s")...), logger(t))
-			if !errors.Is(err, redisconn.ErrUnreachable) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "s3cret") {
+			_, err := redisclient.Connect(t.Context(), settings(t, append(test.variables, "WQ_REDIS_PATIENCE=0s")...), logger(t))
+			if !errors.Is(err, redisclient.ErrUnreachable) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -101,14 +101,14 @@ func TestOneNodeOfACluster(t *testing.T) {
 		if node == cluster.Master("job2") || node.Info("role") == "slave" {
 			continue
 		}
-		_, err := redisconn.Connect(t.Context(), settings(t, "WQ_REDIS_URL="+node.URL()), logger(t))
-		var refused *redisconn.RefusedError
+		_, err := redisclient.Connect(t.Context(), settings(t, "WQ_REDIS_URL="+node.URL()), logger(t))
+		var refused *redisclient.RefusedError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "set WQ_REDIS_CLUSTER=true") {
 			t.Errorf("got %v", err)
 		}
 	}
 	// With only one address and the word that it is a Cluster, every node will do.
-	client, err := redisconn.Connect(t.Context(), settings(t, "WQ_REDIS_URL="+cluster.Nodes[0].URL(), "WQ_REDIS_CLUSTER=true"), logger(t))
+	client, err := redisclient.Connect(t.Context(), settings(t, "WQ_REDIS_URL="+cluster.Nodes[0].URL(), "WQ_REDIS_CLUSTER=true"), logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

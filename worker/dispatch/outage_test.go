@@ -1,4 +1,4 @@
-package work_test
+package dispatch_test
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 // endless is a handler whose items end only when they are told to.
@@ -43,8 +43,8 @@ func TestStopDuringOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := endless{make(chan struct{}), make(chan struct{})}
-	w := &work.Worker{Queue: q, Handler: e, Log: slog.New(slog.DiscardHandler), Name: work.NewName("w"),
-		Policy: work.Policy{Slots: 1, MaxAttempts: 1, Grace: 200 * time.Millisecond, Patience: time.Minute,
+	w := &dispatch.Worker{Queue: q, Handler: e, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName("w"),
+		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1, Grace: 200 * time.Millisecond, Patience: time.Minute,
 			Limits: queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
 	ctx, stop := context.WithCancel(t.Context())
 	result := make(chan error, 1)
@@ -102,8 +102,8 @@ func TestLostAll(t *testing.T) {
 	}
 	limits := queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}
 	o := &once{started: make(chan struct{})}
-	w := &work.Worker{Queue: q, Handler: o, Log: slog.New(slog.DiscardHandler), Name: work.NewName("w"),
-		Policy: work.Policy{Slots: 1, MaxAttempts: 1, Patience: time.Minute, Limits: limits}}
+	w := &dispatch.Worker{Queue: q, Handler: o, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName("w"),
+		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1, Patience: time.Minute, Limits: limits}}
 	result := make(chan error, 1)
 	go func() { result <- w.Run(ctx) }()
 	<-o.started

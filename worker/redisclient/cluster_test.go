@@ -1,4 +1,4 @@
-package redisconn_test
+package redisclient_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
@@ -76,7 +76,7 @@ func TestPushOnce(t *testing.T) {
 	redistest.Eventually(t, "the cluster is up", func() error { return direct.Set(t.Context(), "x", "", 0).Err() })
 
 	c := settings(t, "WQ_REDIS_URL=redis://"+listener.Addr().String(), "WQ_REDIS_CLUSTER=true")
-	client, err := redisconn.Connect(t.Context(), c, logger(t))
+	client, err := redisclient.Connect(t.Context(), c, logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
-// Package work is the loop of a worker: lease, run, acknowledge, until the queue is drained.
+// Package dispatch is the loop of a worker: lease, run, acknowledge, until the queue is drained.
 //
 // One goroutine, the dispatcher, owns all state and makes all calls to the queue; each slot is a goroutine that runs
 // what the dispatcher hands it and says how it went.
-package work
+package dispatch
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package redisconn_test
+package redisclient_test
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/redistest"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 // settings reads the variables as a verb does.
@@ -72,7 +72,7 @@ func drain(t *testing.T, c config.Common, mischief func()) {
 	t.Helper()
 	const items = 2000
 	ctx, log := context.Background(), logger(t)
-	client, err := redisconn.Connect(ctx, c, log)
+	client, err := redisclient.Connect(ctx, c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,14 +98,14 @@ func drain(t *testing.T, c config.Common, mischief func()) {
 	var workers sync.WaitGroup
 	for i := range 2 {
 		workers.Go(func() {
-			own, err := redisconn.Connect(ctx, c, log)
+			own, err := redisclient.Connect(ctx, c, log)
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			defer own.Close()
-			w := &work.Worker{Queue: queue.New(own, c.Queue), Handler: r, Log: log, Name: work.NewName(fmt.Sprint("w", i)),
-				Policy: work.Policy{Slots: 4, MaxAttempts: 3, Patience: c.RedisPatience,
+			w := &dispatch.Worker{Queue: queue.New(own, c.Queue), Handler: r, Log: log, Name: dispatch.NewName(fmt.Sprint("w", i)),
+				Policy: dispatch.Policy{Slots: 4, MaxAttempts: 3, Patience: c.RedisPatience,
 					Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3, StopAfter: 1}}}
 			if err := w.Run(ctx); err != nil {
 				t.Errorf("worker %d: %v", i, err)
@@ -121,7 +121,7 @@ func drain(t *testing.T, c config.Common, mischief func()) {
 	workers.Wait()
 
 	var counts queue.Counts
-	err = redisconn.Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) (err error) {
+	err = redisclient.Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) (err error) {
 		counts, err = q.Counts(ctx)
 		return err
 	})
@@ -188,7 +188,7 @@ func TestIdleThroughFailover(t *testing.T) {
 	sentinels := redistest.StartSentinels(t, "")
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName)
 	log := logger(t)
-	client, err := redisconn.Connect(t.Context(), c, log)
+	client, err := redisclient.Connect(t.Context(), c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestIdleThroughFailover(t *testing.T) {
 	defer stop()
 	var worker sync.WaitGroup
 	worker.Go(func() {
-		w := &work.Worker{Queue: q, Handler: r, Log: log, Name: work.NewName("w"), Policy: work.Policy{Slots: 1, MaxAttempts: 1,
+		w := &dispatch.Worker{Queue: q, Handler: r, Log: log, Name: dispatch.NewName("w"), Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1,
 			Patience: c.RedisPatience, Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
 		if err := w.Run(ctx); !errors.Is(err, context.Canceled) {
 			t.Error(err)

@@ -1,5 +1,5 @@
-// Package redisconn connects to Redis, of whatever kind, and rides out its absences.
-package redisconn
+// Package redisclient connects to Redis, of whatever kind, and rides out its absences.
+package redisclient
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package work_test
+package dispatch_test
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
-	"github.com/workqueue/workqueue/worker/work"
 )
 
 // Both in one atomic step each, while workers go on.
@@ -91,9 +91,9 @@ func TestForgetfulRedis(t *testing.T) {
 	var workers sync.WaitGroup
 	for i := range 3 {
 		workers.Go(func() {
-			w := &work.Worker{Queue: q, Handler: m, Log: slog.New(slog.DiscardHandler), Name: work.NewName(fmt.Sprint("w", i)),
-				Policy: work.Policy{Slots: 3, MaxAttempts: 2, Patience: time.Minute,
-					Backoff: work.Backoff{First: 20 * time.Millisecond, Max: 20 * time.Millisecond},
+			w := &dispatch.Worker{Queue: q, Handler: m, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName(fmt.Sprint("w", i)),
+				Policy: dispatch.Policy{Slots: 3, MaxAttempts: 2, Patience: time.Minute,
+					Backoff: dispatch.Backoff{First: 20 * time.Millisecond, Max: 20 * time.Millisecond},
 					Limits:  queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 20}}}
 			if err := w.Run(ctx); err != nil {
 				t.Error(err)

@@ -1,4 +1,4 @@
-package work
+package dispatch
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisconn"
+	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 const (
@@ -184,7 +184,7 @@ func (d *dispatcher) call() error {
 	}
 	exchange := d.session.Exchange
 	var reply queue.Reply
-	err := redisconn.Patiently(d.calls, d.policy.Patience, d.worker.Log, func(try context.Context) (err error) {
+	err := redisclient.Patiently(d.calls, d.policy.Patience, d.worker.Log, func(try context.Context) (err error) {
 		asked := time.Now()
 		reply, err = exchange(try, request)
 		exchange = d.session.Repeat
