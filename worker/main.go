@@ -105,12 +105,12 @@ func (s silent) Unwrap() error { return s.error }
 // exitCode prints an error and answers the code for it.
 func exitCode(err error) int {
 	var (
-		usage  usageError
-		wrong  configError
-		dead   deadError
-		misfit *dispatch.MisfitError
-		refuse *redisclient.RefusedError
-		quiet  silent
+		usage   usageError
+		wrong   configError
+		dead    deadError
+		invalid *dispatch.InvalidCommandError
+		refuse  *redisclient.RefusedError
+		quiet   silent
 	)
 	if err != nil && !errors.As(err, &quiet) {
 		if errors.As(err, &wrong) {
@@ -124,7 +124,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &wrong), errors.As(err, &misfit), errors.As(err, &refuse):
+	case errors.As(err, &wrong), errors.As(err, &invalid), errors.As(err, &refuse):
 		return exitConfig
 	case errors.As(err, &dead), errors.Is(err, dispatch.ErrStopped):
 		return exitDead

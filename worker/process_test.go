@@ -104,8 +104,8 @@ func TestProcess(t *testing.T) {
 			WQ_LEASE=$(head -c 10000 "$0" | tr -c a x) "$0"; wc -c <termination-log; cat termination-log`
 		_, out := run(t, []string{"unshare", "--mount", "sh", "-c", script, path}, "termination",
 			`WQ_ITEMS_COMMAND=["seq","3"]`, `WQ_COMMAND=["sh","-c","[ $0 = 1 ] || { touch running; sleep 60; }"]`, "WQ_GRACE=100ms")
-		want := "done 1, failed attempts 0, dead 0, later 0, handed back 2: it was told to\n" +
-			"4096\ndone 0, failed attempts 0, dead 0, later 0, handed back 0: WQ_LEASE: \""
+		want := "done 1, failed 0, dead 0, snoozed 0, returned 2: it was told to\n" +
+			"4096\ndone 0, failed 0, dead 0, snoozed 0, returned 0: WQ_LEASE: \""
 		if !strings.HasPrefix(out, want) {
 			t.Errorf("got %.500s\nwant %s…", out, want)
 		}

@@ -39,7 +39,7 @@ func purge(ctx context.Context, settings *config.Purge, match config.Pattern, lo
 	defer client.Close()
 	// What an unanswered try has deleted is not there for the next, so that all may be done again.
 	deleted := 0
-	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		names := []string{settings.Queue}
 		if match.Regexp != nil {
 			var err error

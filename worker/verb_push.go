@@ -27,7 +27,7 @@ func runPush(ctx context.Context, _ []string) error {
 		return err
 	}
 	defer q.Close()
-	p := &pusher{queue: q.Queue, patience: settings.RedisPatience, log: log}
+	p := &pusher{queue: q.Queue, timeout: settings.RedisUnreachableTimeout, log: log}
 	lines := source.NewLines(os.Stdin, byte(settings.Delimiter))
 	err = lines.Each(func(payload string) error {
 		// What has come is not kept waiting for what may come: a pipe is followed as it flows.
@@ -54,12 +54,12 @@ func runPush(ctx context.Context, _ []string) error {
 
 // pusher gathers items into calls.
 type pusher struct {
-	queue    *queue.Queue
-	patience time.Duration
-	log      *slog.Logger
-	waiting  []string
-	bytes    int
-	pushed   int
+	queue   *queue.Queue
+	timeout time.Duration
+	log     *slog.Logger
+	waiting []string
+	bytes   int
+	pushed  int
 }
 
 func (p *pusher) add(ctx context.Context, payload string, now bool) error {
@@ -77,7 +77,7 @@ func (p *pusher) flush(ctx context.Context) error {
 	}
 	// A call without an answer may have had its effect. By its name, a second one then has none.
 	name := rand.Text()
-	err := redisclient.Patiently(ctx, p.patience, p.log, func(ctx context.Context) error {
+	err := redisclient.Retry(ctx, p.timeout, p.log, func(ctx context.Context) error {
 		return p.queue.Push(ctx, name, p.waiting...)
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func runSeal(ctx context.Context, _ []string) error {
 	}
 	defer q.Close()
 	var counts queue.Counts
-	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) (err error) {
+	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) (err error) {
 		if counts, err = q.Counts(ctx); err != nil {
 			return err
 		}

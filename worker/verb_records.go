@@ -72,7 +72,7 @@ func runRetry(ctx context.Context, args []string) error {
 	}
 	back := 0
 	// A letter that an unanswered try has put back is no longer there for the next, so nothing is put back twice.
-	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		n, err := q.Retry(ctx, letters)
 		back += n
 		return err

@@ -32,7 +32,7 @@ func runSeed(ctx context.Context, _ []string) error {
 	var published bool
 	var items int
 	// Whatever goes wrong on the way, a seed starts from the beginning: nothing of it counts before it is published.
-	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		seeded, before, err := q.Seeded(ctx, settings.SeedID)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func runSeed(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	err = redisclient.Patiently(ctx, settings.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		durable, err := q.AwaitDurable(ctx, durableWithin)
 		if err == nil && !durable {
 			log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+

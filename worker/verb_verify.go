@@ -75,7 +75,7 @@ func await(ctx context.Context, q *queue.Queue, settings *config.Verify, log *sl
 		switch waited := time.Since(began); {
 		case waited > settings.Timeout:
 			return counts, errUnfinished
-		case !counts.Exists && (last.Exists || settings.SeedPatience > 0 && waited > settings.SeedPatience):
+		case !counts.Exists && (last.Exists || settings.SeedTimeout > 0 && waited > settings.SeedTimeout):
 			return counts, dispatch.ErrUnseeded
 		}
 		last = counts
@@ -99,7 +99,7 @@ func progress(out io.Writer, c queue.Counts) {
 }
 
 func readCounts(ctx context.Context, q *queue.Queue, c config.Common, log *slog.Logger) (counts queue.Counts, err error) {
-	err = redisclient.Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) error {
+	err = redisclient.Retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		counts, err = q.Counts(ctx)
 		return err
 	})

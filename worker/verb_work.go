@@ -66,8 +66,8 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	err = w.Run(ctx)
 
 	stats := w.Stats()
-	log.Info("worker ends", "done", stats.Done, "failed attempts", stats.Failed, "dead", stats.Dead, "later", stats.Later,
-		"handed back", stats.HandedBack, "lost to others", stats.Lost, "because", ending(err))
+	log.Info("worker ends", "done", stats.Done, "failed", stats.Failed, "dead", stats.Dead, "snoozed", stats.Snoozed,
+		"returned", stats.Returned, "lost", stats.Lost, "reason", ending(err))
 	if errors.Is(err, queue.ErrVanished) {
 		err = fmt.Errorf("%w; what was done cannot be known any more. Install again, or upgrade with another value of rerun", err)
 	}
@@ -85,15 +85,15 @@ func runWork(ctx context.Context, _ []string) (err error) {
 
 func newPolicy(settings *config.Work) dispatch.Policy {
 	policy := dispatch.Policy{
-		Slots:        settings.Concurrency,
-		Fill:         1,
-		MaxAttempts:  settings.MaxAttempts,
-		Backoff:      dispatch.Backoff{First: settings.Backoff, Max: settings.BackoffMax},
-		Grace:        settings.Grace,
-		Patience:     settings.RedisPatience,
-		SeedPatience: settings.SeedPatience,
-		Host:         settings.HostName(),
-		Node:         settings.Node,
+		Slots:              settings.Concurrency,
+		Fill:               1,
+		MaxAttempts:        settings.MaxAttempts,
+		Backoff:            dispatch.Backoff{First: settings.Backoff, Max: settings.BackoffMax},
+		Grace:              settings.Grace,
+		UnreachableTimeout: settings.RedisUnreachableTimeout,
+		SeedTimeout:        settings.SeedTimeout,
+		Host:               settings.HostName(),
+		Node:               settings.Node,
 		Limits: queue.Limits{
 			Lease:      settings.Lease,
 			BatchBytes: batchBytes,
@@ -119,12 +119,12 @@ func newHandler(settings *config.Work) handler.Handler {
 	}
 	path, _ := exec.LookPath(settings.Command[0]) // a handler tells what becomes of items if it is not there
 	command := handler.Command{
-		Args:      settings.Command,
-		Path:      path,
-		Timeout:   settings.ItemTimeout,
-		Permanent: settings.PermanentExitCodes,
-		Temporary: settings.TemporaryExitCodes,
-		Output:    output,
+		Args:        settings.Command,
+		Path:        path,
+		Timeout:     settings.ItemTimeout,
+		DeadCodes:   settings.DeadExitCodes,
+		SnoozeCodes: settings.SnoozeExitCodes,
+		Output:      output,
 	}
 	switch settings.Mode {
 	case config.Batch:
@@ -165,7 +165,7 @@ func writeTermination(path string, stats dispatch.Stats, err error) {
 const maxTermination = 4096
 
 func terminationMessage(stats dispatch.Stats, err error) string {
-	line := fmt.Sprintf("done %d, failed attempts %d, dead %d, later %d, handed back %d: %s", stats.Done, stats.Failed,
-		stats.Dead, stats.Later, stats.HandedBack, ending(err))
+	line := fmt.Sprintf("done %d, failed %d, dead %d, snoozed %d, returned %d: %s", stats.Done, stats.Failed,
+		stats.Dead, stats.Snoozed, stats.Returned, ending(err))
 	return strings.ToValidUTF8(line[:min(len(line), maxTermination-1)], "") + "\n"
 }

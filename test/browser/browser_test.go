@@ -80,7 +80,7 @@ func newSite(t *testing.T, name string) *site {
 // monitor starts the monitor, or starts it again.
 func (s *site) monitor() {
 	s.t.Helper()
-	cmd := s.worker("monitor", "WQ_MONITOR_LISTEN="+s.addr, "WQ_MONITOR_ACTIONS=true", "WQ_MONITOR_TOKEN="+token)
+	cmd := s.worker("monitor", "WQ_MONITOR_ADDR="+s.addr, "WQ_MONITOR_ACTIONS=true", "WQ_MONITOR_TOKEN="+token)
 	redistest.Eventually(s.t, "the monitor is ready", func() error {
 		response, err := http.Get("http://" + s.addr + "/readyz")
 		if err != nil {
@@ -145,7 +145,7 @@ func (s *site) bury(items int, report func(item string) string) {
 		}
 		done := queue.Report{Batch: reply.Batch.ID, Release: true}
 		for i, item := range reply.Batch.Items {
-			done.Verdicts = append(done.Verdicts, queue.Verdict{Position: i, Kind: queue.Dead, Text: report(item.Payload)})
+			done.Outcomes = append(done.Outcomes, queue.ItemOutcome{Position: i, Outcome: queue.OutcomeDead, Text: report(item.Payload)})
 		}
 		if _, err := session.Exchange(s.t.Context(), queue.Request{Reports: []queue.Report{done}}); err != nil {
 			s.t.Fatal(err)

@@ -334,7 +334,7 @@ func TestPicture(t *testing.T) {
 	const line = `sleep 0.$(( ($(date +%s) / 7 % 4) * 2 + 2 ))
 		case $1 in *37.tiff | *61.tiff) printf 'reading %s\nTraceback (most recent call last):\n  File "thumb.py", line 12, in scale\nValueError: image file is truncated\n' "$1" >&2; exit 1;; esac`
 	for _, host := range []string{"thumbnails-x2v8k", "thumbnails-p7qfd"} {
-		s.shell(line, "WQ_CONCURRENCY=8", "WQ_MAX_ATTEMPTS=2", "WQ_BACKOFF=1s", "WQ_STOP_AFTER_DEAD=0", "HOSTNAME="+host, "WQ_HOST="+host)
+		s.shell(line, "WQ_CONCURRENCY=8", "WQ_MAX_ATTEMPTS=2", "WQ_BACKOFF_INITIAL=1s", "WQ_STOP_AFTER_DEAD=0", "HOSTNAME="+host, "WQ_HOST="+host)
 	}
 	p := s.open()
 	p.do(chromedp.EmulateViewport(1080, 1240))

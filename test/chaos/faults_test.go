@@ -47,7 +47,7 @@ var faults = []*fault{
 	},
 	{
 		name: "node of Redis stopped for 20 s",
-		sees: "Workers say that Redis is out of reach, and wait (`redis.patience`). Redis comes back with its node, and with its queue.",
+		sees: "Workers say that Redis is out of reach, and wait (`redis.unreachableTimeout`). Redis comes back with its node, and with its queue.",
 		do:   stopRedisNode,
 	},
 	{

@@ -74,7 +74,7 @@ func (s aclServer) worker(queue string, env []string, args ...string) *exec.Cmd 
 	s.t.Helper()
 	verb := exec.Command(built.Worker(s.t), args...)
 	verb.Env = append(os.Environ(), append(env, "WQ_QUEUE="+queue, "WQ_REDIS_URL=redis://127.0.0.1:"+s.port,
-		"WQ_REDIS_USERNAME=workqueue", "WQ_REDIS_PASSWORD="+oddPassword, "WQ_REDIS_PATIENCE=5s")...)
+		"WQ_REDIS_USERNAME=workqueue", "WQ_REDIS_PASSWORD="+oddPassword, "WQ_REDIS_UNREACHABLE_TIMEOUT=5s")...)
 	return verb
 }
 
@@ -128,7 +128,7 @@ func (s aclServer) verbs(queue string) {
 	s.run(queue, []string{"WQ_ITEMS_FILE=" + items, "WQ_SEAL=false", "WQ_SEED_ID=1"}, "", "seed")
 	s.run(queue, nil, strings.Repeat("pushed\n", 500), "push")
 	s.run(queue, nil, "", "seal")
-	work := []string{"WQ_MAX_ATTEMPTS=2", "WQ_MAX_DEAD=1", "WQ_BACKOFF=10ms", "WQ_CAPTURE=true", `WQ_COMMAND=["sh", "-c", "echo $1; [ $1 != bad ]", "sh"]`}
+	work := []string{"WQ_MAX_ATTEMPTS=2", "WQ_MAX_DEAD=1", "WQ_BACKOFF_INITIAL=10ms", "WQ_CAPTURE=true", `WQ_COMMAND=["sh", "-c", "echo $1; [ $1 != bad ]", "sh"]`}
 	s.run(queue, work, "", "work")
 	for _, verb := range []string{"watch", "results", "dead"} {
 		if out := s.run(queue, nil, "", verb); out == "" {
@@ -155,7 +155,7 @@ func (s aclServer) monitor(queue string) {
 	t := s.t
 	const token = "0123456789abcdef"
 	address := redistest.FreeAddr(t)
-	monitor := s.worker(queue, []string{"WQ_MONITOR_LISTEN=" + address, "WQ_MONITOR_ACTIONS=true", "WQ_MONITOR_TOKEN=" + token}, "monitor")
+	monitor := s.worker(queue, []string{"WQ_MONITOR_ADDR=" + address, "WQ_MONITOR_ACTIONS=true", "WQ_MONITOR_TOKEN=" + token}, "monitor")
 	var output bytes.Buffer
 	monitor.Stderr = &output
 	if err := monitor.Start(); err != nil {

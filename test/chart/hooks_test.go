@@ -215,7 +215,7 @@ func byID(all objects) map[string]object {
 		case *batchv1.Job:
 			o.Spec.Template.Annotations = nil
 		case *corev1.Pod: // the test: nothing is named by what is in it
-			o.Spec.Containers[0].Env = slices.DeleteFunc(o.Spec.Containers[0].Env, func(e corev1.EnvVar) bool { return e.Name == "WQ_SEED_PATIENCE" })
+			o.Spec.Containers[0].Env = slices.DeleteFunc(o.Spec.Containers[0].Env, func(e corev1.EnvVar) bool { return e.Name == "WQ_SEED_TIMEOUT" })
 		}
 		objects[kind(o)+" "+o.GetName()] = o
 	}
@@ -232,19 +232,19 @@ func TestHowLongWorkersWaitForTheSeeding(t *testing.T) {
 			eachHelm(t, func(t *testing.T) {
 				template := workerJob(t, release{values: values}.objects(t)).Spec.Template
 				for _, e := range template.Spec.Containers[0].Env {
-					if e.Name != "WQ_SEED_PATIENCE" {
+					if e.Name != "WQ_SEED_TIMEOUT" {
 						continue
 					}
 					if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
-						t.Fatalf("WQ_SEED_PATIENCE is %v, want an annotation of the pod", e)
+						t.Fatalf("WQ_SEED_TIMEOUT is %v, want an annotation of the pod", e)
 					}
 					name := strings.TrimSuffix(strings.TrimPrefix(e.ValueFrom.FieldRef.FieldPath, "metadata.annotations['"), "']")
 					if got := template.Annotations[name]; got != want {
-						t.Errorf("WQ_SEED_PATIENCE is the annotation %s, which is %q, want %q", name, got, want)
+						t.Errorf("WQ_SEED_TIMEOUT is the annotation %s, which is %q, want %q", name, got, want)
 					}
 					return
 				}
-				t.Error("no WQ_SEED_PATIENCE")
+				t.Error("no WQ_SEED_TIMEOUT")
 			})
 		})
 	}

@@ -65,14 +65,14 @@ redis:
 		purge, seed := find[*batchv1.Job](t, all, "purge").Spec.Template.Spec, seedJob(t, all).Spec.Template.Spec
 		variables := func(spec corev1.PodSpec) []corev1.EnvVar {
 			return slices.DeleteFunc(slices.Clone(spec.Containers[0].Env), func(e corev1.EnvVar) bool {
-				return !strings.HasPrefix(e.Name, "WQ_REDIS_") || e.Name == "WQ_REDIS_PATIENCE"
+				return !strings.HasPrefix(e.Name, "WQ_REDIS_") || e.Name == "WQ_REDIS_UNREACHABLE_TIMEOUT"
 			})
 		}
 		if got, want := variables(purge), variables(seed); len(want) < 6 || !reflect.DeepEqual(got, want) {
 			t.Errorf("the purge has %v, the seeding %v", got, want)
 		}
-		if got := env(t, purge, "WQ_REDIS_PATIENCE"); got != "30s" {
-			t.Errorf("WQ_REDIS_PATIENCE is %s, want 30s: two tries have to fit into the deadline", got)
+		if got := env(t, purge, "WQ_REDIS_UNREACHABLE_TIMEOUT"); got != "30s" {
+			t.Errorf("WQ_REDIS_UNREACHABLE_TIMEOUT is %s, want 30s: two tries have to fit into the deadline", got)
 		}
 		if mountAt(purge.Containers[0], "/etc/redis-tls") == "" {
 			t.Error("the purge lacks the certificates")

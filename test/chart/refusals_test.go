@@ -80,7 +80,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"concurrency", "{items: [a], worker: {concurrency: 0}}", []string{"'/worker/concurrency'", "want 1"}},
 		{"a lease without a unit", `{items: [a], worker: {lease: "30"}}`, []string{"'/worker/lease'", "does not match"}},
 		{"a grace too short", "{items: [a], worker: {terminationGracePeriodSeconds: 5}}", []string{"'/worker/terminationGracePeriodSeconds'", "want 10"}},
-		{"an exit code that is success", "{items: [a], worker: {permanentExitCodes: [0]}}", []string{"'/worker/permanentExitCodes/0'"}},
+		{"an exit code that is success", "{items: [a], worker: {deadExitCodes: [0]}}", []string{"'/worker/deadExitCodes/0'"}},
 		{"a log format", "{items: [a], worker: {logFormat: xml}}", []string{"'/worker/logFormat'", "'text', 'json'"}},
 		{"a queue with braces", "{items: [a], queue: {name: '{a}'}}", []string{"'/queue/name'"}},
 		{"a digest without its kind", "{items: [a], image: {digest: abc}}", []string{"'/image/digest'"}},

@@ -105,8 +105,8 @@ worker:
   stopAfterDead: 6
   itemTimeout: 1h30m
   backoff: {initial: 500ms, max: 7m}
-  permanentExitCodes: [2, 126]
-  temporaryExitCodes: [75, 99]
+  deadExitCodes: [2, 126]
+  snoozeExitCodes: [75, 99]
   terminationGracePeriodSeconds: 65
   logFormat: json
   logLevel: debug
@@ -116,23 +116,23 @@ worker:
 		all := release{values: values}.objects(t)
 		spec := workerJob(t, all).Spec.Template.Spec
 		for name, want := range map[string]string{
-			"WQ_QUEUE":                "job2",
-			"WQ_REDIS_URL":            "redis://demo-redis:6379/0",
-			"WQ_CONCURRENCY":          "3",
-			"WQ_LEASE":                "90s",
-			"WQ_MAX_ATTEMPTS":         "4",
-			"WQ_MAX_CRASHES":          "5",
-			"WQ_MAX_DEAD":             "1000000",
-			"WQ_STOP_AFTER_DEAD":      "6",
-			"WQ_ITEM_TIMEOUT":         "1h30m",
-			"WQ_BACKOFF":              "500ms",
-			"WQ_BACKOFF_MAX":          "7m",
-			"WQ_PERMANENT_EXIT_CODES": "2,126",
-			"WQ_TEMPORARY_EXIT_CODES": "75,99",
-			"WQ_GRACE":                "60s",
-			"WQ_LOG_FORMAT":           "json",
-			"WQ_LOG_LEVEL":            "debug",
-			"MINE":                    "mine",
+			"WQ_QUEUE":             "job2",
+			"WQ_REDIS_URL":         "redis://demo-redis:6379/0",
+			"WQ_CONCURRENCY":       "3",
+			"WQ_LEASE":             "90s",
+			"WQ_MAX_ATTEMPTS":      "4",
+			"WQ_MAX_CRASHES":       "5",
+			"WQ_MAX_DEAD":          "1000000",
+			"WQ_STOP_AFTER_DEAD":   "6",
+			"WQ_ITEM_TIMEOUT":      "1h30m",
+			"WQ_BACKOFF_INITIAL":   "500ms",
+			"WQ_BACKOFF_MAX":       "7m",
+			"WQ_DEAD_EXIT_CODES":   "2,126",
+			"WQ_SNOOZE_EXIT_CODES": "75,99",
+			"WQ_GRACE":             "60s",
+			"WQ_LOG_FORMAT":        "json",
+			"WQ_LOG_LEVEL":         "debug",
+			"MINE":                 "mine",
 		} {
 			if got := env(t, spec, name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)

@@ -92,8 +92,8 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 	defer client.Close()
 	q := queue.New(client, queueName)
 	job := newJob(t, server, pods)
-	job.env("WQ_LEASE=2s", "WQ_CONCURRENCY=4", "WQ_GRACE=1s", "WQ_REDIS_PATIENCE=30s",
-		"WQ_BACKOFF=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts),
+	job.env("WQ_LEASE=2s", "WQ_CONCURRENCY=4", "WQ_GRACE=1s", "WQ_REDIS_UNREACHABLE_TIMEOUT=30s",
+		"WQ_BACKOFF_INITIAL=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts),
 		// The fewer workers, the more often an innocent item is with one when something happens to it.
 		fmt.Sprintf("WQ_MAX_CRASHES=%d", 6+4/pods),
 		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items))

@@ -53,7 +53,7 @@ func TestMetrics(t *testing.T) {
 	}
 	after := scrape(t, http.HandlerFunc(metrics))
 
-	for outcome, want := range map[string]float64{"done": 2, "failed": 1, "dead": 1, "later": 0, "returned": 0, "lost": 0} {
+	for outcome, want := range map[string]float64{"done": 2, "failed": 1, "dead": 1, "snoozed": 0, "returned": 0, "lost": 0} {
 		if got := value(t, after, "workqueue_worker_items_total", "outcome", outcome); got != want {
 			t.Errorf("items %s: %v, not %v", outcome, got, want)
 		}

@@ -10,9 +10,9 @@ import (
 
 // FuzzLoad sets one variable to anything: it is taken, or refused by its name; what is secret is never repeated.
 func FuzzLoad(f *testing.F) {
-	names := []string{"WQ_QUEUE", "WQ_REDIS_URL", "WQ_REDIS_PASSWORD", "WQ_REDIS_ADDRS", "WQ_REDIS_CLUSTER", "WQ_REDIS_PATIENCE",
+	names := []string{"WQ_QUEUE", "WQ_REDIS_URL", "WQ_REDIS_PASSWORD", "WQ_REDIS_ADDRS", "WQ_REDIS_CLUSTER", "WQ_REDIS_UNREACHABLE_TIMEOUT",
 		"WQ_REDIS_SENTINEL_PASSWORD", "WQ_REDIS_USERNAME", "WQ_COMMAND", "WQ_CONCURRENCY", "WQ_ITEM_TIMEOUT", "WQ_LEASE",
-		"WQ_BACKOFF_MAX", "WQ_PERMANENT_EXIT_CODES", "WQ_TEMPORARY_EXIT_CODES", "WQ_LOG_LEVEL", "WQ_LOG_FORMAT"}
+		"WQ_BACKOFF_MAX", "WQ_DEAD_EXIT_CODES", "WQ_SNOOZE_EXIT_CODES", "WQ_LOG_LEVEL", "WQ_LOG_FORMAT"}
 	secret := []string{"WQ_REDIS_URL", "WQ_REDIS_PASSWORD", "WQ_REDIS_SENTINEL_PASSWORD"}
 	for i := range names {
 		for _, value := range []string{"", "x", "0", "-1", "30s", "-5m", "1e9h", "true", "99999999999999999999",
@@ -34,7 +34,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		// A user without a password may be in the URL.
-		if !strings.Contains(err.Error(), name) && !strings.Contains(err.Error(), "WQ_REDIS_") && !strings.Contains(err.Error(), "WQ_BACKOFF") {
+		if !strings.Contains(err.Error(), name) && !strings.Contains(err.Error(), "WQ_REDIS_") && !strings.Contains(err.Error(), "WQ_BACKOFF_INITIAL") {
 			t.Errorf("%s=%q: the error does not name it: %v", name, value, err)
 		}
 		if slices.Contains(secret, name) && len(value) > 20 && strings.Contains(err.Error(), value) {

@@ -5,7 +5,7 @@ import "errors"
 // Monitor is what the verb monitor needs to know.
 type Monitor struct {
 	Common
-	Listen  string `envconfig:"WQ_MONITOR_LISTEN" default:":8080" desc:"address that the monitor's page is served on"`
+	Listen  string `envconfig:"WQ_MONITOR_ADDR" default:":8080" desc:"address that the monitor's page is served on"`
 	Actions bool   `envconfig:"WQ_MONITOR_ACTIONS" default:"false" desc:"whether the page may retry, pause and resume; needs WQ_MONITOR_TOKEN"`
 	Token   string `envconfig:"WQ_MONITOR_TOKEN" secret:"true" desc:"what a person must know to do any of that"`
 	MaxDead int    `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`

@@ -21,8 +21,8 @@ func (c *Common) Validate() (wrong []error) {
 	if strings.ContainsAny(c.Queue, "{}") {
 		refuse("WQ_QUEUE", "%q holds a brace, which means something in the names of Redis's keys", c.Queue)
 	}
-	if c.RedisPatience < 0 {
-		refuse("WQ_REDIS_PATIENCE", "%v is less than 0s", c.RedisPatience)
+	if c.RedisUnreachableTimeout < 0 {
+		refuse("WQ_REDIS_UNREACHABLE_TIMEOUT", "%v is less than 0s", c.RedisUnreachableTimeout)
 	}
 	c.validateAddresses(refuse)
 	c.validateTLS(refuse)

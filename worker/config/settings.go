@@ -13,11 +13,11 @@ import (
 
 // Common is what every verb needs to know.
 type Common struct {
-	Queue         string        `envconfig:"WQ_QUEUE" required:"true" desc:"name of the queue, which is the key of its list in Redis"`
-	RedisURL      URL           `envconfig:"WQ_REDIS_URL" default:"redis://localhost:6379/0" secret:"true" desc:"redis://host:port/db, or rediss:// for TLS"`
-	RedisUsername string        `envconfig:"WQ_REDIS_USERNAME" desc:"ACL user, if it is not in the URL"`
-	RedisPassword string        `envconfig:"WQ_REDIS_PASSWORD" secret:"true" desc:"password, if it is not in the URL"`
-	RedisPatience time.Duration `envconfig:"WQ_REDIS_PATIENCE" default:"2m" desc:"how long Redis may be out of reach before the worker gives up with exit code 69"`
+	Queue                   string        `envconfig:"WQ_QUEUE" required:"true" desc:"name of the queue, which is the key of its list in Redis"`
+	RedisURL                URL           `envconfig:"WQ_REDIS_URL" default:"redis://localhost:6379/0" secret:"true" desc:"redis://host:port/db, or rediss:// for TLS"`
+	RedisUsername           string        `envconfig:"WQ_REDIS_USERNAME" desc:"ACL user, if it is not in the URL"`
+	RedisPassword           string        `envconfig:"WQ_REDIS_PASSWORD" secret:"true" desc:"password, if it is not in the URL"`
+	RedisUnreachableTimeout time.Duration `envconfig:"WQ_REDIS_UNREACHABLE_TIMEOUT" default:"2m" desc:"how long Redis may be out of reach before the worker gives up with exit code 69"`
 
 	RedisAddrs            Addrs    `envconfig:"WQ_REDIS_ADDRS" desc:"host:port,host:port,… in place of the one in the URL: the Sentinels, or some nodes of the Cluster"`
 	RedisSentinelMaster   string   `envconfig:"WQ_REDIS_SENTINEL_MASTER" desc:"name under which the Sentinels know the master"`
@@ -37,33 +37,33 @@ type Common struct {
 // Work is what the verb work needs to know.
 type Work struct {
 	Common
-	Command            Command       `envconfig:"WQ_COMMAND" desc:"JSON array of the program and its arguments to run per item; {} in an argument is replaced by the item, without any {} the item is appended. Without a command the worker prints Working on <item>"`
-	Mode               Mode          `envconfig:"WQ_MODE" default:"exec" desc:"exec: a process per item; batch: a process for up to WQ_BATCH_SIZE items, which come on its standard input; stream: a process that stays, with items and answers as lines of JSON (docs/stream.md)"`
-	BatchSize          int           `envconfig:"WQ_BATCH_SIZE" default:"100" desc:"items that one process of the mode batch gets, if there are as many"`
-	Delimiter          Delimiter     `envconfig:"WQ_DELIMITER" default:"newline" desc:"what ends each item of a batch: newline, or nul for items of any bytes"`
-	InFlight           int           `envconfig:"WQ_IN_FLIGHT" default:"1" desc:"items that one process of the mode stream works on at the same time"`
-	StartTimeout       time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" desc:"how long a process of the mode stream may take until its first answer, if items have a timeout"`
-	Concurrency        int           `envconfig:"WQ_CONCURRENCY" default:"1" desc:"processes, and in the mode exec therefore items, at the same time"`
-	ItemTimeout        time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" desc:"how long one attempt may take, 0s for any time; a batch may take it once for each item, a stream may be silent for so long"`
-	MaxAttempts        int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" desc:"failed attempts after which an item is dead"`
-	MaxCrashes         int           `envconfig:"WQ_MAX_CRASHES" default:"3" desc:"times an item that runs alone may take its worker down before it is dead"`
-	MaxDead            int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
-	Capture            bool          `envconfig:"WQ_CAPTURE" default:"false" desc:"true to keep each item's standard output as its result; worker results prints them"`
-	ResultBytes        int           `envconfig:"WQ_RESULT_BYTES" default:"4096" desc:"bytes of a result that are kept, from its beginning"`
-	MaxResults         int           `envconfig:"WQ_MAX_RESULTS" default:"10000" desc:"results that are kept, the newest, 0 for all; Redis holds them in memory"`
-	Output             Output        `envconfig:"WQ_OUTPUT" default:"raw" desc:"how the commands' output is passed on: raw, tagged (each line begins with its item) or json (each line an object)"`
-	StopAfterDead      int           `envconfig:"WQ_STOP_AFTER_DEAD" default:"100" desc:"dead items above which the run stops early, 0 for never"`
-	Backoff            time.Duration `envconfig:"WQ_BACKOFF" default:"1s" desc:"delay before the second attempt, doubled for each further one, with jitter"`
-	BackoffMax         time.Duration `envconfig:"WQ_BACKOFF_MAX" default:"5m" desc:"longest delay between attempts"`
-	PermanentExitCodes ExitCodes     `envconfig:"WQ_PERMANENT_EXIT_CODES" desc:"comma-separated exit codes after which an item is dead at once"`
-	TemporaryExitCodes ExitCodes     `envconfig:"WQ_TEMPORARY_EXIT_CODES" default:"75" desc:"comma-separated exit codes that are not a failed attempt: the item is tried again later"`
-	Lease              time.Duration `envconfig:"WQ_LEASE" default:"30s" desc:"how long this worker may be silent before its items are given to others; not a limit on an item's time"`
-	Grace              time.Duration `envconfig:"WQ_GRACE" default:"25s" desc:"how long running items may go on after SIGTERM; what is not finished then is handed back"`
-	SeedPatience       time.Duration `envconfig:"WQ_SEED_PATIENCE" default:"0s" desc:"how long to wait for a queue that was never seeded before giving up with exit code 70, 0s for ever"`
-	Retention          time.Duration `envconfig:"WQ_RETENTION" default:"168h" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
-	MetricsAddr        string        `envconfig:"WQ_METRICS_ADDR" desc:"address to serve this worker's own metrics on, at /metrics, such as :9090; none if empty"`
-	Host               string        `envconfig:"WQ_HOST" desc:"name of this worker in records, the host's name if empty"`
-	Node               string        `envconfig:"WQ_NODE" desc:"name of the machine in records"`
+	Command         Command       `envconfig:"WQ_COMMAND" desc:"JSON array of the program and its arguments to run per item; {} in an argument is replaced by the item, without any {} the item is appended. Without a command the worker prints Working on <item>"`
+	Mode            Mode          `envconfig:"WQ_MODE" default:"exec" desc:"exec: a process per item; batch: a process for up to WQ_BATCH_SIZE items, which come on its standard input; stream: a process that stays, with items and answers as lines of JSON (docs/stream.md)"`
+	BatchSize       int           `envconfig:"WQ_BATCH_SIZE" default:"100" desc:"items that one process of the mode batch gets, if there are as many"`
+	Delimiter       Delimiter     `envconfig:"WQ_DELIMITER" default:"newline" desc:"what ends each item of a batch: newline, or nul for items of any bytes"`
+	InFlight        int           `envconfig:"WQ_IN_FLIGHT" default:"1" desc:"items that one process of the mode stream works on at the same time"`
+	StartTimeout    time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" desc:"how long a process of the mode stream may take until its first answer, if items have a timeout"`
+	Concurrency     int           `envconfig:"WQ_CONCURRENCY" default:"1" desc:"processes, and in the mode exec therefore items, at the same time"`
+	ItemTimeout     time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" desc:"how long one attempt may take, 0s for any time; a batch may take it once for each item, a stream may be silent for so long"`
+	MaxAttempts     int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" desc:"failed attempts after which an item is dead"`
+	MaxCrashes      int           `envconfig:"WQ_MAX_CRASHES" default:"3" desc:"times an item that runs alone may take its worker down before it is dead"`
+	MaxDead         int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
+	Capture         bool          `envconfig:"WQ_CAPTURE" default:"false" desc:"true to keep each item's standard output as its result; worker results prints them"`
+	ResultBytes     int           `envconfig:"WQ_RESULT_BYTES" default:"4096" desc:"bytes of a result that are kept, from its beginning"`
+	MaxResults      int           `envconfig:"WQ_MAX_RESULTS" default:"10000" desc:"results that are kept, the newest, 0 for all; Redis holds them in memory"`
+	Output          Output        `envconfig:"WQ_OUTPUT" default:"raw" desc:"how the commands' output is passed on: raw, tagged (each line begins with its item) or json (each line an object)"`
+	StopAfterDead   int           `envconfig:"WQ_STOP_AFTER_DEAD" default:"100" desc:"dead items above which the run stops early, 0 for never"`
+	Backoff         time.Duration `envconfig:"WQ_BACKOFF_INITIAL" default:"1s" desc:"delay before the second attempt, doubled for each further one, with jitter"`
+	BackoffMax      time.Duration `envconfig:"WQ_BACKOFF_MAX" default:"5m" desc:"longest delay between attempts"`
+	DeadExitCodes   ExitCodes     `envconfig:"WQ_DEAD_EXIT_CODES" desc:"comma-separated exit codes after which an item is dead at once"`
+	SnoozeExitCodes ExitCodes     `envconfig:"WQ_SNOOZE_EXIT_CODES" default:"75" desc:"comma-separated exit codes that are not a failed attempt: the item is tried again later"`
+	Lease           time.Duration `envconfig:"WQ_LEASE" default:"30s" desc:"how long this worker may be silent before its items are given to others; not a limit on an item's time"`
+	Grace           time.Duration `envconfig:"WQ_GRACE" default:"25s" desc:"how long running items may go on after SIGTERM; what is not finished then is handed back"`
+	SeedTimeout     time.Duration `envconfig:"WQ_SEED_TIMEOUT" default:"0s" desc:"how long to wait for a queue that was never seeded before giving up with exit code 70, 0s for ever"`
+	Retention       time.Duration `envconfig:"WQ_RETENTION" default:"168h" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
+	MetricsAddr     string        `envconfig:"WQ_METRICS_ADDR" desc:"address to serve this worker's own metrics on, at /metrics, such as :9090; none if empty"`
+	Host            string        `envconfig:"WQ_HOST" desc:"name of this worker in records, the host's name if empty"`
+	Node            string        `envconfig:"WQ_NODE" desc:"name of the machine in records"`
 }
 
 // Validate implements Validator.
@@ -92,12 +92,12 @@ func (w *Work) Validate() (wrong []error) {
 		wrong = append(wrong, fmt.Errorf("WQ_METRICS_ADDR: %q is not an address such as :9090", w.MetricsAddr))
 	}
 	longer("WQ_LEASE", w.Lease, time.Second)
-	longer("WQ_BACKOFF", w.Backoff, 0)
+	longer("WQ_BACKOFF_INITIAL", w.Backoff, 0)
 	longer("WQ_BACKOFF_MAX", w.BackoffMax, w.Backoff)
 	longer("WQ_ITEM_TIMEOUT", w.ItemTimeout, 0)
 	longer("WQ_START_TIMEOUT", w.StartTimeout, 0)
 	longer("WQ_GRACE", w.Grace, 0)
-	longer("WQ_SEED_PATIENCE", w.SeedPatience, 0)
+	longer("WQ_SEED_TIMEOUT", w.SeedTimeout, 0)
 	longer("WQ_RETENTION", w.Retention, 0)
 	return wrong
 }
@@ -159,9 +159,9 @@ type Seed struct {
 // Verify is what the verb verify needs to know.
 type Verify struct {
 	Common
-	MaxDead      int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
-	SeedPatience time.Duration `envconfig:"WQ_SEED_PATIENCE" default:"0s" desc:"how long to wait for a queue that was never seeded before giving up with exit code 70, 0s for as long as for the end of the run"`
-	Timeout      time.Duration `envconfig:"WQ_VERIFY_TIMEOUT" default:"4m30s" desc:"how long to wait for the end of the run"`
+	MaxDead     int           `envconfig:"WQ_MAX_DEAD" default:"0" desc:"dead items with which a run still counts as a success"`
+	SeedTimeout time.Duration `envconfig:"WQ_SEED_TIMEOUT" default:"0s" desc:"how long to wait for a queue that was never seeded before giving up with exit code 70, 0s for as long as for the end of the run"`
+	Timeout     time.Duration `envconfig:"WQ_VERIFY_TIMEOUT" default:"4m30s" desc:"how long to wait for the end of the run"`
 }
 
 // Command is a program and its arguments.

@@ -15,18 +15,18 @@ type batch struct {
 	ctx    context.Context // done when the lease is lost, or the worker must end
 	cancel context.CancelFunc
 
-	next     int             // items before this position were started
-	finished int             // number of items with an outcome
-	bitmap   []byte          // of them
-	verdicts []queue.Verdict // on those of them that are more than done
-	known    []byte          // bitmap of the finished items that the queue knows of
+	next     int                 // items before this position were started
+	finished int                 // number of items with an outcome
+	bitmap   []byte              // of them
+	verdicts []queue.ItemOutcome // on those of them that are more than done
+	known    []byte              // bitmap of the finished items that the queue knows of
 }
 
 // chunk is a part of a batch, as one call of the handler takes it.
 type chunk struct {
 	batch    *batch
 	from, to int // positions
-	outcomes []outcome
+	outcomes []attempt
 }
 
 // took answers how long the chunk's items took together. A handler that does not time each has them share the time since
@@ -50,7 +50,7 @@ func (b *batch) unstarted() int { return len(b.Items) - b.next }
 func (b *batch) complete() bool { return b.finished == len(b.Items) }
 
 // finish records that a position has its outcome: done if verdict is nil.
-func (b *batch) finish(position int, verdict *queue.Verdict) {
+func (b *batch) finish(position int, verdict *queue.ItemOutcome) {
 	b.bitmap[position/8] |= 1 << (position % 8)
 	b.finished++
 	if verdict != nil {
@@ -68,8 +68,8 @@ func (b *batch) report() queue.Report {
 	}
 	for _, v := range b.verdicts {
 		if b.known[v.Position/8]&(1<<(v.Position%8)) == 0 {
-			r.Verdicts = append(r.Verdicts, v)
-			if v.Kind != queue.Result {
+			r.Outcomes = append(r.Outcomes, v)
+			if v.Outcome != queue.OutcomeDone {
 				r.Done--
 			}
 		}

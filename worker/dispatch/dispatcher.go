@@ -15,7 +15,7 @@ const (
 	reportDelay = time.Second // how long an outcome may wait for the next call
 )
 
-type outcome = handler.Outcome
+type attempt = handler.Attempt
 
 // dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
 type dispatcher struct {
@@ -43,7 +43,7 @@ type dispatcher struct {
 	stopping   bool      // lease nothing any more
 	connected  bool      // the queue has answered at least once
 	status     queue.Status
-	misfit     error
+	invalid    error
 }
 
 // slot runs chunks until there are no more.
@@ -71,12 +71,12 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 				return err
 			}
 			switch {
-			case d.status == queue.Drained && len(d.open) == 0:
+			case d.status == queue.StatusDrained && len(d.open) == 0:
 				return nil
-			case d.status == queue.Stopped:
+			case d.status == queue.StatusStopped:
 				d.stopping = true
 				d.handBack()
-			case d.status == queue.Unseeded && d.policy.SeedPatience > 0 && time.Since(started) > d.policy.SeedPatience:
+			case d.status == queue.StatusUnseeded && d.policy.SeedTimeout > 0 && time.Since(started) > d.policy.SeedTimeout:
 				return ErrUnseeded
 			}
 			continue
@@ -114,9 +114,9 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 		timer.Stop()
 	}
 	switch {
-	case d.misfit != nil:
-		return d.misfit
-	case d.status == queue.Stopped:
+	case d.invalid != nil:
+		return d.invalid
+	case d.status == queue.StatusStopped:
 		return ErrStopped
 	}
 	return ctx.Err()
@@ -184,7 +184,7 @@ func (d *dispatcher) call() error {
 	}
 	exchange := d.session.Exchange
 	var reply queue.Reply
-	err := redisclient.Patiently(d.calls, d.policy.Patience, d.worker.Log, func(try context.Context) (err error) {
+	err := redisclient.Retry(d.calls, d.policy.UnreachableTimeout, d.worker.Log, func(try context.Context) (err error) {
 		asked := time.Now()
 		reply, err = exchange(try, request)
 		exchange = d.session.Repeat
@@ -200,7 +200,7 @@ func (d *dispatcher) call() error {
 	d.lastCall = time.Now()
 	d.unreported, d.urgent = time.Time{}, false
 	for id, b := range d.open {
-		if known, forgotten := reply.Forgotten[id]; forgotten {
+		if known, forgotten := reply.RolledBack[id]; forgotten {
 			d.worker.Log.Warn("redis has forgotten what it was told last: telling it again", "batch", id)
 			b.forgotten(known)
 			d.noteUnreported()
@@ -268,8 +268,8 @@ func (d *dispatcher) release(id string) {
 func (d *dispatcher) handBack() {
 	for _, b := range d.pool {
 		for ; b.next < len(b.Items); b.next++ {
-			b.finish(b.next, &queue.Verdict{Kind: queue.Later})
-			d.stats.HandedBack++
+			b.finish(b.next, &queue.ItemOutcome{Outcome: queue.OutcomeSnoozed})
+			d.stats.Returned++
 		}
 		d.noteUnreported()
 	}
@@ -288,7 +288,7 @@ func (d *dispatcher) rest(ctx context.Context) {
 	if wait <= 0 {
 		return
 	}
-	if d.status != queue.Wait || d.suspects { // a push would change nothing
+	if d.status != queue.StatusWait || d.suspects { // a push would change nothing
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -320,11 +320,11 @@ func (d *dispatcher) finish(c chunk) {
 		b.finish(position, d.verdict(b.Items[position], o))
 		d.stats.attempt(o)
 	}
-	if took > 0 && c.outcomes[0].Verdict != handler.HandedBack {
+	if took > 0 && c.outcomes[0].Outcome != queue.OutcomeReturned {
 		d.pace.measured(len(c.outcomes), took)
 	}
 	d.noteUnreported()
-	if d.misfit != nil && !d.stopping {
+	if d.invalid != nil && !d.stopping {
 		d.stopping = true
 		d.handBack()
 	}

@@ -23,7 +23,7 @@ type Letter struct {
 	Truncated bool      `json:"truncated,omitempty"`      // whether there was more output than is kept
 }
 
-func letter(item queue.Item, o outcome, policy Policy) string {
+func letter(item queue.Item, o attempt, policy Policy) string {
 	l := Letter{Reason: o.Reason, ExitCode: o.ExitCode, Attempt: item.Attempts + 1, Host: policy.Host, Node: policy.Node,
 		Started: o.Started.UTC().Truncate(time.Millisecond), Seconds: o.Duration.Round(time.Microsecond).Seconds(), Truncated: o.Truncated}
 	l.Output, l.Encoding = handler.Text(o.Output)

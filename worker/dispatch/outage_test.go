@@ -21,11 +21,11 @@ type endless struct{ started, ended chan struct{} }
 
 func (endless) MaxItems() int { return 1 }
 
-func (e endless) Handle(ctx context.Context, _ []queue.Item) []handler.Outcome {
+func (e endless) Handle(ctx context.Context, _ []queue.Item) []handler.Attempt {
 	close(e.started)
 	<-ctx.Done()
 	close(e.ended)
-	return []handler.Outcome{{Verdict: handler.HandedBack, Started: time.Now()}}
+	return []handler.Attempt{{Outcome: queue.OutcomeReturned, Started: time.Now()}}
 }
 
 // TestStopDuringOutage tells a worker to stop while Redis is away, as when a node is drained on which both of them are.
@@ -44,7 +44,7 @@ func TestStopDuringOutage(t *testing.T) {
 	}
 	e := endless{make(chan struct{}), make(chan struct{})}
 	w := &dispatch.Worker{Queue: q, Handler: e, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName("w"),
-		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1, Grace: 200 * time.Millisecond, Patience: time.Minute,
+		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1, Grace: 200 * time.Millisecond, UnreachableTimeout: time.Minute,
 			Limits: queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
 	ctx, stop := context.WithCancel(t.Context())
 	result := make(chan error, 1)
@@ -72,7 +72,7 @@ type once struct {
 
 func (*once) MaxItems() int { return 1 }
 
-func (o *once) Handle(ctx context.Context, _ []queue.Item) []handler.Outcome {
+func (o *once) Handle(ctx context.Context, _ []queue.Item) []handler.Attempt {
 	o.mu.Lock()
 	o.calls++
 	first := o.calls == 1
@@ -81,7 +81,7 @@ func (o *once) Handle(ctx context.Context, _ []queue.Item) []handler.Outcome {
 		close(o.started)
 		<-ctx.Done()
 	}
-	return []handler.Outcome{{Started: time.Now()}}
+	return []handler.Attempt{{Started: time.Now()}}
 }
 
 // TestLostAll takes everything from the only worker, as if it had been frozen for longer than its lease. It must take it
@@ -103,7 +103,7 @@ func TestLostAll(t *testing.T) {
 	limits := queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}
 	o := &once{started: make(chan struct{})}
 	w := &dispatch.Worker{Queue: q, Handler: o, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName("w"),
-		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1, Patience: time.Minute, Limits: limits}}
+		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1, UnreachableTimeout: time.Minute, Limits: limits}}
 	result := make(chan error, 1)
 	go func() { result <- w.Run(ctx) }()
 	<-o.started

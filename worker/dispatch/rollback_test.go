@@ -41,10 +41,10 @@ type moody struct {
 
 func (*moody) MaxItems() int { return 10 }
 
-func (m *moody) Handle(_ context.Context, items []queue.Item) []handler.Outcome {
-	outcomes := make([]handler.Outcome, len(items))
+func (m *moody) Handle(_ context.Context, items []queue.Item) []handler.Attempt {
+	outcomes := make([]handler.Attempt, len(items))
 	for i, item := range items {
-		outcomes[i] = handler.Outcome{Started: time.Now()}
+		outcomes[i] = handler.Attempt{Started: time.Now()}
 		time.Sleep(rand.N(12 * time.Millisecond))
 		m.mu.Lock()
 		m.runs[item.Payload]++
@@ -52,11 +52,11 @@ func (m *moody) Handle(_ context.Context, items []queue.Item) []handler.Outcome 
 		m.mu.Unlock()
 		switch kind, _, _ := strings.Cut(item.Payload, "-"); {
 		case kind == "flaky" && item.Attempts == 0, kind == "bad":
-			outcomes[i].Verdict = handler.Failed
+			outcomes[i].Outcome = queue.OutcomeFailed
 		case kind == "hopeless":
-			outcomes[i].Verdict = handler.Permanent
+			outcomes[i].Outcome = queue.OutcomeDead
 		case kind == "busy" && runs == 1:
-			outcomes[i].Verdict = handler.Temporary
+			outcomes[i].Outcome = queue.OutcomeSnoozed
 		}
 		outcomes[i].Duration = time.Since(outcomes[i].Started)
 	}
@@ -92,7 +92,7 @@ func TestForgetfulRedis(t *testing.T) {
 	for i := range 3 {
 		workers.Go(func() {
 			w := &dispatch.Worker{Queue: q, Handler: m, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName(fmt.Sprint("w", i)),
-				Policy: dispatch.Policy{Slots: 3, MaxAttempts: 2, Patience: time.Minute,
+				Policy: dispatch.Policy{Slots: 3, MaxAttempts: 2, UnreachableTimeout: time.Minute,
 					Backoff: dispatch.Backoff{First: 20 * time.Millisecond, Max: 20 * time.Millisecond},
 					Limits:  queue.Limits{Lease: time.Second, BatchBytes: 1 << 20, MaxCrashes: 20}}}
 			if err := w.Run(ctx); err != nil {

@@ -7,13 +7,14 @@ import (
 
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/metrics"
+	"github.com/workqueue/workqueue/worker/queue"
 )
 
 // Stats is what a worker did so far, and does now. The dispatcher counts in its own, and lets others have a copy.
 type Stats struct {
 	Done, Failed, Dead int // Failed counts attempts, those before a death among them
-	Later              int // attempts that did not count, as their command said
-	HandedBack         int // items that were not started, or not finished, when the worker had to end
+	Snoozed            int // attempts that did not count, as their command said
+	Returned           int // items that were not started, or not finished, when the worker had to end
 	Lost               int // items whose lease was lost
 	LostLeases         int
 	Running            int // items that the handler has
@@ -33,8 +34,8 @@ func newStats() Stats {
 }
 
 // attempt takes in how long an attempt took, if it came to its end.
-func (s *Stats) attempt(o outcome) {
-	if o.Verdict != handler.HandedBack && o.Verdict != handler.Misfit {
+func (s *Stats) attempt(o attempt) {
+	if o.Outcome != queue.OutcomeReturned && o.Outcome != handler.OutcomeInvalid {
 		s.items.Add(o.Duration, 1)
 	}
 }
@@ -63,15 +64,15 @@ func (w *Worker) Stats() Stats {
 }
 
 // ServeMetrics answers a scrape with the worker's own metrics.
-func (w *Worker) ServeMetrics(out http.ResponseWriter, queue string) {
+func (w *Worker) ServeMetrics(out http.ResponseWriter, queueName string) {
 	s := w.Stats()
-	page := metrics.NewPage(out, queue)
+	page := metrics.NewPage(out, queueName)
 	page.Family("workqueue_worker_items_total", "counter", "What became of the items that this worker had.")
 	for _, outcome := range []struct {
 		name  string
 		count int
 	}{
-		{"done", s.Done}, {"failed", s.Failed - s.Dead}, {"dead", s.Dead}, {"later", s.Later}, {"returned", s.HandedBack}, {"lost", s.Lost},
+		{"done", s.Done}, {"failed", s.Failed - s.Dead}, {"dead", s.Dead}, {"snoozed", s.Snoozed}, {"returned", s.Returned}, {"lost", s.Lost},
 	} {
 		page.Sample("workqueue_worker_items_total", float64(outcome.count), "outcome", outcome.name)
 	}

@@ -9,45 +9,45 @@ import (
 )
 
 // verdict decides what becomes of an item after an attempt; nil if it is simply done.
-func (d *dispatcher) verdict(item queue.Item, o outcome) *queue.Verdict {
+func (d *dispatcher) verdict(item queue.Item, o attempt) *queue.ItemOutcome {
 	failed := item.Attempts + 1
-	switch o.Verdict {
-	case handler.Done:
+	switch o.Outcome {
+	case queue.OutcomeDone:
 		d.stats.Done++
 		if d.verbose {
 			d.logItem(slog.LevelDebug, "item is done", item, o)
 		}
 		if o.Result {
-			return &queue.Verdict{Kind: queue.Result, Text: letter(item, o, d.policy)}
+			return &queue.ItemOutcome{Outcome: queue.OutcomeDone, Text: letter(item, o, d.policy)}
 		}
 		return nil
-	case handler.HandedBack:
-		d.stats.HandedBack++
-		return &queue.Verdict{Kind: queue.Later}
-	case handler.Temporary:
-		d.stats.Later++
+	case queue.OutcomeReturned:
+		d.stats.Returned++
+		return &queue.ItemOutcome{Outcome: queue.OutcomeSnoozed}
+	case queue.OutcomeSnoozed:
+		d.stats.Snoozed++
 		delay := d.policy.Backoff.Delay(1)
 		d.logItem(slog.LevelInfo, "not now", item, o, "again in", delay.Round(time.Millisecond))
-		return &queue.Verdict{Kind: queue.Later, Delay: delay}
-	case handler.Misfit:
-		d.stats.HandedBack++
-		d.misfit = &MisfitError{o.Reason}
-		return &queue.Verdict{Kind: queue.Later}
+		return &queue.ItemOutcome{Outcome: queue.OutcomeSnoozed, Delay: delay}
+	case handler.OutcomeInvalid:
+		d.stats.Returned++
+		d.invalid = &InvalidCommandError{o.Reason}
+		return &queue.ItemOutcome{Outcome: queue.OutcomeSnoozed}
 	}
 	d.stats.Failed++
-	if o.Verdict == handler.Failed && failed < d.policy.MaxAttempts {
+	if o.Outcome == queue.OutcomeFailed && failed < d.policy.MaxAttempts {
 		delay := d.policy.Backoff.Delay(failed)
 		d.logItem(slog.LevelWarn, "attempt failed", item, o, "again in", delay.Round(time.Millisecond))
-		return &queue.Verdict{Kind: queue.Retry, Delay: delay}
+		return &queue.ItemOutcome{Outcome: queue.OutcomeFailed, Delay: delay}
 	}
 	d.stats.Dead++
 	d.urgent = true // it may be the one too many
 	d.logItem(slog.LevelError, "item is dead", item, o)
-	return &queue.Verdict{Kind: queue.Dead, Text: letter(item, o, d.policy)}
+	return &queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: letter(item, o, d.policy)}
 }
 
 // logItem writes the one line on an attempt: the message is its outcome.
-func (d *dispatcher) logItem(level slog.Level, message string, item queue.Item, o outcome, more ...any) {
+func (d *dispatcher) logItem(level slog.Level, message string, item queue.Item, o attempt, more ...any) {
 	facts := []any{"item", shown(item.Payload), "id", item.ID, "attempt", item.Attempts + 1, "of", d.policy.MaxAttempts}
 	if o.Reason != "" {
 		facts = append(facts, "reason", o.Reason)

@@ -19,15 +19,15 @@ import (
 
 // Policy is what a worker does with items, beside running them.
 type Policy struct {
-	Slots        int           // items, or chunks of items, run at the same time
-	Fill         int           // items that a slot should get at once, if there are as many
-	MaxAttempts  int           // failed attempts after which an item is dead
-	Backoff      Backoff       // delays between attempts
-	Grace        time.Duration // how long running items may go on once the worker is told to stop
-	Patience     time.Duration // how long Redis may be out of reach
-	SeedPatience time.Duration // how long to wait for a queue that was never seeded, 0 for ever
-	Host, Node   string        // names in records
-	Limits       queue.Limits
+	Slots              int           // items, or chunks of items, run at the same time
+	Fill               int           // items that a slot should get at once, if there are as many
+	MaxAttempts        int           // failed attempts after which an item is dead
+	Backoff            Backoff       // delays between attempts
+	Grace              time.Duration // how long running items may go on once the worker is told to stop
+	UnreachableTimeout time.Duration // how long Redis may be out of reach
+	SeedTimeout        time.Duration // how long to wait for a queue that was never seeded, 0 for ever
+	Host, Node         string        // names in records
+	Limits             queue.Limits
 }
 
 // lastCalls is the time, after the grace, for ending the items that still run and for telling the queue.
@@ -39,18 +39,18 @@ var (
 	ErrUnseeded = errors.New("the queue was never seeded, or Redis lost it")
 )
 
-// MisfitError says that the command cannot be run at all.
-type MisfitError struct{ Reason string }
+// InvalidCommandError says that the command cannot be run at all.
+type InvalidCommandError struct{ Reason string }
 
-func (e *MisfitError) Error() string { return e.Reason }
+func (e *InvalidCommandError) Error() string { return e.Reason }
 
 // Describe turns the error of a run into words for a person, or "" for a run that ended well.
 func Describe(err error) string {
-	var misfit *MisfitError
+	var invalid *InvalidCommandError
 	switch {
 	case err == nil:
 		return ""
-	case errors.As(err, &misfit):
+	case errors.As(err, &invalid):
 		return fmt.Sprintf("%v: no item can be run, so none was tried; correct the command or the image", err)
 	}
 	return err.Error()

@@ -16,7 +16,7 @@ import (
 // Batch runs a command once for several items, which come on its standard input.
 //
 // On file descriptor 3 the command may report items that failed, one a line: the item's number, from 1 as lines are
-// counted, and if it likes a word (failed, permanent or later) and a reason. If it then exits with 0, all others are done.
+// counted, and if it likes a word (failed, dead or snoozed) and a reason. If it then exits with 0, all others are done.
 // With another exit code the others failed together, and nobody knows by which of them: they are run again at once, in
 // halves, and in halves of these, until the one that fails is alone. Only that is an attempt.
 type Batch struct {
@@ -29,12 +29,12 @@ type Batch struct {
 func (b *Batch) MaxItems() int { return b.Size }
 
 // Handle implements Handler.
-func (b *Batch) Handle(ctx context.Context, items []queue.Item) []Outcome {
-	outcomes := make([]Outcome, len(items))
+func (b *Batch) Handle(ctx context.Context, items []queue.Item) []Attempt {
+	outcomes := make([]Attempt, len(items))
 	var fit []int
 	for i, item := range items {
 		if strings.IndexByte(item.Payload, b.Delimiter) >= 0 {
-			outcomes[i] = Outcome{Verdict: Permanent, Reason: fmt.Sprintf("the item holds the byte %q that separates "+
+			outcomes[i] = Attempt{Outcome: queue.OutcomeDead, Reason: fmt.Sprintf("the item holds the byte %q that separates "+
 				"items: set WQ_DELIMITER to another", b.Delimiter)}
 		} else {
 			fit = append(fit, i)
@@ -45,13 +45,13 @@ func (b *Batch) Handle(ctx context.Context, items []queue.Item) []Outcome {
 }
 
 // some runs the items at these positions, in as many processes as it takes to know what became of each.
-func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, outcomes []Outcome) {
+func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, outcomes []Attempt) {
 	if len(positions) == 0 {
 		return
 	}
 	if ctx.Err() != nil {
 		for _, i := range positions {
-			outcomes[i] = Outcome{Verdict: HandedBack, Reason: "interrupted"}
+			outcomes[i] = Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted"}
 		}
 		return
 	}
@@ -61,12 +61,12 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, o
 	for n, i := range positions {
 		if r, ok := reported[n+1]; ok {
 			outcomes[i] = whole
-			outcomes[i].Verdict, outcomes[i].Reason = r.verdict, r.reason
+			outcomes[i].Outcome, outcomes[i].Reason = r.outcome, r.reason
 		} else {
 			rest = append(rest, i)
 		}
 	}
-	guilty := whole.Verdict == Failed || whole.Verdict == Permanent
+	guilty := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
 	if guilty && len(positions) > 1 {
 		half := len(rest) / 2
 		b.some(ctx, items, rest[:half], outcomes)
@@ -79,10 +79,10 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, o
 }
 
 // once runs the command once.
-func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (Outcome, map[int]failure) {
+func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (Attempt, map[int]failure) {
 	read, write, err := os.Pipe()
 	if err != nil {
-		return Outcome{Verdict: Failed, Reason: err.Error()}, nil
+		return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, nil
 	}
 	defer read.Close()
 	reported := make(chan map[int]failure, 1)
@@ -143,7 +143,7 @@ func (l *lines) Read(p []byte) (n int, err error) {
 
 // failure is what a command reports of one item.
 type failure struct {
-	verdict Verdict
+	outcome queue.Outcome
 	reason  string
 }
 
@@ -157,14 +157,14 @@ func failures(r io.Reader, items int) map[int]failure {
 		if err != nil || n < 1 || n > items {
 			continue
 		}
-		f := failure{verdict: Failed}
+		f := failure{outcome: queue.OutcomeFailed}
 		word, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		switch word {
 		case "failed":
-		case "permanent":
-			f.verdict = Permanent
-		case "later":
-			f.verdict = Temporary
+		case "dead":
+			f.outcome = queue.OutcomeDead
+		case "snoozed":
+			f.outcome = queue.OutcomeSnoozed
 		default:
 			reason = rest
 		}

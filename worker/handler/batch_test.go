@@ -9,14 +9,14 @@ import (
 )
 
 func TestBatchReports(t *testing.T) {
-	got := failures(strings.NewReader("1\n2 failed\n3 later because\n4 permanent\n 5 some reason \n9\n0\nx\n6 failed\n6 permanent late"), 6)
+	got := failures(strings.NewReader("1\n2 failed\n3 snoozed because\n4 dead\n 5 some reason \n9\n0\nx\n6 failed\n6 dead late"), 6)
 	want := map[int]failure{
-		1: {Failed, "reported by the command"},
-		2: {Failed, "reported by the command"},
-		3: {Temporary, "because"},
-		4: {Permanent, "reported by the command"},
-		5: {Failed, "some reason"},
-		6: {Permanent, "late"},
+		1: {queue.OutcomeFailed, "reported by the command"},
+		2: {queue.OutcomeFailed, "reported by the command"},
+		3: {queue.OutcomeSnoozed, "because"},
+		4: {queue.OutcomeDead, "reported by the command"},
+		5: {queue.OutcomeFailed, "some reason"},
+		6: {queue.OutcomeDead, "late"},
 	}
 	if len(got) != len(want) {
 		t.Errorf("got %v", got)
@@ -52,7 +52,7 @@ func TestBatchChildren(t *testing.T) {
 			var got []string
 			var runs time.Duration
 			for _, o := range b.Handle(t.Context(), []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
-				got = append(got, map[Verdict]string{Done: "done", Failed: "failed"}[o.Verdict])
+				got = append(got, map[queue.Outcome]string{queue.OutcomeDone: "done", queue.OutcomeFailed: "failed"}[o.Outcome])
 				runs += o.Duration
 			}
 			if strings.Join(got, " ") != test.want {

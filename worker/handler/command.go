@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
 )
 
 // Exit codes with a meaning that shells and timeout(1) have given them.
@@ -31,12 +33,12 @@ const (
 
 // Command is a program to run, and what its end means.
 type Command struct {
-	Args      []string      // the program and its arguments
-	Path      string        // of the program if it is known, or else it is looked for each time
-	Timeout   time.Duration // per item, 0 for none
-	Permanent []int         // exit codes that no further attempt will change
-	Temporary []int         // exit codes that are not an attempt
-	Output    *Output
+	Args        []string      // the program and its arguments
+	Path        string        // of the program if it is known, or else it is looked for each time
+	Timeout     time.Duration // per item, 0 for none
+	DeadCodes   []int         // exit codes that no further attempt will change
+	SnoozeCodes []int         // exit codes that are not an attempt
+	Output      *Output
 }
 
 // process is one run of a command.
@@ -52,7 +54,7 @@ type process struct {
 
 // run starts a process in a group of its own, waits for its end, and judges it. When ctx is done, or the timeout is over,
 // the whole group gets TERM, and KILL if that does not end it.
-func (c *Command) run(ctx context.Context, p process) Outcome {
+func (c *Command) run(ctx context.Context, p process) Attempt {
 	attempt := ctx
 	env := append(Environment(), p.env...)
 	if p.timeout > 0 {
@@ -106,11 +108,11 @@ var ownEnvironment = sync.OnceValue(func() []string {
 })
 
 // judge turns the end of a command into an outcome.
-func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, timeout time.Duration) Outcome {
+func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, timeout time.Duration) Attempt {
 	if cmd.ProcessState == nil { // it never started
 		outcome := unstarted(c.Args[0], err)
 		if ctx.Err() != nil {
-			outcome.Verdict = HandedBack
+			outcome.Outcome = queue.OutcomeReturned
 		}
 		return outcome
 	}
@@ -118,31 +120,31 @@ func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, 
 	switch {
 	case code == 0:
 		// Even if it was just being stopped: what is done is done.
-		return Outcome{Verdict: Done}
+		return Attempt{Outcome: queue.OutcomeDone}
 	case ctx.Err() != nil:
-		return Outcome{Verdict: HandedBack, Reason: "interrupted", ExitCode: code}
+		return Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", ExitCode: code}
 	case attempt.Err() != nil:
-		return Outcome{Verdict: Failed, Reason: fmt.Sprintf("no end after %v", timeout), ExitCode: exitTimeout}
-	case slices.Contains(c.Permanent, code):
-		return Outcome{Verdict: Permanent, Reason: reason, ExitCode: code}
-	case slices.Contains(c.Temporary, code):
-		return Outcome{Verdict: Temporary, Reason: reason, ExitCode: code}
+		return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("no end after %v", timeout), ExitCode: exitTimeout}
+	case slices.Contains(c.DeadCodes, code):
+		return Attempt{Outcome: queue.OutcomeDead, Reason: reason, ExitCode: code}
+	case slices.Contains(c.SnoozeCodes, code):
+		return Attempt{Outcome: queue.OutcomeSnoozed, Reason: reason, ExitCode: code}
 	}
-	return Outcome{Verdict: Failed, Reason: reason, ExitCode: code}
+	return Attempt{Outcome: queue.OutcomeFailed, Reason: reason, ExitCode: code}
 }
 
 // unstarted is the outcome if a program could not be started: most often for no item, and then the configuration is
 // wrong, but perhaps only for this one, or only now.
-func unstarted(program string, err error) Outcome {
-	outcome := Outcome{Verdict: Misfit, ExitCode: exitCannotRun, Reason: fmt.Sprintf("cannot run %s: %v", program, err)}
+func unstarted(program string, err error) Attempt {
+	outcome := Attempt{Outcome: OutcomeInvalid, ExitCode: exitCannotRun, Reason: fmt.Sprintf("cannot run %s: %v", program, err)}
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		outcome.ExitCode = exitNotFound
 	case errors.Is(err, syscall.E2BIG):
-		outcome.Verdict = Permanent
+		outcome.Outcome = queue.OutcomeDead
 		outcome.Reason += ": leave {} out of the command and read the item from standard input"
 	case slices.ContainsFunc(scarce, func(errno syscall.Errno) bool { return errors.Is(err, errno) }):
-		outcome.Verdict = Temporary
+		outcome.Outcome = queue.OutcomeSnoozed
 	}
 	return outcome
 }

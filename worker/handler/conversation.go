@@ -156,9 +156,9 @@ func (c *conversation) end() {
 }
 
 // blame is the outcome of an item that the process had when it ended, unless it ended in good order.
-func (c *conversation) blame() (o Outcome, orderly bool) {
+func (c *conversation) blame() (o Attempt, orderly bool) {
 	code, reason := ending(c.cmd.ProcessState)
-	o = Outcome{Verdict: Failed, ExitCode: code, Reason: "the program ended before its answer: " + reason}
+	o = Attempt{Outcome: queue.OutcomeFailed, ExitCode: code, Reason: "the program ended before its answer: " + reason}
 	o.Output, o.Truncated = c.tail.lines()
 	switch {
 	case c.silence.broken:

@@ -23,7 +23,7 @@ type flight struct {
 // errand is some items whose outcomes somebody waits for. Its conversation's lock guards it.
 type errand struct {
 	items     []queue.Item
-	outcomes  []Outcome
+	outcomes  []Attempt
 	open      int           // items without an outcome
 	done      chan struct{} // closed when there are none
 	forgotten bool          // nobody waits any more, and outcomes are somebody else's
@@ -33,7 +33,7 @@ type errand struct {
 }
 
 // ask sends the items at these positions, and puts their outcomes in their places.
-func (c *conversation) ask(items []queue.Item, positions []int, outcomes []Outcome) *errand {
+func (c *conversation) ask(items []queue.Item, positions []int, outcomes []Attempt) *errand {
 	e := &errand{items: items, outcomes: outcomes, open: len(positions), done: make(chan struct{})}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +114,7 @@ func (c *conversation) forget(e *errand) {
 }
 
 // settle notes the outcome of an item that the process had.
-func (c *conversation) settle(f flight, o Outcome) {
+func (c *conversation) settle(f flight, o Attempt) {
 	now := time.Now()
 	o.Started = f.sent
 	if c.stream.InFlight <= 1 && c.last.After(f.sent) {

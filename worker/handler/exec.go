@@ -24,18 +24,18 @@ type Exec struct {
 func (*Exec) MaxItems() int { return 1 }
 
 // Handle implements Handler.
-func (e *Exec) Handle(ctx context.Context, items []queue.Item) []Outcome {
-	outcomes := make([]Outcome, len(items))
+func (e *Exec) Handle(ctx context.Context, items []queue.Item) []Attempt {
+	outcomes := make([]Attempt, len(items))
 	for i, item := range items {
 		outcomes[i] = e.one(ctx, item)
 	}
 	return outcomes
 }
 
-func (e *Exec) one(ctx context.Context, item queue.Item) Outcome {
+func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 	args, err := e.arguments(item.Payload)
 	if err != nil {
-		return Outcome{Verdict: Permanent, Reason: err.Error()}
+		return Attempt{Outcome: queue.OutcomeDead, Reason: err.Error()}
 	}
 	stdin, err := input(item.Payload)
 	if err != nil {
@@ -54,7 +54,7 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Outcome {
 	})
 	flush()
 	switch {
-	case outcome.Verdict != Done:
+	case outcome.Outcome != queue.OutcomeDone:
 		outcome.Output, outcome.Truncated = tail.lines()
 	case e.ResultBytes > 0:
 		outcome.Result = true

@@ -17,7 +17,7 @@ func newExec(args ...string) *Exec {
 	return &Exec{Command: Command{Args: args, Output: &Output{Out: io.Discard, Err: io.Discard}}}
 }
 
-func runOne(t *testing.T, e *Exec, payload string) Outcome {
+func runOne(t *testing.T, e *Exec, payload string) Attempt {
 	t.Helper()
 	return e.Handle(t.Context(), []queue.Item{{ID: "1", Payload: payload}})[0]
 }
@@ -44,7 +44,7 @@ func TestExecItems(t *testing.T) {
 	script := `cd "$0"; printf %s "$1" >arg; printf %s "$WQ_ITEM" >var; cat >in`
 	for name, payload := range awkward {
 		for _, args := range [][]string{{"sh", "-c", script, dir, "{}"}, {"sh", "-c", script, dir}} {
-			if o := runOne(t, newExec(args...), payload); o.Verdict != Done {
+			if o := runOne(t, newExec(args...), payload); o.Outcome != queue.OutcomeDone {
 				t.Errorf("%s: %+v", name, o)
 			}
 			for _, file := range []string{"arg", "var", "in"} {
@@ -60,7 +60,7 @@ func TestExecItems(t *testing.T) {
 func TestExecPath(t *testing.T) {
 	e := newExec("a-name", "-c", `printf %s "$0"`)
 	e.Path, e.ResultBytes = "/bin/sh", 100
-	if o := runOne(t, e, "no argument\x00"); o.Verdict != Done || o.Output != "a-name" {
+	if o := runOne(t, e, "no argument\x00"); o.Outcome != queue.OutcomeDone || o.Output != "a-name" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -71,20 +71,20 @@ func TestExecItemsThatAreNoArguments(t *testing.T) {
 		"NUL":   "a\x00b",
 		"1 MiB": strings.Repeat("m", 1<<20),
 	} {
-		if o := runOne(t, newExec("sh", "-c", `cat >"$0"`, file), payload); o.Verdict != Done {
+		if o := runOne(t, newExec("sh", "-c", `cat >"$0"`, file), payload); o.Outcome != queue.OutcomeDone {
 			t.Errorf("%s: %+v", name, o)
 		}
 		if got, _ := os.ReadFile(file); string(got) != payload {
 			t.Errorf("%s: got %d bytes, %.40q", name, len(got), got)
 		}
 		o := runOne(t, newExec("true", "{}"), payload)
-		if o.Verdict != Permanent || !strings.Contains(o.Reason, "leave {} out of the command") {
+		if o.Outcome != queue.OutcomeDead || !strings.Contains(o.Reason, "leave {} out of the command") {
 			t.Errorf("%s: %+v", name, o)
 		}
 	}
 	// Each argument is short enough, but not all together.
 	many := append([]string{"true"}, strings.Split(strings.Repeat("{} ", 40), " ")...)
-	if o := runOne(t, newExec(many...), strings.Repeat("m", 100<<10)); o.Verdict != Permanent {
+	if o := runOne(t, newExec(many...), strings.Repeat("m", 100<<10)); o.Outcome != queue.OutcomeDead {
 		t.Errorf("too many long arguments: %+v", o)
 	}
 }
@@ -95,20 +95,20 @@ func TestExecChildren(t *testing.T) {
 		script  string
 		payload string
 		timeout time.Duration
-		verdict Verdict
+		outcome queue.Outcome
 		code    int
 	}{
-		{name: "fails", script: "exit 3", verdict: Failed, code: 3},
-		{name: "is killed", script: "kill -SEGV $$", verdict: Failed, code: 139},
+		{name: "fails", script: "exit 3", outcome: queue.OutcomeFailed, code: 3},
+		{name: "is killed", script: "kill -SEGV $$", outcome: queue.OutcomeFailed, code: 139},
 		{name: "closes its input early", script: "exec <&-; sleep 0.2", payload: strings.Repeat("x", 1<<20)},
 		{name: "ends while it is written to", script: "head -c 10 >/dev/null", payload: strings.Repeat("x", 1<<20)},
 		{name: "does not read", script: ":", payload: strings.Repeat("x", 1<<20)},
 		{name: "closes its output", script: "exec >&- 2>&-; sleep 0.2"},
-		{name: "ends too late", script: "sleep 60", timeout: 100 * time.Millisecond, verdict: Failed, code: exitTimeout},
-		{name: "ignores TERM", script: "trap '' TERM; sleep 60", timeout: 100 * time.Millisecond, verdict: Failed, code: exitTimeout},
-		{name: "stops itself", script: "kill -STOP $$", timeout: 100 * time.Millisecond, verdict: Failed, code: exitTimeout},
+		{name: "ends too late", script: "sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
+		{name: "ignores TERM", script: "trap '' TERM; sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
+		{name: "stops itself", script: "kill -STOP $$", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
 		{name: "leaves a grandchild with the pipes", script: "sleep 30 & exit 0"},
-		{name: "leaves a grandchild of its own session", script: "setsid sleep 30 & exit 5", verdict: Failed, code: 5},
+		{name: "leaves a grandchild of its own session", script: "setsid sleep 30 & exit 5", outcome: queue.OutcomeFailed, code: 5},
 		{name: "does well at the last moment", script: "trap 'exit 0' TERM; while :; do sleep 0.1; done", timeout: 200 * time.Millisecond},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestExecChildren(t *testing.T) {
 			e.Timeout = test.timeout
 			started := time.Now()
 			o := runOne(t, e, test.payload)
-			if o.Verdict != test.verdict || o.ExitCode != test.code {
+			if o.Outcome != test.outcome || o.ExitCode != test.code {
 				t.Errorf("%+v", o)
 			}
 			if took := time.Since(started); took > 20*time.Second {
@@ -133,7 +133,7 @@ func TestExecInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	o := e.Handle(ctx, []queue.Item{{ID: "1", Payload: "x"}})[0]
-	if o.Verdict != HandedBack {
+	if o.Outcome != queue.OutcomeReturned {
 		t.Errorf("%+v", o)
 	}
 }
@@ -149,8 +149,8 @@ func TestExecFlood(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		o := runOne(t, e, "")
 		runtime.ReadMemStats(&after)
-		if o.Verdict != Failed || !o.Truncated || len(o.Output) > tailBytes {
-			t.Errorf("%s: %d bytes kept: %v", format, len(o.Output), o.Verdict)
+		if o.Outcome != queue.OutcomeFailed || !o.Truncated || len(o.Output) > tailBytes {
+			t.Errorf("%s: %d bytes kept: %v", format, len(o.Output), o.Outcome)
 		}
 		if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 16<<20 {
 			t.Errorf("%s: memory has grown by %d MiB", format, grown>>20)

@@ -11,29 +11,19 @@ import (
 
 // Handler runs items.
 type Handler interface {
-	// Handle runs some items, MaxItems at most, and answers an outcome for each. When ctx is done it must end soon;
-	// outcomes of items it did not finish are then HandedBack.
-	Handle(ctx context.Context, items []queue.Item) []Outcome
+	// Handle runs some items, MaxItems at most, and returns an attempt for each. When ctx is done it must end soon;
+	// items it did not finish are then OutcomeReturned.
+	Handle(ctx context.Context, items []queue.Item) []Attempt
 	// MaxItems is how many items one call takes at most.
 	MaxItems() int
 }
 
-// Verdict is what the handler says of one attempt.
-type Verdict int
+// OutcomeInvalid says that the command cannot run at all, for this or any item: the configuration is wrong. The queue never sees it.
+const OutcomeInvalid queue.Outcome = "invalid"
 
-// The verdicts of an attempt.
-const (
-	Done       Verdict = iota
-	Failed             // try again, until there were too many attempts
-	Permanent          // no further attempt will help
-	Temporary          // not the item's fault: later, and not counted as an attempt
-	HandedBack         // interrupted by the worker's own end: at once, and not counted
-	Misfit             // the command cannot run at all, for this or any item: the configuration is wrong
-)
-
-// Outcome is the result of one attempt on one item.
-type Outcome struct {
-	Verdict  Verdict
+// Attempt is how one try at one item went.
+type Attempt struct {
+	Outcome  queue.Outcome
 	Reason   string // one line, "" if done
 	ExitCode int    // of the command; 128+n for signal n, 124 for a timeout
 	Output   string // the result, if it was done; or else the last lines of the command's output
@@ -52,14 +42,14 @@ type Print struct{ Output *Output }
 func (Print) MaxItems() int { return 1000 }
 
 // Handle implements Handler.
-func (p Print) Handle(_ context.Context, items []queue.Item) []Outcome {
-	outcomes := make([]Outcome, len(items))
+func (p Print) Handle(_ context.Context, items []queue.Item) []Attempt {
+	outcomes := make([]Attempt, len(items))
 	started := time.Now()
 	err := p.print(items)
 	for i := range outcomes {
-		outcomes[i] = Outcome{Started: started}
+		outcomes[i] = Attempt{Outcome: queue.OutcomeDone, Started: started}
 		if err != nil {
-			outcomes[i].Verdict, outcomes[i].Reason = Failed, err.Error()
+			outcomes[i].Outcome, outcomes[i].Reason = queue.OutcomeFailed, err.Error()
 		}
 	}
 	return outcomes

@@ -25,7 +25,7 @@ func newQuestion(id string, item queue.Item) question {
 // answer is a line from the process.
 type answer struct {
 	ID       *string         `json:"id"`
-	Status   string          `json:"status"` // done (or none), failed, permanent, later, alive
+	Status   string          `json:"status"` // done (or none), failed, dead, snoozed, alive
 	Reason   string          `json:"reason"`
 	Result   json.RawMessage `json:"result"` // a string, or any other JSON, which is kept as it is
 	Encoding string          `json:"encoding"`
@@ -42,27 +42,27 @@ func readAnswer(line []byte) (a answer, ok bool) {
 func (a *answer) alive() bool { return a.Status == "alive" }
 
 // outcome is what an answer says, with as many bytes of a result as are kept.
-func (a *answer) outcome(resultBytes int) Outcome {
+func (a *answer) outcome(resultBytes int) Attempt {
 	switch a.Status {
 	case "", "done":
 		if a.Result == nil {
-			return Outcome{Verdict: Done}
+			return Attempt{Outcome: queue.OutcomeDone}
 		}
 		text, err := a.result()
 		if err != nil {
-			return Outcome{Verdict: Failed, Reason: err.Error()}
+			return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}
 		}
 		kept := min(len(text), resultBytes)
-		return Outcome{Verdict: Done, Result: true, Output: strings.Clone(text[:kept]), Truncated: kept < len(text)}
+		return Attempt{Outcome: queue.OutcomeDone, Result: true, Output: strings.Clone(text[:kept]), Truncated: kept < len(text)}
 	case "failed":
-		return Outcome{Verdict: Failed, Reason: a.Reason}
-	case "permanent":
-		return Outcome{Verdict: Permanent, Reason: a.Reason}
-	case "later":
-		return Outcome{Verdict: Temporary, Reason: a.Reason}
+		return Attempt{Outcome: queue.OutcomeFailed, Reason: a.Reason}
+	case "dead":
+		return Attempt{Outcome: queue.OutcomeDead, Reason: a.Reason}
+	case "snoozed":
+		return Attempt{Outcome: queue.OutcomeSnoozed, Reason: a.Reason}
 	}
-	return Outcome{Verdict: Failed, Reason: fmt.Sprintf("the program answers with the status %q: it must be done, failed, "+
-		"permanent, later or alive", a.Status)}
+	return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("the program answers with the status %q: it must be done, failed, "+
+		"dead, snoozed or alive", a.Status)}
 }
 
 func (a *answer) result() (string, error) {

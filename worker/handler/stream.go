@@ -49,10 +49,10 @@ type place struct {
 }
 
 // Handle implements Handler.
-func (s *Stream) Handle(ctx context.Context, items []queue.Item) []Outcome {
+func (s *Stream) Handle(ctx context.Context, items []queue.Item) []Attempt {
 	p := s.enter()
 	defer s.leave(p)
-	outcomes := make([]Outcome, len(items))
+	outcomes := make([]Attempt, len(items))
 	all := make([]int, len(items))
 	for i := range all {
 		all[i] = i
@@ -94,10 +94,10 @@ func (s *Stream) leave(p *place) {
 
 // some gives the items at these positions to the process and waits for their outcomes. It answers the positions of items
 // that were unanswered, with others, when the process ended.
-func (s *Stream) some(ctx context.Context, p *place, items []queue.Item, positions []int, outcomes []Outcome) (suspects []int) {
+func (s *Stream) some(ctx context.Context, p *place, items []queue.Item, positions []int, outcomes []Attempt) (suspects []int) {
 	for len(positions) > 0 {
 		for _, i := range positions {
-			outcomes[i] = Outcome{Verdict: HandedBack, Reason: "interrupted", Started: time.Now()}
+			outcomes[i] = Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", Started: time.Now()}
 		}
 		if ctx.Err() != nil {
 			return suspects

@@ -106,7 +106,7 @@ func TestStreamInFlight(t *testing.T) {
 		all.Go(func() {
 			for _, o := range s.Handle(t.Context(), numbered(100*call, 20)) {
 				had, err := strconv.Atoi(o.Output)
-				if o.Verdict != Done || err != nil || had > inFlight {
+				if o.Outcome != queue.OutcomeDone || err != nil || had > inFlight {
 					t.Errorf("%+v", o)
 				}
 				mu.Lock()
@@ -128,7 +128,7 @@ func TestStreamIdle(t *testing.T) {
 	first := s.Handle(t.Context(), numbered(1, 1))[0]
 	time.Sleep(500 * time.Millisecond)
 	second := s.Handle(t.Context(), numbered(2, 1))[0]
-	if first.Verdict != Done || first.Output != second.Output {
+	if first.Outcome != queue.OutcomeDone || first.Output != second.Output {
 		t.Errorf("another process has answered: %+v, then %+v", first, second)
 	}
 }
@@ -147,7 +147,7 @@ func TestStreamInterrupted(t *testing.T) {
 		}
 	}()
 	for _, o := range s.Handle(ctx, numbered(1, 3)) {
-		if o.Verdict != HandedBack {
+		if o.Outcome != queue.OutcomeReturned {
 			t.Errorf("%+v", o)
 		}
 	}
@@ -155,7 +155,7 @@ func TestStreamInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range s.Handle(t.Context(), numbered(1, 3)) { // the same items, which are still there
-		if o.Verdict != Done {
+		if o.Outcome != queue.OutcomeDone {
 			t.Errorf("%+v", o)
 		}
 	}
@@ -188,7 +188,7 @@ func TestStreamChildren(t *testing.T) {
 			s.Timeout = cmp.Or(test.timeout, 300*time.Millisecond)
 			started := time.Now()
 			o := s.Handle(t.Context(), []queue.Item{{ID: "1", Payload: test.payload}})[0]
-			if o.Verdict != Failed || (test.code != 0 && o.ExitCode != test.code) || !strings.Contains(o.Reason, test.reason) {
+			if o.Outcome != queue.OutcomeFailed || (test.code != 0 && o.ExitCode != test.code) || !strings.Contains(o.Reason, test.reason) {
 				t.Errorf("%+v", o)
 			}
 			if took := time.Since(started); took > 20*time.Second {
@@ -205,7 +205,7 @@ func TestStreamNoise(t *testing.T) {
 		printf 'no '; sleep 0.05; echo '{"id":"1"}'; echo; head -c 100000 /dev/zero | tr '\0' z; echo; echo '{"id":"1"}'
 	done; printf 'the end'`)
 	s.Output.Out = &printed
-	if o := s.Handle(t.Context(), numbered(1, 1))[0]; o.Verdict != Done {
+	if o := s.Handle(t.Context(), numbered(1, 1))[0]; o.Outcome != queue.OutcomeDone {
 		t.Errorf("%+v", o)
 	}
 	s.Close()

@@ -22,7 +22,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		page.Sample("workqueue_items", float64(state.count), "state", state.name)
 	}
 	page.Single("workqueue_items_added_total", "counter", "Items that were ever put in.", float64(c.Total()))
-	page.Single("workqueue_attempts_failed_total", "counter", "Failed attempts that were followed by another.", float64(c.Retried))
+	page.Single("workqueue_attempts_failed_total", "counter", "Failed attempts that were followed by another.", float64(c.Failed))
 	page.Single("workqueue_leases_expired_total", "counter", "Leases that ran out: workers that died or were away.", float64(c.Expired))
 	page.Single("workqueue_sealed", "gauge", "1 if nothing more will come.", truth(c.Sealed))
 	page.Single("workqueue_drained", "gauge", "1 if the run is over.", truth(c.Drained()))

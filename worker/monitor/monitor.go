@@ -137,7 +137,7 @@ func (s *Server) render(shot Snapshot) string {
 		"Percent": fmt.Sprintf("%.1f", shot.Percent()), "Total": grouped(shot.Total),
 		"Ready": grouped(shot.Ready), "Leased": grouped(shot.Leased), "Delayed": grouped(shot.Delayed),
 		"Suspects": grouped(shot.Suspects), "Done": grouped(shot.Done), "Dead": grouped(shot.Dead),
-		"Retried": grouped(shot.Retried), "Expired": grouped(shot.Expired),
+		"Failed": grouped(shot.Failed), "Expired": grouped(shot.Expired),
 		"DonePart": part(shot.Done), "DeadPart": part(shot.Dead), "LeasedPart": part(shot.Leased),
 		"DeadAt": part(shot.Done), "LeasedAt": part(shot.Done + shot.Dead),
 	} {

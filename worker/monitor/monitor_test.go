@@ -55,7 +55,7 @@ func fill(t *testing.T, items, deadItems int) (*Server, *redistest.Server) {
 		}
 		report := queue.Report{Batch: reply.Batch.ID, Release: true}
 		for i := range reply.Batch.Items {
-			report.Verdicts = append(report.Verdicts, queue.Verdict{Position: i, Kind: queue.Dead,
+			report.Outcomes = append(report.Outcomes, queue.ItemOutcome{Position: i, Outcome: queue.OutcomeDead,
 				Text: `{"reason":"exit code 3","exitCode":3,"output":"<b>oh no</b>","host":"here"}`})
 		}
 		if _, err := session.Exchange(t.Context(), queue.Request{Reports: []queue.Report{report}}); err != nil {

@@ -33,7 +33,7 @@ type Snapshot struct {
 	Suspects int        `json:"suspects"`
 	Dead     int        `json:"dead"`
 	Done     int        `json:"done"`
-	Retried  int        `json:"retried"`
+	Failed   int        `json:"failed"`
 	Expired  int        `json:"expired"`
 	Revived  int        `json:"revived"`
 	Sealed   bool       `json:"sealed"`
@@ -65,7 +65,7 @@ func share(n, total int) float64 {
 func (s *Server) snapshot(c queue.Counts) Snapshot {
 	shot := Snapshot{
 		State: s.state(c), Total: c.Total(), Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
-		Dead: c.Dead, Done: c.Done, Retried: c.Retried, Expired: c.Expired, Revived: c.Revived, Sealed: c.Sealed, Now: c.Now,
+		Dead: c.Dead, Done: c.Done, Failed: c.Failed, Expired: c.Expired, Revived: c.Revived, Sealed: c.Sealed, Now: c.Now,
 	}
 	if !c.Drained() {
 		shot.Rate = s.sampler.rate()

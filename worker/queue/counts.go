@@ -21,8 +21,9 @@ type Counts struct {
 	Done     int
 
 	Seeded         int // put in by seeding
-	Retried        int // failed attempts that were followed by another
-	Postponed      int // times an item was handed back, without an attempt
+	Failed         int // failed attempts that were followed by another
+	Snoozed        int // times a program asked for "later"
+	Returned       int // items given back without an attempt
 	Expired        int // leases that ran out
 	Revived        int // dead letters that were put back
 	ResultsDropped int // results beyond the cap
@@ -76,7 +77,7 @@ func parseCounts(pairs []string) Counts {
 		Exists: exists, Sealed: values["sealed"] == 1, Stopped: values["stopped"] == 1, Paused: values["paused"] == 1,
 		Ready: values["ready"], Leased: values["leased"], Delayed: values["delayed"], Suspects: values["suspects"],
 		Dead: values["dead"], Done: values["done"],
-		Seeded: values["seeded"], Retried: values["retried"], Postponed: values["postponed"], Expired: values["expired"],
+		Seeded: values["seeded"], Failed: values["failed"], Snoozed: values["snoozed"], Returned: values["returned"], Expired: values["expired"],
 		Revived: values["revived"], ResultsDropped: values["results_dropped"], Taken: values["taken"],
 		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"),
 	}

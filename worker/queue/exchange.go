@@ -16,41 +16,42 @@ type Status string
 
 // The states of a queue, as a worker meets them.
 const (
-	Items    Status = "items"    // a batch was leased
-	Wait     Status = "wait"     // nothing to lease now, but the run is not over
-	Paused   Status = "paused"   // somebody wants nothing to be leased for now
-	Drained  Status = "drained"  // sealed, and every item is done or dead
-	Stopped  Status = "stopped"  // too many dead items: nothing is leased any more
-	Unseeded Status = "unseeded" // nobody has seeded this queue yet
+	StatusItems    Status = "items"    // a batch was leased
+	StatusWait     Status = "wait"     // nothing to lease now, but the run is not over
+	StatusPaused   Status = "paused"   // somebody wants nothing to be leased for now
+	StatusDrained  Status = "drained"  // sealed, and every item is done or dead
+	StatusStopped  Status = "stopped"  // too many dead items: nothing is leased any more
+	StatusUnseeded Status = "unseeded" // nobody has seeded this queue yet
 )
 
-// Kind is the fate of an item that is not simply done.
-type Kind string
+// Outcome is how one attempt at an item ended, as the queue, the worker, the records, the logs and the metrics name it.
+type Outcome string
 
-// The kinds of verdict. Retry and Dead count as a failed attempt, Later does not.
+// The outcomes. OutcomeFailed and OutcomeDead count as a failed attempt; the others are not an attempt, or a success.
 const (
-	Retry  Kind = "retry"
-	Later  Kind = "later"
-	Dead   Kind = "dead"
-	Result Kind = "result"
+	OutcomeDone     Outcome = "done"
+	OutcomeFailed   Outcome = "failed"   // to be retried after a delay
+	OutcomeDead     Outcome = "dead"     // the last failed attempt
+	OutcomeSnoozed  Outcome = "snoozed"  // the program asked for "later"
+	OutcomeReturned Outcome = "returned" // not run, or interrupted
 )
 
-// Verdict is what became of one item of a batch, where that is more than "done".
-type Verdict struct {
+// ItemOutcome is what became of one item of a batch, where that is more than "done".
+type ItemOutcome struct {
 	Position int           // in the batch, from 0
-	Kind     Kind          // what to do with the item
-	Delay    time.Duration // until it is due again, for Retry and Later; whole milliseconds
+	Outcome  Outcome       // what to do with the item
+	Delay    time.Duration // until it is due again, for OutcomeFailed and OutcomeSnoozed; whole milliseconds
 	Text     string        // kept with the dead letter or the result
 }
 
 // Report tells the queue about one leased batch. A report renews the batch's lease, or ends it.
 type Report struct {
-	Batch    string    // id of the batch
-	Release  bool      // every item of the batch is done or has its verdict
-	Finished []byte    // bitmap of all finished positions so far, lowest bit first; nil while unchanged
-	Before   int       // number of finished positions in the last report
-	Done     int       // items that became done since the last report, those with a Result verdict included
-	Verdicts []Verdict // since the last report
+	Batch    string        // id of the batch
+	Release  bool          // every item of the batch has its outcome
+	Finished []byte        // bitmap of all finished positions so far, lowest bit first; nil while unchanged
+	Before   int           // number of finished positions in the last report
+	Done     int           // items that became done since the last report, those with a result included
+	Outcomes []ItemOutcome // since the last report
 }
 
 // Limits are the parts of the queue's policy that its scripts apply.
@@ -77,9 +78,9 @@ type Reply struct {
 	Suspects int           // items waiting for a worker that holds nothing else
 	Lost     []string      // batches whose lease had expired: the reports about them changed nothing
 
-	// Forgotten tells, for some batches, which positions are finished as far as Redis knows: it has lost its last second
+	// RolledBack tells, for some batches, which positions are finished as far as Redis knows: it has lost its last second
 	// or so. The reports about them only renewed the leases; whatever else is finished must be reported again.
-	Forgotten map[string][]byte
+	RolledBack map[string][]byte
 }
 
 // Batch is a leased batch of items.
@@ -176,9 +177,9 @@ func (s *Session) arguments(request Request) []any {
 		if r.Release {
 			action = "release"
 		}
-		args = append(args, r.Batch, action, r.Finished, r.Before, r.Done, len(r.Verdicts))
-		for _, v := range r.Verdicts {
-			args = append(args, v.Position+1, string(v.Kind), v.Delay.Milliseconds(), v.Text)
+		args = append(args, r.Batch, action, r.Finished, r.Before, r.Done, len(r.Outcomes))
+		for _, v := range r.Outcomes {
+			args = append(args, v.Position+1, string(v.Outcome), v.Delay.Milliseconds(), v.Text)
 		}
 	}
 	return args
@@ -195,21 +196,21 @@ func parseReply(raw []any, values []string) (reply Reply, epoch string, err erro
 	id, ok4 := raw[3].(string)
 	suspects, ok5 := raw[4].(int64)
 	lost, ok6 := raw[5].([]any)
-	forgotten, ok7 := raw[6].([]any)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) || len(forgotten)%2 != 0 {
+	rolledBack, ok7 := raw[6].([]any)
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) || len(rolledBack)%2 != 0 {
 		return reply, "", fmt.Errorf("unexpected types %T", raw)
 	}
 	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Suspects: int(suspects)}
 	for _, l := range lost {
 		reply.Lost = append(reply.Lost, fmt.Sprint(l))
 	}
-	if len(forgotten) > 0 {
-		reply.Forgotten = map[string][]byte{}
+	if len(rolledBack) > 0 {
+		reply.RolledBack = map[string][]byte{}
 	}
-	for i := 0; i < len(forgotten); i += 2 {
-		reply.Forgotten[fmt.Sprint(forgotten[i])] = []byte(fmt.Sprint(forgotten[i+1]))
+	for i := 0; i < len(rolledBack); i += 2 {
+		reply.RolledBack[fmt.Sprint(rolledBack[i])] = []byte(fmt.Sprint(rolledBack[i+1]))
 	}
-	if reply.Status == Items {
+	if reply.Status == StatusItems {
 		if reply.Batch, err = parseBatch(id, 0, values); err != nil {
 			return reply, "", fmt.Errorf("batch %s: %w", id, err)
 		}

@@ -35,10 +35,11 @@
 --   number of finished positions that were reported before, number of items newly done, number of verdicts;
 --   then for each verdict:
 --   position (from 1), kind, delay ms, text
---   kinds: retry   a failed attempt; back after the delay
---          later   not an attempt; back after the delay
+--   kinds: failed  a failed attempt; back after the delay
+--          snoozed not an attempt; back after the delay
+--          returned   not an attempt, as the item was not run to its end; back at once
 --          dead    a failed attempt, the last one; text goes into the dead letter
---          result  done (and counted among the done); text goes into the results
+--          done    done (and counted among the done); text goes into the results
 --
 -- Reply: { status, wait ms, epoch, batch id, suspects waiting, lost batch ids, forgotten }
 --   status: items | wait | paused | drained | stopped | unseeded | vanished
@@ -153,16 +154,16 @@ for _ = 1, tonumber(ARGV[11]) do
       local delay, text = tonumber(ARGV[arg + 2]), ARGV[arg + 3]
       arg = arg + 4
       local item_id, attempts, crashes, payload = item(origin, position, call('LINDEX', stored, position))
-      if kind == 'result' then
+      if kind == 'done' then
         call('XADD', results, '*', 'id', item_id, 'item', payload, 'report', text)
       else
         gone = gone + 1
-        if kind == 'retry' then
+        if kind == 'failed' then
           call('ZADD', delayed, now + delay, envelope(item_id, attempts + 1, crashes, payload))
-          count('retried', 1)
-        elseif kind == 'later' then
+          count('failed', 1)
+        elseif kind == 'snoozed' or kind == 'returned' then
           call('ZADD', delayed, now + delay, envelope(item_id, attempts, crashes, payload))
-          count('postponed', 1)
+          count(kind, 1)
         else
           bury(item_id, attempts + 1, crashes, payload, text)
         end

@@ -52,7 +52,7 @@ func FuzzParseReply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if (reply.Batch != nil) != (reply.Status == Items) {
+		if (reply.Batch != nil) != (reply.Status == StatusItems) {
 			t.Errorf("status %s, batch %+v", reply.Status, reply.Batch)
 		}
 		if reply.Batch != nil && reply.Batch.Suspect && len(reply.Batch.Items) > 0 {

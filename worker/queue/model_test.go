@@ -239,31 +239,31 @@ func (m *machine) exchange(t *rapid.T) {
 				continue
 			}
 			finished[i] = true
-			kind := rapid.SampledFrom([]queue.Kind{"", "", "", queue.Retry, queue.Later, queue.Dead, queue.Result}).Draw(t, "kind")
-			if kind == "" || kind == queue.Result {
+			kind := rapid.SampledFrom([]queue.Outcome{"", "", "", queue.OutcomeFailed, queue.OutcomeSnoozed, queue.OutcomeDead, queue.OutcomeDone}).Draw(t, "kind")
+			if kind == "" || kind == queue.OutcomeDone {
 				report.Done++
 				fates = append(fates, func() { m.done++ })
 			}
-			verdict := queue.Verdict{Position: i, Kind: kind, Delay: far, Text: "text"}
+			verdict := queue.ItemOutcome{Position: i, Outcome: kind, Delay: far, Text: "text"}
 			switch kind {
 			case "":
 				continue
-			case queue.Result:
+			case queue.OutcomeDone:
 				fates = append(fates, func() { m.results++ })
-			case queue.Later:
+			case queue.OutcomeSnoozed:
 				fates = append(fates, func() { m.delayed[item.ID] = &modelItem{item, false} })
-			case queue.Retry:
+			case queue.OutcomeFailed:
 				fates = append(fates, func() {
 					item.Attempts++
 					m.delayed[item.ID] = &modelItem{item, false}
 				})
-			case queue.Dead:
+			case queue.OutcomeDead:
 				fates = append(fates, func() {
 					item.Attempts++
 					m.dead = append(m.dead, item)
 				})
 			}
-			report.Verdicts = append(report.Verdicts, verdict)
+			report.Outcomes = append(report.Outcomes, verdict)
 		}
 		report.Release = !slices.Contains(finished, false)
 		if !slices.Equal(before, finished) && !report.Release {
@@ -324,9 +324,9 @@ func (m *machine) exchange(t *rapid.T) {
 func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, fresh, suspects []queue.Item, due int, drained bool) {
 	want := len(fresh) + len(suspects) + due
 	if want == 0 {
-		expected := queue.Wait
+		expected := queue.StatusWait
 		if drained {
-			expected = queue.Drained
+			expected = queue.StatusDrained
 		}
 		if reply.Batch != nil || reply.Status != expected {
 			t.Fatalf("status %s, want %s (batch %+v)", reply.Status, expected, reply.Batch)

@@ -71,7 +71,7 @@ func TestRecordsExpire(t *testing.T) {
 	if names := expiring(); len(names) > 0 {
 		t.Fatalf("expiring in the middle of a run: %v", names)
 	}
-	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.Drained {
+	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.StatusDrained {
 		t.Fatalf("status %s after the last item", reply.Status)
 	}
 	if all, names := client.Keys(t.Context(), "*").Val(), expiring(); len(names) != len(all) {
@@ -96,7 +96,7 @@ func TestResultsAreCapped(t *testing.T) {
 	for range 30 {
 		reply := exchange(t, s, 1)
 		exchange(t, s, 0, queue.Report{Batch: reply.Batch.ID, Release: true, Done: 1,
-			Verdicts: []queue.Verdict{{Kind: queue.Result, Text: "text"}}})
+			Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeDone, Text: "text"}}})
 	}
 	var kept []string
 	must(t, q.Results(t.Context(), func(r queue.Record) bool { kept = append(kept, r.Payload); return true }))
@@ -136,7 +136,7 @@ func TestLargeBatches(t *testing.T) {
 	// All of them are handed back, and come again.
 	report := queue.Report{Batch: reply.Batch.ID, Release: true}
 	for i := range reply.Batch.Items {
-		report.Verdicts = append(report.Verdicts, queue.Verdict{Position: i, Kind: queue.Later})
+		report.Outcomes = append(report.Outcomes, queue.ItemOutcome{Position: i, Outcome: queue.OutcomeSnoozed})
 	}
 	again := exchange(t, s, 100000, report)
 	if n := len(again.Batch.Items); n != 5000 || again.Batch.Items[0].Attempts != 0 {
@@ -168,10 +168,10 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	s := q.NewSession("w", limits)
 	failed := 0
-	for reply := exchange(t, s, 10); reply.Status != queue.Drained; {
+	for reply := exchange(t, s, 10); reply.Status != queue.StatusDrained; {
 		report := allDone(reply.Batch)
 		report.Done--
-		report.Verdicts = []queue.Verdict{{Position: 0, Kind: queue.Dead, Text: "{}"}}
+		report.Outcomes = []queue.ItemOutcome{{Position: 0, Outcome: queue.OutcomeDead, Text: "{}"}}
 		failed++
 		reply = exchange(t, s, 10, report)
 	}
@@ -336,7 +336,7 @@ func TestPause(t *testing.T) {
 	s := q.NewSession("w", limits)
 	batch := exchange(t, s, 1).Batch
 	must(t, q.Pause(t.Context()))
-	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.Paused {
+	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.StatusPaused {
 		t.Errorf("status %s while paused", reply.Status)
 	}
 	must(t, q.Resume(t.Context()))

@@ -55,26 +55,26 @@ func TestRollback(t *testing.T) {
 			id := reply.Batch.ID
 
 			rollBack := snapshot(t, client)
-			failed := queue.Verdict{Position: 1, Kind: queue.Retry, Delay: time.Hour}
+			failed := queue.ItemOutcome{Position: 1, Outcome: queue.OutcomeFailed, Delay: time.Hour}
 			_, err = s.Exchange(ctx, queue.Request{Reports: []queue.Report{
-				{Batch: id, Finished: []byte{0b0011}, Done: 1, Verdicts: []queue.Verdict{failed}}}})
+				{Batch: id, Finished: []byte{0b0011}, Done: 1, Outcomes: []queue.ItemOutcome{failed}}}})
 			must(t, err)
 			rollBack()
 
 			then.Batch = id
 			reply, err = s.Exchange(ctx, queue.Request{Reports: []queue.Report{then}})
 			must(t, err)
-			bitmap, forgotten := reply.Forgotten[id]
-			if !forgotten || len(bitmap) != 0 || len(reply.Lost) > 0 {
-				t.Fatalf("the worker was not told what Redis has forgotten: %+v", reply)
+			bitmap, rolledBack := reply.RolledBack[id]
+			if !rolledBack || len(bitmap) != 0 || len(reply.Lost) > 0 {
+				t.Fatalf("the worker was not told what Redis has rolledBack: %+v", reply)
 			}
 			// So it tells all again.
-			then.Before, then.Done, then.Verdicts = 0, then.Done+1, []queue.Verdict{failed}
+			then.Before, then.Done, then.Outcomes = 0, then.Done+1, []queue.ItemOutcome{failed}
 			reply, err = s.Exchange(ctx, queue.Request{Reports: []queue.Report{then}})
 			must(t, err)
 			c, err := q.Counts(ctx)
 			must(t, err)
-			if len(reply.Forgotten) > 0 || c.Done != then.Done || c.Delayed != 1 || !c.Consistent() {
+			if len(reply.RolledBack) > 0 || c.Done != then.Done || c.Delayed != 1 || !c.Consistent() {
 				t.Errorf("%+v, %+v", reply, c)
 			}
 		})

@@ -51,7 +51,7 @@ func BenchmarkDrain(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if reply.Status != queue.Items {
+				if reply.Status != queue.StatusItems {
 					break
 				}
 				request.Reports = []queue.Report{{Batch: reply.Batch.ID, Release: true, Done: len(reply.Batch.Items)}}

@@ -15,10 +15,10 @@ import (
 	"github.com/workqueue/workqueue/worker/config"
 )
 
-// replicaPatience is how long the server may be a replica: behind a name that moves with the master, it soon is none.
-const replicaPatience = 10 * time.Second
+// replicaTimeout is how long the server may be a replica: behind a name that moves with the master, it soon is none.
+const replicaTimeout = 10 * time.Second
 
-// errReplica passes, until it has lasted for replicaPatience.
+// errReplica passes, until it has lasted for replicaTimeout.
 var errReplica = errors.New("redis: the server is a read-only replica")
 
 // check asks the server that holds, or would hold, the queue whether it is up to it.
@@ -48,7 +48,7 @@ func check(ctx context.Context, client redis.UniversalClient, c config.Common, s
 	}
 	if info["role"] == "slave" {
 		// With Sentinels or in a Cluster there is a master, to be found by asking again.
-		if c.RedisSentinelMaster == "" && !c.RedisCluster && time.Since(since) > min(replicaPatience, c.RedisPatience/2) {
+		if c.RedisSentinelMaster == "" && !c.RedisCluster && time.Since(since) > min(replicaTimeout, c.RedisUnreachableTimeout/2) {
 			return &RefusedError{fmt.Sprintf("redis cannot hold a queue: the server is a read-only replica of %s:%s "+
 				"(WQ_REDIS_URL must be the master's, or set WQ_REDIS_SENTINEL_MASTER)", info["master_host"], info["master_port"]), nil}
 		}

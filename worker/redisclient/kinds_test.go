@@ -24,7 +24,7 @@ import (
 func settings(t *testing.T, variables ...string) config.Common {
 	t.Helper()
 	t.Setenv("WQ_QUEUE", "job2")
-	t.Setenv("WQ_REDIS_PATIENCE", "30s")
+	t.Setenv("WQ_REDIS_UNREACHABLE_TIMEOUT", "30s")
 	for _, v := range variables {
 		name, value, _ := strings.Cut(v, "=")
 		t.Setenv(name, value)
@@ -51,13 +51,13 @@ type recorder struct {
 
 func (*recorder) MaxItems() int { return 1 }
 
-func (r *recorder) Handle(_ context.Context, items []queue.Item) []handler.Outcome {
+func (r *recorder) Handle(_ context.Context, items []queue.Item) []handler.Attempt {
 	time.Sleep(r.pause)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
 	r.runs[items[0].Payload]++
-	return []handler.Outcome{{Started: time.Now(), Duration: r.pause}}
+	return []handler.Attempt{{Started: time.Now(), Duration: r.pause}}
 }
 
 func (r *recorder) soFar() int {
@@ -105,7 +105,7 @@ func drain(t *testing.T, c config.Common, mischief func()) {
 			}
 			defer own.Close()
 			w := &dispatch.Worker{Queue: queue.New(own, c.Queue), Handler: r, Log: log, Name: dispatch.NewName(fmt.Sprint("w", i)),
-				Policy: dispatch.Policy{Slots: 4, MaxAttempts: 3, Patience: c.RedisPatience,
+				Policy: dispatch.Policy{Slots: 4, MaxAttempts: 3, UnreachableTimeout: c.RedisUnreachableTimeout,
 					Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3, StopAfter: 1}}}
 			if err := w.Run(ctx); err != nil {
 				t.Errorf("worker %d: %v", i, err)
@@ -121,7 +121,7 @@ func drain(t *testing.T, c config.Common, mischief func()) {
 	workers.Wait()
 
 	var counts queue.Counts
-	err = redisclient.Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) (err error) {
+	err = redisclient.Retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) (err error) {
 		counts, err = q.Counts(ctx)
 		return err
 	})
@@ -206,7 +206,7 @@ func TestIdleThroughFailover(t *testing.T) {
 	var worker sync.WaitGroup
 	worker.Go(func() {
 		w := &dispatch.Worker{Queue: q, Handler: r, Log: log, Name: dispatch.NewName("w"), Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1,
-			Patience: c.RedisPatience, Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
+			UnreachableTimeout: c.RedisUnreachableTimeout, Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
 		if err := w.Run(ctx); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}

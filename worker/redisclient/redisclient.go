@@ -25,7 +25,7 @@ func Connect(ctx context.Context, c config.Common, log *slog.Logger) (redis.Univ
 	redis.SetLogger(debug{log})
 	client := Open(c)
 	replicaSince := time.Now()
-	err := Patiently(ctx, c.RedisPatience, log, func(ctx context.Context) error {
+	err := Retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		return check(ctx, client, c, replicaSince, log)
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func Open(c config.Common) redis.UniversalClient {
 
 		ReadTimeout:              replyTimeout,
 		ContextTimeoutEnabled:    true,
-		MaxRetries:               -1, // Patiently decides what is tried again
+		MaxRetries:               -1, // Retry decides what is tried again
 		DialerRetries:            1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}

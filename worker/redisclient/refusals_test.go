@@ -60,7 +60,7 @@ func TestRefusals(t *testing.T) {
 		{"no certificate", []string{url(secure), ca}, "Check WQ_REDIS_TLS_CERT"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := settings(t, append(test.variables, "WQ_REDIS_PATIENCE=2s")...)
+			c := settings(t, append(test.variables, "WQ_REDIS_UNREACHABLE_TIMEOUT=2s")...)
 			client, err := redisclient.Connect(t.Context(), c, logger(t))
 			if err == nil {
 				client.Close()
@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 		{"nobody there", []string{"WQ_REDIS_URL=redis://:s3cret@" + redistest.FreeAddr(t)}, "connection refused"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := redisclient.Connect(t.Context(), settings(t, append(test.variables, "WQ_REDIS_PATIENCE=0s")...), logger(t))
+			_, err := redisclient.Connect(t.Context(), settings(t, append(test.variables, "WQ_REDIS_UNREACHABLE_TIMEOUT=0s")...), logger(t))
 			if !errors.Is(err, redisclient.ErrUnreachable) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("got %v", err)
 			}

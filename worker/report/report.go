@@ -31,7 +31,7 @@ func Print(ctx context.Context, out io.Writer, q *queue.Queue, c queue.Counts, m
 		row("pushed", c.Pushed(), "added by other ways than seeding")
 	}
 	row("done", c.Done, "")
-	row("retried", c.Retried, "failed attempts that were followed by another")
+	row("retried", c.Failed, "failed attempts that were followed by another")
 	row("dead", c.Dead, fmt.Sprintf("%d allowed", maxDead))
 	if c.Open() > 0 {
 		row("open", c.Open(), fmt.Sprintf("%d ready, %d running, %d delayed, %d to run alone", c.Ready, c.Leased, c.Delayed, c.Suspects))

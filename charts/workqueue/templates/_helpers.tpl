@@ -238,8 +238,8 @@ key: password
     secretKeyRef:
       {{- trim . | nindent 6 }}
 {{- end }}
-- name: WQ_REDIS_PATIENCE
-  value: {{ .Values.redis.patience | quote }}
+- name: WQ_REDIS_UNREACHABLE_TIMEOUT
+  value: {{ .Values.redis.unreachableTimeout | quote }}
 {{- end }}
 
 {{/* The volume with the certificates for Redis, as a list of one or none; its mount likewise. */}}

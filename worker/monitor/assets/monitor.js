@@ -68,11 +68,11 @@ function line(payload) {
 
 function show(now) {
   run = now;
-  for (const name of ["ready", "leased", "delayed", "suspects", "done", "dead", "retried", "expired", "total"]) {
+  for (const name of ["ready", "leased", "delayed", "suspects", "done", "dead", "failed", "expired", "total"]) {
     $(name).textContent = number.format(run[name]);
     $(name).parentElement.classList.toggle("zero", run[name] === 0);
   }
-  $("retried").parentElement.hidden = run.retried + run.expired === 0;
+  $("failed").parentElement.hidden = run.failed + run.expired === 0;
   state(run.state);
   $("says").textContent = run.says;
   $("clock").textContent = clock(run.now);

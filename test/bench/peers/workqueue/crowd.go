@@ -50,15 +50,15 @@ type sleeper struct{ each time.Duration }
 
 func (sleeper) MaxItems() int { return 1 }
 
-func (s sleeper) Handle(ctx context.Context, items []queue.Item) []handler.Outcome {
-	outcome := handler.Outcome{Started: time.Now()}
+func (s sleeper) Handle(ctx context.Context, items []queue.Item) []handler.Attempt {
+	outcome := handler.Attempt{Started: time.Now()}
 	select {
 	case <-time.After(s.each):
 	case <-ctx.Done():
-		outcome.Verdict = handler.HandedBack
+		outcome.Outcome = queue.OutcomeReturned
 	}
 	outcome.Duration = time.Since(outcome.Started)
-	return []handler.Outcome{outcome}
+	return []handler.Attempt{outcome}
 }
 
 // timer is a client's hook that measures the calls of scripts; calls that wait on purpose are not measured.

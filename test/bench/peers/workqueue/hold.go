@@ -22,8 +22,8 @@ type holder struct{}
 
 func (holder) MaxItems() int { return 1 }
 
-func (holder) Handle(ctx context.Context, items []queue.Item) []handler.Outcome {
+func (holder) Handle(ctx context.Context, items []queue.Item) []handler.Attempt {
 	fmt.Println(items[0].Payload)
 	<-ctx.Done()
-	return []handler.Outcome{{Verdict: handler.HandedBack}}
+	return []handler.Attempt{{Outcome: queue.OutcomeReturned}}
 }

@@ -73,13 +73,13 @@ func newWorker(q *queue.Queue, h handler.Handler, lease time.Duration) *dispatch
 		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Name:    dispatch.NewName("bench"),
 		Policy: dispatch.Policy{
-			Slots:       1,
-			Fill:        1,
-			MaxAttempts: 3,
-			Backoff:     dispatch.Backoff{First: time.Second, Max: 5 * time.Minute},
-			Grace:       25 * time.Second,
-			Patience:    2 * time.Minute,
-			Host:        "bench",
+			Slots:              1,
+			Fill:               1,
+			MaxAttempts:        3,
+			Backoff:            dispatch.Backoff{First: time.Second, Max: 5 * time.Minute},
+			Grace:              25 * time.Second,
+			UnreachableTimeout: 2 * time.Minute,
+			Host:               "bench",
 			Limits: queue.Limits{
 				Lease:      lease,
 				BatchBytes: 4 << 20,
@@ -96,8 +96,8 @@ type noop struct{}
 
 func (noop) MaxItems() int { return handler.Print{}.MaxItems() }
 
-func (noop) Handle(_ context.Context, items []queue.Item) []handler.Outcome {
-	outcomes := make([]handler.Outcome, len(items))
+func (noop) Handle(_ context.Context, items []queue.Item) []handler.Attempt {
+	outcomes := make([]handler.Attempt, len(items))
 	started := time.Now()
 	for i := range outcomes {
 		outcomes[i].Started = started

@@ -66,10 +66,10 @@ func TestPassing(t *testing.T) {
 	}
 }
 
-func TestPatiently(t *testing.T) {
+func TestRetry(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	tries := 0
-	err := Patiently(t.Context(), time.Minute, log, func(context.Context) error {
+	err := Retry(t.Context(), time.Minute, log, func(context.Context) error {
 		if tries++; tries < 3 {
 			return io.EOF
 		}
@@ -78,11 +78,11 @@ func TestPatiently(t *testing.T) {
 	if err != nil || tries != 3 {
 		t.Errorf("%d tries, %v", tries, err)
 	}
-	if err := Patiently(t.Context(), 0, log, func(context.Context) error { return io.EOF }); !errors.Is(err, ErrUnreachable) || !errors.Is(err, io.EOF) {
+	if err := Retry(t.Context(), 0, log, func(context.Context) error { return io.EOF }); !errors.Is(err, ErrUnreachable) || !errors.Is(err, io.EOF) {
 		t.Errorf("without patience: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = Patiently(ctx, time.Minute, log, func(context.Context) error {
+	err = Retry(ctx, time.Minute, log, func(context.Context) error {
 		cancel()
 		return io.EOF
 	})
@@ -90,7 +90,7 @@ func TestPatiently(t *testing.T) {
 		t.Errorf("told to stop: %v", err)
 	}
 	var refused *RefusedError
-	err = Patiently(t.Context(), time.Minute, log, func(context.Context) error { return reply("WRONGTYPE x") })
+	err = Retry(t.Context(), time.Minute, log, func(context.Context) error { return reply("WRONGTYPE x") })
 	if !errors.As(err, &refused) {
 		t.Errorf("refused: %v", err)
 	}

@@ -27,9 +27,9 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return e.text }
 func (e *RefusedError) Unwrap() error { return e.err }
 
-// Patiently calls try until it succeeds, Redis refuses for good, ctx is done, or Redis was out of reach for the given
+// Retry calls try until it succeeds, Redis refuses for good, ctx is done, or Redis was out of reach for the given
 // time. It says so once when Redis goes away, and once when it is back.
-func Patiently(ctx context.Context, patience time.Duration, log *slog.Logger, try func(context.Context) error) error {
+func Retry(ctx context.Context, patience time.Duration, log *slog.Logger, try func(context.Context) error) error {
 	var since time.Time
 	pause := 50 * time.Millisecond
 	for {
