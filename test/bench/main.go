@@ -24,12 +24,13 @@ type scale struct {
 	largeItems  int
 	loadItems   int
 	crowdTime   time.Duration
-	trials      int // of a recovery
+	trials      int           // of a recovery
+	makespan    time.Duration // work for each slot
 }
 
 var (
-	full  = scale{rounds: 5, otherRounds: 3, target: 1500 * time.Millisecond, seedRounds: 9, seedItems: 3e6, largeItems: 10e6, loadItems: 1e6, crowdTime: 12 * time.Second, trials: 7}
-	quick = scale{rounds: 3, otherRounds: 1, target: 400 * time.Millisecond, seedRounds: 3, seedItems: 1e6, largeItems: 1e6, loadItems: 1e5, crowdTime: 3 * time.Second, trials: 2}
+	full  = scale{rounds: 5, otherRounds: 3, target: 1500 * time.Millisecond, seedRounds: 9, seedItems: 3e6, largeItems: 10e6, loadItems: 1e6, crowdTime: 12 * time.Second, trials: 7, makespan: 10 * time.Second}
+	quick = scale{rounds: 3, otherRounds: 1, target: 400 * time.Millisecond, seedRounds: 3, seedItems: 1e6, largeItems: 1e6, loadItems: 1e5, crowdTime: 3 * time.Second, trials: 2, makespan: 5 * time.Second}
 )
 
 func main() {
@@ -91,6 +92,10 @@ func measure(ctx context.Context, sizes scale, names []string) (*report, error) 
 		}},
 		{"recovery", func(ctx context.Context, s *server) (err error) {
 			r.Recovery, err = measureRecovery(ctx, s, sizes)
+			return err
+		}},
+		{"makespan", func(ctx context.Context, s *server) (err error) {
+			r.Makespans, err = measureMakespan(ctx, s, sizes)
 			return err
 		}},
 	}

@@ -43,6 +43,9 @@ func (r *report) markdown() string {
 	if r.Recovery != nil {
 		p.recovery(r.Recovery)
 	}
+	if r.Makespans != nil {
+		p.makespans(r.Makespans)
+	}
 	return p.String()
 }
 
@@ -135,6 +138,33 @@ func (p *page) recovery(m *Recovery) {
 	p.line("\n## Recovery\n")
 	p.line("From SIGKILL of a worker to its item running again in another one, with a lease of %.0f s: %s in %d trials.",
 		m.Lease, spread(m.Seconds, func(s float64) string { return fmt.Sprintf("%.2f s", s) }), len(m.Seconds))
+}
+
+func (p *page) makespans(all []*Makespan) {
+	p.line("\n## Makespan\n")
+	p.line("Items only sleep. Workers have one slot each, batches have %d items. The makespan runs from the start of the workers to the end "+
+		"of the last item, and is divided by that of a central greedy queue without any cost. In brackets: the longest time in which an "+
+		"item waited although a slot was idle. Bold: above %.1f × or %v.\n", makespanBatch, makespanLimit, waitLimit)
+	heading, rule := "| items | slots | greedy |", "|---|---:|---:|"
+	for _, f := range all[0].Finishes {
+		heading += " " + f.Name + " |"
+		rule += "---:|"
+	}
+	p.line("%s\n%s", heading, rule)
+	for _, m := range all {
+		row := fmt.Sprintf("| %s: %s | %d | %.1f s |", m.Workload, thousands(float64(m.Items)), m.Workers, m.Greedy)
+		for _, f := range m.Finishes {
+			text := fmt.Sprintf("%.2f × (%.1f s)", f.Seconds/m.Greedy, f.Waited)
+			switch {
+			case f.Failed != "":
+				text = f.Failed
+			case f.Ours && !m.met(f):
+				text = "**" + text + "**"
+			}
+			row += " " + text + " |"
+		}
+		p.line("%s", row)
+	}
 }
 
 // spread is the median, with the least and the most.

@@ -27,6 +27,7 @@ type report struct {
 	Crowd       *Crowd      `json:"crowd,omitempty"`
 	Load        []*Load     `json:"load,omitempty"`
 	Recovery    *Recovery   `json:"recovery,omitempty"`
+	Makespans   []*Makespan `json:"makespans,omitempty"`
 
 	started time.Time
 }
@@ -80,6 +81,12 @@ func (r *report) finish() {
 		raw, own := median(r.Seed.RawBytes), median(r.Seed.OursBytes)
 		goal("Memory per waiting item, beyond a raw list", "≤ 2 bytes", own-raw, own-raw <= 2,
 			"%.2f bytes (%.2f against %.2f)", own-raw, own, raw)
+	}
+	if r.Makespans != nil {
+		ratio, waited, exit := worst(r.Makespans)
+		goal("Makespan, against a central greedy queue", fmt.Sprintf("≤ %.1f ×", makespanLimit), ratio, ratio <= makespanLimit, "%.2f × at worst", ratio)
+		goal("Longest wait of an item while a slot is idle", fmt.Sprintf("≤ %v", waitLimit), waited, waited <= waitLimit.Seconds(), "%.2f s", waited)
+		goal("From the end of the last item to that of the last worker", fmt.Sprintf("≤ %v", exitLimit), exit, exit <= exitLimit.Seconds(), "%.2f s at worst", exit)
 	}
 }
 

@@ -4,6 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +20,7 @@ const (
 	inFlight = 16   // RPUSHes per round trip; more gains nothing
 )
 
-func main() { peer.Main(map[string]peer.Verb{"seed": seed, "drain": drain}) }
+func main() { peer.Main(map[string]peer.Verb{"seed": seed, "drain": drain, "each": each}) }
 
 func seed(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
 	payloads := peer.Payloads(items)
@@ -52,4 +56,23 @@ func drain(ctx context.Context, client *redis.Client, items int) (peer.Result, e
 		n += len(popped)
 	}
 	return peer.Result{Items: items, Seconds: time.Since(started).Seconds()}, nil
+}
+
+// each takes items one by one from the list BENCH_QUEUE, and runs the sleeper beside this program for each.
+func each(ctx context.Context, client *redis.Client, _ int) (peer.Result, error) {
+	sleeper := filepath.Join(filepath.Dir(os.Args[0]), "sleeper")
+	for n := 0; ; n++ {
+		item, err := client.LPop(ctx, os.Getenv("BENCH_QUEUE")).Result()
+		if errors.Is(err, redis.Nil) {
+			return peer.Result{Items: n}, nil
+		}
+		if err != nil {
+			return peer.Result{}, err
+		}
+		cmd := exec.CommandContext(ctx, sleeper, "one", item)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			return peer.Result{}, err
+		}
+	}
 }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// workload is a list of items, each of which sleeps.
+type workload struct {
+	name  string
+	items []time.Duration
+}
+
+// workloads are the shapes of lists that schedulers get wrong, each about a span's work for so many slots.
+func workloads(slots int, span time.Duration) []workload {
+	const ms = time.Millisecond
+	work := time.Duration(slots) * span
+	random := rand.New(rand.NewPCG(1, 2)) // the same lists in every run
+	shuffled := func(items []time.Duration) []time.Duration {
+		random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+		return items
+	}
+	repeat := func(d, sum time.Duration) []time.Duration {
+		return slices.Repeat([]time.Duration{d}, int(sum/d))
+	}
+	giant := []time.Duration{span / 2}
+	small := repeat(50*ms, work/2)
+	middle := len(small) / 2
+	return []workload{
+		{"constant", repeat(100*ms, work)},
+		{"bimodal", shuffled(slices.Concat(repeat(50*ms, work/4), repeat(1000*ms, work*3/4)))},
+		{"Pareto", pareto(random, work, 30*ms, span/2)},
+		{"fast, then slow", slices.Concat(repeat(50*ms, work/4), repeat(1000*ms, work*3/4))},
+		{"giant first", slices.Concat(giant, small)},
+		{"giant amidst", slices.Concat(small[:middle], giant, small[middle:])},
+		{"giant last", slices.Concat(small, giant)},
+	}
+}
+
+// pareto draws durations with the tail index 1.1, of which a few make up most of the work.
+func pareto(random *rand.Rand, work, least, most time.Duration) (items []time.Duration) {
+	for work > 0 {
+		d := min(most, time.Duration(float64(least)*math.Pow(1-random.Float64(), -1/1.1))).Round(time.Millisecond)
+		items = append(items, d)
+		work -= d
+	}
+	return items
+}
+
+// greedy is the makespan of a central queue in the order of the list, whose slots lose no time between items.
+func (w workload) greedy(slots int) time.Duration {
+	free := make([]time.Duration, slots) // when each slot is
+	for _, d := range w.items {
+		first := slices.Index(free, slices.Min(free))
+		free[first] += d
+	}
+	return slices.Max(free)
+}
