@@ -69,6 +69,11 @@ test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its
 test-chart: deps tools worker ## The chart: rendering, schema, lint, Kubernetes' own schemas
 	cd test && go test -count=1 -timeout 20m ./chart/...
 
+.PHONY: generate
+generate: ## Write what is made of other files: the schema and the README table of the values, the licences
+	test/tools/build helm-schema
+	cd test && go test -count=1 ./chart/generated ./licences -update
+
 .PHONY: test-licences
 test-licences: ## The list of licences that goes into the image is that of what the worker is made of
 	cd test && go test -count=1 ./licences/...

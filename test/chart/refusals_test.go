@@ -31,7 +31,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a mode", "{items: [a], worker: {mode: lines}}", []string{"'/worker/mode'", "'exec', 'batch', 'stream'"}},
 		{"a batch without a program", "{items: [a], worker: {mode: batch}}", []string{"worker.command: needed with worker.mode=batch"}},
 		{"a batch with a place for an item", "{items: [a], worker: {mode: batch, image: b, command: [c, '-{}']}}", []string{"worker.command: {} stands for one item", "leave it out"}},
-		{"a stream that is captured", "{items: [a], worker: {mode: stream, capture: true, image: b, command: [c]}}", []string{"worker.capture: with worker.mode=stream", "the program's answers hold its results"}},
+		{"a stream that is captured", "{items: [a], worker: {mode: stream, capture: true, image: b, command: [c]}}", []string{"worker.capture: with worker.mode=stream", "the program's responses carry its results"}},
 		{"a batch too large", "{items: [a], worker: {batchSize: 1001}}", []string{"'/worker/batchSize'", "want 1,000"}},
 
 		{"a program without an image", "itemsFrom: {command: [ls]}", []string{"itemsFrom.image", "holds no other program"}},

@@ -81,7 +81,7 @@ func TestEveryMetricNamedIsThere(t *testing.T) {
 		there[line[1]] = true
 	}
 	// The workers' own are written in a package of theirs.
-	for _, line := range regexp.MustCompile(`page\.(\w+)\("(workqueue_worker_\w+)"`).FindAllStringSubmatch(read(t, "../work/stats.go"), -1) {
+	for _, line := range regexp.MustCompile(`page\.(\w+)\("(workqueue_worker_\w+)"`).FindAllStringSubmatch(read(t, "../dispatch/stats.go"), -1) {
 		there[line[2]] = true
 		if line[1] == "Histogram" {
 			there[line[2]+"_bucket"], there[line[2]+"_sum"], there[line[2]+"_count"] = true, true, true
@@ -89,8 +89,8 @@ func TestEveryMetricNamedIsThere(t *testing.T) {
 	}
 	state := regexp.MustCompile(`state=~?\\*"([a-z|]+)\\*"`)
 	named := 0
-	for _, path := range []string{"../../charts/workqueue/files/dashboard.json", "../../charts/workqueue/templates/monitor.yaml",
-		"../../charts/workqueue/templates/metrics.yaml", "../../docs/monitor.md"} {
+	for _, path := range []string{"../../charts/workqueue/files/dashboard.json", "../../charts/workqueue/templates/monitor/prometheusrule.yaml",
+		"../../docs/monitor.md"} {
 		text := read(t, path)
 		for _, name := range metricName.FindAllString(text, -1) {
 			if named++; !there[name] {

@@ -1,4 +1,4 @@
-package chart
+package generated
 
 import (
 	"flag"
@@ -14,7 +14,12 @@ import (
 var update = flag.Bool("update", false, "write the chart's schema, and the table of values in its README")
 
 // What is to be done after a change of values.yaml.
-const howToUpdate = "cd test && go test ./chart -run Fresh -update"
+const howToUpdate = "make generate"
+
+const (
+	chartDir = "../../../charts/workqueue"
+	binDir   = "../../../bin"
+)
 
 // The table is made of values.yaml and its comments.
 func TestTheTableOfValuesIsFresh(t *testing.T) {

@@ -1,20 +1,3 @@
-{{- define "workqueue.seed.itemsName" -}}
-{{- printf "%s-items-%s" (include "workqueue.fullname" .) (include "workqueue.inputsHash" .) }}
-{{- end }}
-
-{{- define "workqueue.seed.items" -}}
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  # Other items are another ConfigMap, so that no node can serve the seeding the former ones from its cache.
-  name: {{ include "workqueue.seed.itemsName" . }}
-  labels:
-    {{- include "workqueue.labels" (list . "seed") | nindent 4 }}
-immutable: true
-data:
-  items.json: {{ include "workqueue.items" . | quote }}
-{{- end }}
-
 {{/* The seeding's pod: that of any verb, with the volumes that items come from, and in your image if a program of yours lists them. */}}
 {{- define "workqueue.seed.podSpec" -}}
 {{- $from := .Values.itemsFrom }}
@@ -54,9 +37,6 @@ data:
 {{- end }}
 {{- if $from.command }}
 {{- $image := $from.image | default .Values.worker.image }}
-{{- if not $image }}
-{{- fail "itemsFrom.image: needed with itemsFrom.command, because the worker's own image holds no other program; name the image that the command is in" }}
-{{- end }}
 {{- $_ := set $container "image" $image }}
 {{- $_ := set $container "command" (list "/workqueue/worker") }}
 {{- $_ := set $container "securityContext" .Values.worker.securityContext }}
@@ -78,33 +58,3 @@ data:
 {{- $_ := set $spec "volumes" (concat $volumes ($spec.volumes | default list)) }}
 {{- toYaml $spec }}
 {{- end }}
-
-{{- define "workqueue.seed.job" -}}
-{{- $labels := include "workqueue.podLabels" (list . "seed" dict) | fromYaml }}
-{{- $spec := include "workqueue.seed.podSpec" . | fromYaml }}
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: {{ include "workqueue.fullname" . }}-seed-{{ list $labels $spec | toJson | sha256sum | trunc 10 }}
-  labels:
-    {{- include "workqueue.labels" (list . "seed") | nindent 4 }}
-spec:
-  backoffLimit: 20
-  podFailurePolicy:
-    {{- include "workqueue.podFailurePolicy" "seed" | nindent 4 }}
-  template:
-    metadata:
-      labels:
-        {{- toYaml $labels | nindent 8 }}
-    spec:
-      {{- toYaml $spec | nindent 6 }}
-{{- end }}
-
-{{- /*
-On every event that may bring items which are not in the queue yet; to seed the same inputs again does nothing. Both names change with
-what they are made from, so both go at the end: after the next upgrade there would be no husk of that name.
-*/ -}}
-{{- $hook := dict "root" . "events" "pre-install,pre-upgrade,pre-rollback" "deletePolicy" "before-hook-creation,hook-succeeded,hook-failed" }}
-{{- include "workqueue.hook" (merge (dict "template" "workqueue.seed.items" "weight" -20) $hook) }}
----
-{{ include "workqueue.hook" (merge (dict "template" "workqueue.seed.job" "weight" -10) $hook) }}

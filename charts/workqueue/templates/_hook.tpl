@@ -1,0 +1,55 @@
+{{/*
+An object that has to be there before the release's own: (dict root template events weight deletePolicy).
+
+Helm does not own what its hooks create, and `helm uninstall` leaves it behind. So each hook comes with a placeholder: an
+object of the same kind and name with nothing in it, which is a post-delete hook. Before Helm creates the placeholder it
+deletes the object of that name, and as a placeholder succeeds at once, Helm deletes it too. Placeholders go in the opposite
+order. Without hooks, the object is an ordinary one.
+*/}}
+{{- define "workqueue.hook" -}}
+{{- $object := include .template .root | fromYaml }}
+{{- if .root.Values.hooks.enabled }}
+{{- $placeholder := deepCopy $object }}
+{{- if eq $object.kind "StatefulSet" }}
+{{- $_ := set $placeholder.spec "replicas" 0 }}
+{{- else if eq $object.kind "Job" }}
+{{- $_ := set $placeholder.spec "parallelism" 0 }}
+{{- $_ := set $placeholder.spec "completions" 0 }}
+{{- else if has $object.kind (list "ConfigMap" "Secret") }}
+{{- $_ := unset $placeholder "data" }}
+{{- $_ := unset $placeholder "stringData" }}
+{{- end }}
+{{- $_ := set $object.metadata "annotations" (dict
+  "helm.sh/hook" .events
+  "helm.sh/hook-weight" (toString .weight)
+  "helm.sh/hook-delete-policy" .deletePolicy) }}
+{{- if eq $object.kind "Job" }}
+{{- $_ := set $object.metadata.annotations "helm.sh/hook-output-log-policy" "hook-failed" }}
+{{- end }}
+{{- $_ := set $placeholder.metadata "annotations" (include "workqueue.placeholderAnnotations" . | fromYaml) }}
+{{- toYaml $object }}
+---
+{{ toYaml $placeholder }}
+{{- else }}
+{{- toYaml $object }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.placeholderAnnotations" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-weight: {{ mul -1 .weight | toString | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{/* Redis is a hook of the install alone: an upgrade must leave it as it is. */}}
+{{- define "workqueue.redis.hook" -}}
+{{- include "workqueue.hook" (merge . (dict "events" "pre-install" "deletePolicy" "before-hook-creation")) }}
+{{- end }}
+
+{{/*
+Seeding runs on every event that may bring new items; seeding the same inputs again does nothing. The names change with
+their content, so the objects are deleted right away: after an upgrade no placeholder would have their name.
+*/}}
+{{- define "workqueue.seed.hook" -}}
+{{- include "workqueue.hook" (merge . (dict "events" "pre-install,pre-upgrade,pre-rollback" "deletePolicy" "before-hook-creation,hook-succeeded,hook-failed")) }}
+{{- end }}

@@ -1,0 +1,44 @@
+{{/* What a run is named by, and what its queue is called. */}}
+
+{{- define "workqueue.items" -}}
+{{- toRawJson .Values.items }}
+{{- end }}
+
+{{/* Where items come from besides the values, for people to read; empty if from nowhere. */}}
+{{- define "workqueue.sources" -}}
+{{- $sources := list }}
+{{- with .Values.itemsFrom }}
+{{- with .configMap.name }}{{ $sources = append $sources (printf "the ConfigMap %s" .) }}{{ end }}
+{{- with .secret.name }}{{ $sources = append $sources (printf "the Secret %s" .) }}{{ end }}
+{{- if .volume }}{{ $sources = append $sources "a volume" }}{{ end }}
+{{- if .range }}{{ $sources = append $sources "a range" }}{{ end }}
+{{- with .command }}{{ $sources = append $sources (printf "the program %s" (first .)) }}{{ end }}
+{{- end }}
+{{- join ", " $sources }}
+{{- end }}
+
+{{/* What a run is named by: the same inputs are the same run. The image of a program that lists items is not one of them. */}}
+{{- define "workqueue.inputsHash" -}}
+{{- $from := omit .Values.itemsFrom "image" }}
+{{- printf "%s\n%v\n%s" (include "workqueue.items" .) (.Values.rerun | default "") (toRawJson $from) | sha256sum | trunc 10 }}
+{{- end }}
+
+{{/* What the names of this release's queues begin with. */}}
+{{- define "workqueue.queueStem" -}}
+{{- /* In a Redis that many share, releases of the same name may be in several namespaces. */}}
+{{- if include "workqueue.redis.external" . }}{{ .Release.Namespace }}/{{ end }}
+{{- include "workqueue.fullname" . }}
+{{- end }}
+
+{{- define "workqueue.queue" -}}
+{{- $name := include "workqueue.queueStem" . }}
+{{- if eq .Values.worker.kind "Job" }}{{ $name = printf "%s-%s" $name (include "workqueue.inputsHash" .) }}{{ end }}
+{{- .Values.queue.name | default $name }}
+{{- end }}
+
+{{/* A regular expression that matches the names of this release's queues, of former runs too, and of no other's. */}}
+{{- define "workqueue.queuePattern" -}}
+{{- if .Values.queue.name }}{{ regexQuoteMeta .Values.queue.name }}
+{{- else }}{{ include "workqueue.queueStem" . | regexQuoteMeta }}{{ if eq .Values.worker.kind "Job" }}-[0-9a-f]{10}{{ end }}
+{{- end }}
+{{- end }}

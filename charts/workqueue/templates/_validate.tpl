@@ -1,0 +1,214 @@
+{{/*
+Everything the schema cannot refuse. Each check prints a line: the value's name, what was found, the way out. All of
+them are reported at once.
+*/}}
+{{- define "workqueue.validate" -}}
+{{- $wrong := "" }}
+{{- range list "items" "itemsFrom" "worker" "scaling" "redis" "monitor" "cluster" }}
+{{- $wrong = print $wrong "\n" (include (print "workqueue.validate." .) $) }}
+{{- end }}
+{{- with regexReplaceAll "\\n\\s*" $wrong "\n" | trim }}
+{{- fail (print "\n" .) }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.validate.items" }}
+{{- $items := .Values.items }}
+{{- if not (kindIs "slice" $items) }}
+items: expected a list, such as `items: [apple, banana]`
+{{- else }}
+{{- if and .Values.queue.seal (not $items) (not (include "workqueue.sources" .)) }}
+items: the list is empty, so there is nothing to do; list the items, or say in itemsFrom where they are, or set queue.seal=false to add them to the queue later
+{{- end }}
+{{- range $i, $item := $items }}
+{{- if kindIs "invalid" $item }}
+items[{{ $i }}] is null; remove it, or quote it if the word itself is meant
+{{- else if kindIs "bool" $item }}
+items[{{ $i }}] is a boolean ({{ $item }}); quote it if the word itself is meant: YAML takes yes, no, on and off for booleans
+{{- else if kindIs "slice" $item }}
+items[{{ $i }}] is a list; an item is a string, a number or an object
+{{- else if and (kindIs "float64" $item) (or (ge $item 9007199254740992.0) (le $item -9007199254740992.0)) }}
+items[{{ $i }}] is a number too large to be exact (it became {{ printf "%.0f" $item }}); quote it
+{{- end }}
+{{- end }}
+{{- $size := len (toRawJson $items) }}
+{{- if gt $size 921600 }}
+items: {{ len $items }} items take {{ div $size 1024 }} KiB, more than the 900 KiB that a ConfigMap can carry; take them from a volume, a range or a program with itemsFrom, or install with items: [] and queue.seal=false, and push them
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.validate.itemsFrom" }}
+{{- if and .Values.itemsFrom.command (not .Values.itemsFrom.image) (not .Values.worker.image) }}
+itemsFrom.image: needed with itemsFrom.command, because the worker's own image holds no other program; name the image that the command is in
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.validate.worker" }}
+{{- with .Values.worker }}
+{{- if and .image (not .command) }}
+worker.command: needed with worker.image, because a chart cannot read an image's entrypoint; write what to run for each item, such as `command: [python, /app/main.py, "{}"]`
+{{- end }}
+{{- if and .command (not .image) }}
+worker.image: needed with worker.command, because the worker's own image holds no other program; name the image that the command is in
+{{- end }}
+{{- if ne .mode "exec" }}
+{{- if not .command }}
+worker.command: needed with worker.mode={{ .mode }}; name the program that gets the items
+{{- end }}
+{{- if contains "{}" (join " " .command) }}
+worker.command: {} stands for one item, but with worker.mode={{ .mode }} the items come on standard input; leave it out
+{{- end }}
+{{- if .capture }}
+worker.capture: with worker.mode={{ .mode }} standard output does not belong to one item; leave it out{{ if eq .mode "stream" }}: the program's responses carry its results{{ end }}
+{{- end }}
+{{- end }}
+{{- if eq .kind "Job" }}
+{{- if and .indexed (eq (int64 .parallelism) 0) }}
+worker.parallelism: an indexed Job of no pods would be complete at once, with nothing done; set worker.suspend=true to have none for now
+{{- end }}
+{{- else }}
+{{- if $.Values.queue.seal }}
+queue.seal: a Deployment works on a queue without an end; set queue.seal=false, or worker.kind=Job
+{{- end }}
+{{- if .suspend }}
+worker.suspend: is for a Job; set worker.parallelism=0 to have no pods of a Deployment
+{{- end }}
+{{- if .indexed }}
+worker.indexed: is for a Job; a Deployment replaces its pods at once anyway, so leave it out
+{{- end }}
+{{- end }}
+{{- if and .metrics.podMonitor.enabled (not .metrics.enabled) }}
+worker.metrics.enabled: needed with worker.metrics.podMonitor, which has nothing else to read; set it to true
+{{- end }}
+{{- $chartEnv := list }}
+{{- range include "workqueue.worker.env" $ | fromYamlArray }}{{ $chartEnv = append $chartEnv .name }}{{ end }}
+{{- range .extraEnv }}
+{{- if has .name $chartEnv }}
+worker.extraEnv: {{ .name }} is set by another value of this chart; use that
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.validate.scaling" }}
+{{- with .Values.worker }}
+{{- range $key := list "keda" "autoscaling" }}
+{{- if and (get $.Values.worker $key).enabled (eq $.Values.worker.kind "Job") }}
+worker.{{ $key }}: scales a Deployment, not a Job; set worker.kind=Deployment, or worker.parallelism as you go
+{{- end }}
+{{- end }}
+{{- if and .keda.enabled (include "workqueue.redis.external" $) }}
+{{- with $.Values.redis.external }}
+{{- if or .sentinel.master .cluster (not .url) }}
+worker.keda: needs redis.external.url, one server; for Sentinels and Clusters write a ScaledObject of your own
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if .autoscaling.enabled }}
+{{- if .keda.enabled }}
+worker.autoscaling: contradicts worker.keda, which makes a HorizontalPodAutoscaler itself; enable one of them
+{{- end }}
+{{- with .autoscaling }}
+{{- if gt (int64 .minReplicas) (int64 .maxReplicas) }}
+worker.autoscaling.minReplicas: {{ int64 .minReplicas }} is more than worker.autoscaling.maxReplicas, which is {{ int64 .maxReplicas }}
+{{- end }}
+{{- if not .metrics }}
+worker.autoscaling.metrics: the list is empty, so there is nothing to scale by; leave it out to scale by CPU use
+{{- end }}
+{{- range .metrics }}
+{{- if and (eq .type "Resource") (eq (dig "resource" "target" "type" "" .) "Utilization") }}
+{{- if not (dig "requests" .resource.name "" $.Values.worker.resources) }}
+worker.resources.requests.{{ .resource.name }}: needed with worker.autoscaling, whose metric is a share of it; request what a pod usually takes
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.validate.redis" }}
+{{- $external := include "workqueue.redis.external" . }}
+{{- $password := include "workqueue.redis.passwordFrom" . }}
+{{- with .Values.redis }}
+{{- if and .password .existingSecret.name }}
+redis.password: contradicts redis.existingSecret.name; set one of them
+{{- end }}
+{{- if and (eq (toString .generatePassword) "true") (not $.Values.hooks.enabled) }}
+redis.generatePassword: without hooks nothing tells an install from an upgrade, so each rendering would make up another password; make a Secret yourself, and name it in redis.existingSecret.name
+{{- end }}
+{{- if and .acl.enabled $external }}
+redis.acl: is about the chart's own Redis; make the user in yours, and name it in redis.external.username
+{{- end }}
+{{- if and .acl.enabled (not $password) }}
+redis.acl: a user needs a password; set redis.existingSecret.name
+{{- end }}
+{{- with .external }}
+{{- if and .sentinel.master .cluster }}
+redis.external.cluster: contradicts redis.external.sentinel.master, for a Cluster has no Sentinels; set one of them
+{{- end }}
+{{- if and (or .sentinel.master .cluster) (not .addresses) (not (and .cluster .url)) }}
+redis.external.addresses: needed with redis.external.sentinel.master and redis.external.cluster; list the Sentinels, or some nodes of the Cluster, as host:port
+{{- end }}
+{{- if and .addresses (not .sentinel.master) (not .cluster) }}
+redis.external.addresses: are these Sentinels or nodes of a Cluster? Set redis.external.sentinel.master, or redis.external.cluster=true; for one server set redis.external.url instead
+{{- end }}
+{{- if and .username (not $password) }}
+redis.external.username: a user needs a password; set redis.existingSecret.name
+{{- end }}
+{{- if and (or .username .tls.enabled .tls.existingSecret) (not $external) }}
+redis.external.url: missing; the other values of redis.external are about the Redis at that address
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.validate.monitor" }}
+{{- with .Values.monitor }}
+{{- if and .enabled .actions (not .existingSecret.name) }}
+monitor.existingSecret.name: needed with monitor.actions; name a Secret whose key `token` has 16 characters or more
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What depends on the cluster: its version, and what is in the namespace. */}}
+{{- define "workqueue.validate.cluster" }}
+{{- $own := not (include "workqueue.redis.external" .) }}
+{{- $redis := print (include "workqueue.fullname" .) "-redis" }}
+{{- if and (eq .Values.worker.inject "image") (semverCompare "<1.35.0-0" .Capabilities.KubeVersion.Version) }}
+{{- /* An older one drops the volume silently, and no pod would find the worker. */}}
+worker.inject: an image as a volume needs Kubernetes 1.35, and this is {{ .Capabilities.KubeVersion.Version }}; set it to init
+{{- end }}
+{{- /* Helm checks the owner of an ordinary object before it takes it over, but not of a hook. */}}
+{{- if .Values.hooks.enabled }}
+{{- $hooks := list (list "v1" "Secret" $redis) (list "v1" "ConfigMap" (include "workqueue.seed.itemsName" .)) }}
+{{- if $own }}
+{{- $hooks = concat $hooks (list (list "apps/v1" "StatefulSet" $redis) (list "v1" "Service" (include "workqueue.redis.serviceName" .))) }}
+{{- end }}
+{{- range $hooks }}
+{{- $kind := index . 1 }}
+{{- $name := index . 2 }}
+{{- with lookup (index . 0) $kind $.Release.Namespace $name }}
+{{- if ne (dig "app.kubernetes.io/instance" "" (.metadata.labels | default dict)) $.Release.Name }}
+{{ ternary "redis.serviceName" "fullnameOverride" (eq $kind "Service") }}: the namespace has a {{ $kind }} {{ $name }} that is not this release's, and would be replaced by it; set another name
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- /* An upgrade leaves Redis as it is, so the workers need the credentials that it was installed with. */}}
+{{- if and .Release.IsUpgrade $own }}
+{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace $redis }}
+{{- $container := first .spec.template.spec.containers }}
+{{- $was := "" }}
+{{- range $container.env }}{{ if eq .name "REDISCLI_AUTH" }}{{ $was = printf "the password in the Secret %s" .valueFrom.secretKeyRef.name }}{{ end }}{{ end }}
+{{- if has "--user" $container.args }}{{ $was = printf "%s and redis.acl" $was }}{{ end }}
+{{- $is := "" }}
+{{- with include "workqueue.redis.passwordFrom" $ | fromYaml }}{{ with .name }}{{ $is = printf "the password in the Secret %s" . }}{{ end }}{{ end }}
+{{- if $.Values.redis.acl.enabled }}{{ $is = printf "%s and redis.acl" $is }}{{ end }}
+{{- if ne $was $is }}
+redis: this one was installed with {{ $was | default "no password" }}, and an upgrade leaves it alone; these values say {{ $is | default "no password" }}. Set redis.generatePassword, password, existingSecret and acl as they were, or uninstall first
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
