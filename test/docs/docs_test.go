@@ -1,0 +1,298 @@
+// Package docs tests that what the documentation names exists: links, values, variables, verbs and targets of make.
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const root = "../.."
+
+// page is one Markdown file.
+type page struct {
+	path, text string
+}
+
+// pages returns every Markdown file of the project.
+func pages(t *testing.T) []page {
+	t.Helper()
+	var all []page
+	for _, pattern := range []string{"*.md", "docs/*.md", "charts/*/*.md", "test/*/*.md"} {
+		paths, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			all = append(all, page{path, read(t, path)})
+		}
+	}
+	if len(all) < 15 {
+		t.Fatalf("found %d pages only", len(all))
+	}
+	return all
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	fence  = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+	indent = regexp.MustCompile(`(?m)^ {4}\S.*$`)
+	span   = regexp.MustCompile("`([^`\n]+)`")
+)
+
+// code returns everything that the page shows as code: blocks, indented lines and spans.
+func (p page) code() []string {
+	var all []string
+	for _, block := range fence.FindAllStringSubmatch(p.text, -1) {
+		all = append(all, block[2])
+	}
+	prose := fence.ReplaceAllString(p.text, "")
+	all = append(all, indent.FindAllString(prose, -1)...)
+	for _, one := range span.FindAllStringSubmatch(indent.ReplaceAllString(prose, ""), -1) {
+		all = append(all, one[1])
+	}
+	return all
+}
+
+var (
+	link        = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+	heading     = regexp.MustCompile(`(?m)^#+ +(.*)$`)
+	notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors returns the fragments that lead to the page's headings on GitHub.
+func anchors(markdown string) []string {
+	var all []string
+	for _, found := range heading.FindAllStringSubmatch(fence.ReplaceAllString(markdown, ""), -1) {
+		all = append(all, strings.ReplaceAll(notInAnchor.ReplaceAllString(strings.ToLower(found[1]), ""), " ", "-"))
+	}
+	return all
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, p := range pages(t) {
+		for _, found := range link.FindAllStringSubmatch(fence.ReplaceAllString(p.text, ""), -1) {
+			if strings.Contains(found[1], "://") {
+				continue
+			}
+			path, fragment, _ := strings.Cut(found[1], "#")
+			target := p.path
+			if path != "" {
+				target = filepath.Join(filepath.Dir(p.path), path)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s: no such file", p.path, found[1])
+			} else if fragment != "" && !slices.Contains(anchors(read(t, target)), fragment) {
+				t.Errorf("%s links to %s: no such heading", p.path, found[1])
+			}
+		}
+	}
+}
+
+// schema is a part of the chart's values.schema.json, which the chart's tests make from values.yaml.
+type schema map[string]any
+
+func readSchema(t *testing.T) schema {
+	t.Helper()
+	var s schema
+	if err := json.Unmarshal([]byte(read(t, filepath.Join(root, "charts/workqueue/values.schema.json"))), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// resolve follows references.
+func (s schema) resolve(part schema) schema {
+	for {
+		ref, ok := part["$ref"].(string)
+		if !ok {
+			return part
+		}
+		at := any(map[string]any(s))
+		for name := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+			name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+			parent, _ := at.(map[string]any)
+			at = parent[name]
+		}
+		next, _ := at.(map[string]any)
+		part = next
+	}
+}
+
+// unknown lists the keys of a value that the schema refuses.
+func (s schema) unknown(part schema, path string, value any) []string {
+	part = s.resolve(part)
+	switch value := value.(type) {
+	case map[string]any:
+		properties, _ := part["properties"].(map[string]any)
+		var all []string
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			name := strings.TrimPrefix(path+"."+key, ".")
+			if property, ok := properties[key].(map[string]any); ok {
+				all = append(all, s.unknown(property, name, value[key])...)
+			} else if part["additionalProperties"] == false {
+				all = append(all, name)
+			}
+		}
+		return all
+	case []any:
+		items, _ := part["items"].(map[string]any)
+		var all []string
+		for i, one := range value {
+			all = append(all, s.unknown(items, fmt.Sprintf("%s[%d]", path, i), one)...)
+		}
+		return all
+	}
+	return nil
+}
+
+// valuePath is a value's name with at least one dot, as in `worker.indexed: true` or --set worker.parallelism=4.
+var valuePath = regexp.MustCompile(`(?:^|--set(?:-file|-string|-json)?[ =]'?)([a-z]\w*(?:\.\w+)+)(?:$|[:=])`)
+
+var fileName = regexp.MustCompile(`\.(?:md|yaml|json|jsonl|txt|txtar|py|go|lua|sh|png|crt|key|log)$`)
+
+func TestValuesExist(t *testing.T) {
+	s := readSchema(t)
+	properties, _ := s["properties"].(map[string]any)
+	blocks, names := 0, 0
+	for _, p := range pages(t) {
+		for _, block := range fence.FindAllStringSubmatch(p.text, -1) {
+			if block[1] != "yaml" {
+				continue
+			}
+			var value map[string]any
+			if err := yaml.Unmarshal([]byte(block[2]), &value); err != nil {
+				t.Errorf("%s: %v in\n%s", p.path, err, block[2])
+				continue
+			}
+			if value["kind"] != nil { // an object of Kubernetes, not values of the chart
+				continue
+			}
+			blocks++
+			for _, key := range s.unknown(s, "", value) {
+				t.Errorf("%s: the chart has no value %s, which stands in\n%s", p.path, key, block[2])
+			}
+		}
+		for _, code := range p.code() {
+			for _, found := range valuePath.FindAllStringSubmatch(code, -1) {
+				path := strings.Split(found[1], ".")
+				if properties[path[0]] == nil || fileName.MatchString(found[1]) {
+					continue
+				}
+				names++
+				value := any("")
+				for _, key := range slices.Backward(path) {
+					value = map[string]any{key: value}
+				}
+				for _, key := range s.unknown(s, "", value) {
+					t.Errorf("%s: the chart has no value %s, which stands in %s", p.path, key, code)
+				}
+			}
+		}
+	}
+	if blocks < 5 || names < 50 {
+		t.Errorf("found %d blocks of values and %d names only", blocks, names)
+	}
+}
+
+var variable = regexp.MustCompile(`\bWQ_[A-Z_]+`)
+
+// TestVariablesExist looks for each variable in the worker's code, and in the scripts for those of the tests' cluster.
+func TestVariablesExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, dir := range []string{"worker", "test/kind"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".md") {
+				return err
+			}
+			for _, name := range variable.FindAllString(read(t, path), -1) {
+				known[name] = true
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range pages(t) {
+		for _, name := range variable.FindAllString(p.text, -1) {
+			prefix := strings.HasSuffix(name, "_") // as in WQ_REDIS_…
+			if !known[name] && !(prefix && slices.ContainsFunc(slices.Collect(maps.Keys(known)), func(one string) bool {
+				return strings.HasPrefix(one, name) && one != name
+			})) {
+				t.Errorf("%s: no program reads the variable %s", p.path, name)
+			}
+		}
+	}
+}
+
+var (
+	verb        = regexp.MustCompile(`(?:^|[ /])worker ([a-z]+)\b`)
+	verbInTable = regexp.MustCompile(`(?m)^\t+\{(?:name: )?"([a-z]+)",`)
+	target      = regexp.MustCompile(`(?:^|\s|&& )make ([a-z][a-z-]*)\b`)
+)
+
+func TestVerbsAndTargetsExist(t *testing.T) {
+	verbs := map[string]bool{}
+	for _, found := range verbInTable.FindAllStringSubmatch(read(t, filepath.Join(root, "worker/main.go")), -1) {
+		verbs[found[1]] = true
+	}
+	if len(verbs) < 10 {
+		t.Fatalf("found %d verbs in worker/main.go only", len(verbs))
+	}
+	makefile := read(t, filepath.Join(root, "Makefile"))
+	for _, p := range pages(t) {
+		for _, code := range p.code() {
+			for _, found := range verb.FindAllStringSubmatch(code, -1) {
+				if !verbs[found[1]] {
+					t.Errorf("%s: the worker has no verb %s, which stands in %s", p.path, found[1], code)
+				}
+			}
+			for _, found := range target.FindAllStringSubmatch(code, -1) {
+				if !regexp.MustCompile(`(?m)^` + found[1] + `:`).MatchString(makefile) {
+					t.Errorf("%s: the Makefile has no target %s, which stands in %s", p.path, found[1], code)
+				}
+			}
+		}
+	}
+}
+
+var pipe = regexp.MustCompile(`[^|]\|[^|]`)
+
+// TestPipesReportTheirFailures: an item whose shell line is a pipe is done if the last command of the pipe succeeds, whatever
+// became of the others, unless the shell is told otherwise.
+func TestPipesReportTheirFailures(t *testing.T) {
+	sources := pages(t)
+	paths, err := filepath.Glob(filepath.Join(root, "values-examples/*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		sources = append(sources, page{path, read(t, path)})
+	}
+	for _, p := range sources {
+		for line := range strings.Lines(p.text) {
+			_, script, ok := strings.Cut(line, "command: [sh, -c, ")
+			if ok && pipe.MatchString(script) && !strings.Contains(script, "pipefail") {
+				t.Errorf("%s: a failure before the pipe counts as done: %s", p.path, strings.TrimSpace(line))
+			}
+		}
+	}
+}
