@@ -26,77 +26,76 @@ var faults = []*fault{
 	},
 	{
 		name: "worker pods deleted, one with its grace, two by force",
-		sees: "New pods in their place. A pod that may end in peace hands its items back; those of a forced one wait for the end of its lease.",
+		sees: "New pods. A pod that gets its grace returns its items; those of a pod deleted by force wait until its lease expires.",
 		do:   deleteWorkers,
 	},
 	{
 		name: "worker processes killed with SIGKILL",
-		sees: "Pods in `Error`, and new ones in their place. Their items wait for the end of the lease.",
+		sees: "Pods in `Error`, and new pods. The items wait until the lease expires.",
 		do:   killWorkers,
 	},
 	{
 		name: "node stopped without warning, later brought back",
-		sees: "Its items are run elsewhere after a lease, and `helm test` passes, but the Job stays `Running` until the node is back: " +
-			"its pods there count as running.",
-		do: stopNode,
+		sees: "Its items run elsewhere once the lease has expired, and `helm test` passes. The Job stays `Running` until the node is back, because its pods there count as running.",
+		do:   stopNode,
 	},
 	{
 		name: "node stopped for good, its pods deleted by force",
-		sees: "As before; with `kubectl delete pod --force` the Job ends without the node.",
+		sees: "As above; after `kubectl delete pod --force` the Job ends without the node.",
 		do:   loseNode,
 	},
 	{
 		name: "node of Redis stopped for 20 s",
-		sees: "Workers say that Redis is out of reach, and wait (`redis.unreachableTimeout`). Redis comes back with its node, and with its queue.",
+		sees: "Workers log that Redis is unreachable and wait (`redis.unreachableTimeout`). Redis comes back with its node, and has its queue.",
 		do:   stopRedisNode,
 	},
 	{
 		name: "node drained, later uncordoned",
-		sees: "Its pods hand their items back within their grace, and others take their place elsewhere.",
+		sees: "Its pods return their items within their grace, and new pods start elsewhere.",
 		do:   drainNode,
 	},
 	{
 		name: "Redis killed with SIGKILL",
-		sees: "The container starts again, after a back-off from the second time on, with its queue: the volume is the pod's. Workers wait.",
+		sees: "The container restarts, from the second time on after a back-off, and has its queue: the volume belongs to the pod. Workers wait.",
 		do:   killRedis,
 	},
 	{
-		name:  "Redis' pod deleted, without a persistent volume",
-		sees:  "The volume goes with the pod, and the queue with it. Workers end with 70, and the Job is `Failed`.",
+		name:  "Redis's pod deleted, without a persistent volume",
+		sees:  "The volume goes with the pod, and the queue with it. Workers exit with 70, and the Job is `Failed`.",
 		do:    deleteRedis,
 		loses: true,
 	},
 	{
-		name:   "Redis' pod moved to another node, with a PersistentVolumeClaim",
-		sees:   "Workers wait until it is there.",
+		name:   "Redis's pod moved to another node, with a PersistentVolumeClaim",
+		sees:   "Workers wait until it is back.",
 		values: withVolume,
 		before: makeVolume,
 		do:     moveRedis,
 	},
 	{
 		name:  "Redis emptied (`FLUSHALL`)",
-		sees:  "Workers end with 70, and the Job is `Failed`.",
+		sees:  "Workers exit with 70, and the Job is `Failed`.",
 		do:    flushRedis,
 		loses: true,
 	},
 	{
 		name: "network between a node and Redis cut for half a lease",
-		sees: "The node's workers say that Redis is out of reach, and go on when it is back.",
+		sees: "The node's workers log that Redis is unreachable, and go on when it is back.",
 		do:   func(r *run) int { return r.cut(leaseTime / 2) },
 	},
 	{
 		name: "network between a node and Redis cut for two leases",
-		sees: "The node's items are run elsewhere as well. What its workers have done meanwhile is not counted a second time: their logs say that the items were lost to others.",
+		sees: "The node's items run elsewhere too. What its own workers did meanwhile is not counted a second time: they log that their lease was lost.",
 		do:   func(r *run) int { return r.cut(2 * leaseTime) },
 	},
 	{
 		name: "API server away for a minute",
-		sees: "Nothing: workers do not need it. That the Job has ended is known when it is back.",
+		sees: "Nothing, since workers do not need it. The Job's end shows once it is back.",
 		do:   stopAPIServer,
 	},
 	{
 		name:   "memory limit hit by the user's program, once by some items, always by one",
-		sees:   "The item fails with 137 and is tried again, and the one that always does it is dead. With cgroup v2 the whole container is `OOMKilled`, and its pod replaced.",
+		sees:   "The item fails with 137 and is retried; the one that always does it is dead. With cgroup v2 the whole container is `OOMKilled`, and its pod replaced.",
 		values: withGreed,
 		before: func(r *run) { r.values["worker.command"] = r.program(greedy) },
 		do:     func(*run) int { return items/greedyEvery + maxCrashes },
@@ -104,7 +103,7 @@ var faults = []*fault{
 	},
 	{
 		name: "parallelism patched from 6 to 9 to 1 to 6",
-		sees: "Pods come and go. Those that go hand their items back.",
+		sees: "Pods come and go. Those that go return their items.",
 		do:   patchParallelism,
 	},
 	{
@@ -112,12 +111,12 @@ var faults = []*fault{
 		before: func(r *run) { // slow, so that there is something left to do when the upgrade is through
 			r.values["worker.command"] = r.program("sleep 1; " + each)
 		},
-		sees: "Another Job, which goes on with the same queue. The former one's pods hand their items back.",
+		sees: "A new Job, which goes on with the same queue. The old Job's pods return their items.",
 		do:   changeCommand,
 	},
 	{
 		name:   "clock of a node's workers an hour ahead",
-		sees:   "Their logs have the wrong time. Leases are timed by the clock of Redis.",
+		sees:   "Their logs have the wrong time. Redis's clock times the leases.",
 		values: withWrongClock,
 		before: makeWrongClock,
 		do:     seeWrongClock,

@@ -44,7 +44,7 @@ func (r *report) add(f *fault, times int, res result, failed bool) {
 	}
 	lost, counted := fmt.Sprint(res.lost), extra(res.counted, r.undisturbed.counted)
 	if f.loses {
-		lost, counted = fmt.Sprintf("%d not run, and it says so", res.lost), "never"
+		lost, counted = fmt.Sprintf("%d not run, and the run fails", res.lost), "never"
 	}
 	fmt.Fprintf(&r.rows, "| %s | %d | %s | %s | %s | %s | %s |\n", name, times, lost, repeats(res), counted, extra(res.took, r.undisturbed.took), f.sees)
 }
