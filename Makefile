@@ -31,6 +31,12 @@ image: $(WORKER) kind-up ## Build the worker's image and give it to the cluster
 	docker build --quiet --build-arg TARGETARCH=$(ARCH) -t $(IMAGE) . >/dev/null
 	test/kind/load $(IMAGE)
 
+.PHONY: push
+push: $(WORKER) ## Build the worker's image and push it to REPOSITORY, for nodes of the kind ARCH
+	@test -n "$(REPOSITORY)" || { echo "push: REPOSITORY is missing: make push REPOSITORY=registry.example.org/you/workqueue-worker"; exit 1; }
+	docker build --quiet --build-arg TARGETARCH=$(ARCH) -t $(REPOSITORY):$(VERSION) . >/dev/null
+	docker push $(REPOSITORY):$(VERSION)
+
 ## ---- cluster
 
 .PHONY: kind-up
@@ -58,7 +64,7 @@ deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps
 
 .PHONY: test
-test: lint test-licences test-unit test-chart test-faults test-browser test-e2e ## All tests but the long runs
+test: lint test-licences test-docs test-unit test-chart test-faults test-browser test-e2e ## All tests but the long runs
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
@@ -77,6 +83,10 @@ generate: ## Write what is made of other files: the schema and the README table 
 .PHONY: test-licences
 test-licences: ## The list of licences that goes into the image is that of what the worker is made of
 	cd test && go test -count=1 ./licences/...
+
+.PHONY: test-docs
+test-docs: ## The links, values, variables, verbs and targets that the documentation names exist
+	cd test && go test -count=1 ./docs/...
 
 .PHONY: test-e2e
 test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
