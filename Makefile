@@ -53,6 +53,18 @@ tools: ## Build the pinned helm, kind, kubectl and the chart's checkers into bin
 
 ## ---- see it work
 
+VALUES  ?= values-examples/fruits.yaml
+OBJECTS ?=
+
+.PHONY: try
+try: bin/try $(WORKER) ## Run VALUES (default: the nine fruits) as processes of this machine, without a cluster; OBJECTS are files with ConfigMaps and Secrets
+	@test/deps
+	@bin/try -worker $(WORKER) $(addprefix -objects ,$(OBJECTS)) $(VALUES)
+
+bin/try: test/go.mod test/go.sum $(wildcard test/try/*.go test/render/*.go)
+	@echo "Compiling test/try (a few minutes the first time, seconds after that)"
+	@cd test && go build -o $(abspath $@) ./try
+
 .PHONY: demo
 demo: tools image ## Cluster, image, helm install of the nine fruits, helm test
 	test/demo
@@ -64,7 +76,7 @@ deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps
 
 .PHONY: test
-test: lint test-licences test-docs test-unit test-chart test-faults test-browser test-e2e ## All tests but the long runs
+test: lint test-licences test-docs test-unit test-chart test-try test-faults test-browser test-e2e ## All tests but the long runs
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
@@ -79,6 +91,10 @@ test-chart: deps tools worker ## The chart: rendering, schema, lint, Kubernetes'
 generate: ## Write what is made of other files: the schema and the README table of the values, the licences
 	test/tools/build helm-schema
 	cd test && go test -count=1 ./chart/generated ./licences -update
+
+.PHONY: test-try
+test-try: deps worker ## make try: every example that needs no cluster, refusals, failures, Ctrl-C
+	cd test && go test -count=1 -timeout 5m ./try/...
 
 .PHONY: test-licences
 test-licences: ## The list of licences that goes into the image is that of what the worker is made of
