@@ -85,7 +85,7 @@ func TestProcess(t *testing.T) {
 		if strings.TrimSpace(out) != "0" {
 			t.Errorf("zombies: %s", out)
 		}
-		if _, dead := run(t, []string{path, "dead"}, "init"); !strings.Contains(dead, `"exitCode":3`) {
+		if _, dead := run(t, []string{path, "dead"}, "init"); !strings.Contains(dead, `"exit_code":3`) {
 			t.Errorf("dead letters: %s", dead)
 		}
 	})

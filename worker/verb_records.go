@@ -9,8 +9,8 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 	"github.com/workqueue/workqueue/worker/redisclient"
-	"github.com/workqueue/workqueue/worker/report"
 )
 
 func runResults(ctx context.Context, args []string) error {
@@ -102,7 +102,7 @@ func printRecords(ctx context.Context, read func(context.Context, func(queue.Rec
 	var failed error
 	err := read(ctx, func(r queue.Record) bool {
 		if match.Matches(r.Payload) {
-			failed = report.Record(out, r)
+			failed = record.New(r).Write(out)
 		}
 		return failed == nil
 	})

@@ -158,7 +158,7 @@ func TestHostilePayloadsAreJustText(t *testing.T) {
 	s.seed(append(slices.Clone(hostile), hostile[:6]...)...)
 	s.bury(len(hostile), func(item string) string {
 		text, err := json.Marshal(map[string]any{"reason": item[:min(len(item), 5000)], "output": item[:min(len(item), 100_000)], "host": item[:min(len(item), 300)],
-			"node": `<b onclick="alert(7)">`, "exitCode": 3, "started": time.Now()})
+			"node": `<b onclick="alert(7)">`, "exit_code": 3, "started": time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +209,7 @@ func TestTenThousandDeadLetters(t *testing.T) {
 	s := newSite(t, "many")
 	s.seed(numbered(items, "item %05d")...)
 	s.bury(items, func(item string) string {
-		return fmt.Sprintf(`{"reason":"exit code 3","exitCode":3,"output":%q,"host":"here"}`, strings.Repeat("output of "+item+"\n", 20))
+		return fmt.Sprintf(`{"reason":"exit code 3","exit_code":3,"output":%q,"host":"here"}`, strings.Repeat("output of "+item+"\n", 20))
 	})
 	p := s.open()
 	var slowest time.Duration
@@ -288,7 +288,7 @@ func TestLightDarkAndPhone(t *testing.T) {
 	s := newSite(t, "thumbnails-of-the-summer-2026-with-a-long-name")
 	s.seed(numbered(200, "s3://bucket/a/rather/long/path/to/an/object-%03d.tiff")...)
 	s.bury(12, func(item string) string {
-		return fmt.Sprintf(`{"reason":"exit code 1","exitCode":1,"output":"Traceback (most recent call last):\n  File \"thumb.py\", line 12\nValueError: %s: truncated\n","host":"thumbnails-7x9k2","node":"node-3","started":%q,"seconds":4.2}`,
+		return fmt.Sprintf(`{"reason":"exit code 1","exit_code":1,"output":"Traceback (most recent call last):\n  File \"thumb.py\", line 12\nValueError: %s: truncated\n","host":"thumbnails-7x9k2","node":"node-3","started":%q,"seconds":4.2}`,
 			item, time.Now().Format(time.RFC3339))
 	})
 	s.shell("sleep 0.2", "WQ_CONCURRENCY=8")
@@ -393,7 +393,7 @@ func TestKeyboardAndNames(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "names")
 	s.seed(numbered(200, "item-%03d")...)
-	s.bury(120, func(string) string { return `{"reason":"exit code 1","exitCode":1,"output":"oh"}` })
+	s.bury(120, func(string) string { return `{"reason":"exit code 1","exit_code":1,"output":"oh"}` })
 	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0")
 	p := s.open()
 	p.await("all is there", "document.querySelectorAll('#letters li').length === 50 && document.querySelectorAll('#running tr').length > 0")

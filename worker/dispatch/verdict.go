@@ -6,6 +6,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // verdict decides what becomes of an item after an attempt; nil if it is simply done.
@@ -18,7 +19,7 @@ func (d *dispatcher) verdict(item queue.Item, o attempt) *queue.ItemOutcome {
 			d.logItem(slog.LevelDebug, "item is done", item, o)
 		}
 		if o.Result {
-			return &queue.ItemOutcome{Outcome: queue.OutcomeDone, Text: letter(item, o, d.policy)}
+			return &queue.ItemOutcome{Outcome: queue.OutcomeDone, Text: report(item, o, d.policy)}
 		}
 		return nil
 	case queue.OutcomeReturned:
@@ -43,12 +44,12 @@ func (d *dispatcher) verdict(item queue.Item, o attempt) *queue.ItemOutcome {
 	d.stats.Dead++
 	d.urgent = true // it may be the one too many
 	d.logItem(slog.LevelError, "item is dead", item, o)
-	return &queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: letter(item, o, d.policy)}
+	return &queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: report(item, o, d.policy)}
 }
 
 // logItem writes the one line on an attempt: the message is its outcome.
 func (d *dispatcher) logItem(level slog.Level, message string, item queue.Item, o attempt, more ...any) {
-	facts := []any{"item", shown(item.Payload), "id", item.ID, "attempt", item.Attempts + 1, "of", d.policy.MaxAttempts}
+	facts := []any{"item", text.Shorten(item.Payload, logged), "id", item.ID, "attempt", item.Attempts + 1, "of", d.policy.MaxAttempts}
 	if o.Reason != "" {
 		facts = append(facts, "reason", o.Reason)
 	}
@@ -56,11 +57,5 @@ func (d *dispatcher) logItem(level slog.Level, message string, item queue.Item, 
 	d.worker.Log.Log(d.running, level, message, append(facts, more...)...)
 }
 
-// shown is as much of an item as a log needs.
-func shown(payload string) string {
-	const enough = 256
-	if len(payload) > enough {
-		return payload[:enough] + "…"
-	}
-	return payload
-}
+// logged is how many bytes of an item are in a log.
+const logged = 256

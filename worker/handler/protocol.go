@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // question is a line to the process. The item comes last, where the simplest program can find it.
@@ -18,7 +19,7 @@ type question struct {
 
 func newQuestion(id string, item queue.Item) question {
 	q := question{ID: id, Attempt: item.Attempts + 1}
-	q.Item, q.Encoding = Text(item.Payload)
+	q.Item, q.Encoding = text.Encode(item.Payload)
 	return q
 }
 
@@ -48,12 +49,12 @@ func (a *answer) outcome(resultBytes int) Attempt {
 		if a.Result == nil {
 			return Attempt{Outcome: queue.OutcomeDone}
 		}
-		text, err := a.result()
+		result, err := a.result()
 		if err != nil {
 			return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}
 		}
-		kept := min(len(text), resultBytes)
-		return Attempt{Outcome: queue.OutcomeDone, Result: true, Output: strings.Clone(text[:kept]), Truncated: kept < len(text)}
+		kept := min(len(result), resultBytes)
+		return Attempt{Outcome: queue.OutcomeDone, Result: true, Output: strings.Clone(result[:kept]), Truncated: kept < len(result)}
 	case "failed":
 		return Attempt{Outcome: queue.OutcomeFailed, Reason: a.Reason}
 	case "dead":
@@ -66,11 +67,11 @@ func (a *answer) outcome(resultBytes int) Attempt {
 }
 
 func (a *answer) result() (string, error) {
-	var text string
-	if json.Unmarshal(a.Result, &text) != nil {
+	var value string
+	if json.Unmarshal(a.Result, &value) != nil {
 		return string(a.Result), nil
 	}
-	raw, err := Raw(text, a.Encoding)
+	raw, err := text.Decode(value, a.Encoding)
 	if err != nil {
 		return "", fmt.Errorf("the program's result is not base64: %w", err)
 	}

@@ -8,13 +8,10 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/workqueue/workqueue/worker/dispatch"
-	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 )
 
 const (
@@ -30,40 +27,6 @@ const (
 // streamKey is what an entry of a Redis stream is called.
 var streamKey = regexp.MustCompile(`^(\d{1,15})-(\d{1,10})$`)
 
-// Payload is an item's bytes in JSON: as text, or as base64 where they are not UTF-8.
-type Payload struct {
-	Text   string `json:"text,omitempty"`
-	Base64 string `json:"base64,omitempty"`
-	Whole  int    `json:"whole,omitempty"` // bytes of all of it, if this is but its beginning
-}
-
-// payload is an item as JSON can hold it, or the beginning of it that has so many bytes at most.
-func payload(bytes string, atMost int) Payload {
-	p := Payload{}
-	if len(bytes) > atMost {
-		p.Whole = len(bytes)
-	}
-	text, encoding := handler.Text(head(bytes, atMost))
-	if encoding == "" {
-		p.Text = text
-	} else {
-		p.Base64 = text
-	}
-	return p
-}
-
-// head is the beginning of a text. It does not cut a character in two.
-func head(text string, atMost int) string {
-	if len(text) <= atMost {
-		return text
-	}
-	end := atMost
-	for end > atMost-utf8.UTFMax && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end]
-}
-
 // Running is a batch that is with a worker.
 type Running struct {
 	Worker  string    `json:"worker"`
@@ -75,26 +38,16 @@ type Running struct {
 
 // Item is an item that is with a worker.
 type Item struct {
-	ID       string  `json:"id"`
-	Attempts int     `json:"attempts"` // failed ones so far
-	Crashes  int     `json:"crashes"`  // workers that died on it
-	Item     Payload `json:"item"`
-}
-
-// Dead is a dead letter.
-type Dead struct {
-	Key      string  `json:"key"` // names it in a retry
-	ID       string  `json:"id"`
-	Item     Payload `json:"item"`
-	Attempts int     `json:"attempts"`
-	Crashes  int     `json:"crashes"`
-	dispatch.Letter
+	ID       string `json:"id"`
+	Attempts int    `json:"attempts"` // failed ones so far
+	Crashes  int    `json:"crashes"`  // workers that died on it
+	record.Payload
 }
 
 // DeadPage is a page of dead letters, the latest first.
 type DeadPage struct {
-	Dead []Dead `json:"dead"`
-	Next string `json:"next,omitempty"` // the parameter before of the next page
+	Dead []record.Record `json:"dead"`
+	Next string          `json:"next,omitempty"` // the parameter before of the next page
 }
 
 func (s *Server) serveCounts(w http.ResponseWriter, r *http.Request) {
@@ -126,7 +79,7 @@ func (s *Server) readRunning(ctx context.Context) ([]Running, error) {
 	for _, lease := range leases {
 		running := Running{Worker: lease.Worker, Since: lease.Since, Expires: lease.Expires, Open: lease.Open, Items: []Item{}}
 		for _, item := range lease.Items {
-			running.Items = append(running.Items, Item{item.ID, item.Attempts, item.Crashes, payload(item.Payload, itemShown)})
+			running.Items = append(running.Items, Item{item.ID, item.Attempts, item.Crashes, record.NewPayload(item.Payload, itemShown)})
 		}
 		all = append(all, running)
 	}
@@ -147,16 +100,17 @@ func (s *Server) serveDead(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "before is the key of a dead letter, such as 1700000000000-0", http.StatusBadRequest)
 		return
 	}
-	page := DeadPage{Dead: []Dead{}}
-	err := s.Queue.LatestDead(r.Context(), query.Get("before"), func(record queue.Record) bool {
-		if !matches(record, query.Get("match")) {
+	match := query.Get("match")
+	page := DeadPage{Dead: []record.Record{}}
+	err := s.Queue.LatestDead(r.Context(), query.Get("before"), func(r queue.Record) bool {
+		if !matches(r, match) {
 			return true
 		}
 		if len(page.Dead) == limit {
 			page.Next = page.Dead[limit-1].Key
 			return false
 		}
-		page.Dead = append(page.Dead, dead(record, partShown))
+		page.Dead = append(page.Dead, record.NewPart(r, partShown))
 		return true
 	})
 	if err != nil {
@@ -174,11 +128,11 @@ func (s *Server) serveLetter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sequence, _ := strconv.Atoi(key[2])
-	var letter *Dead
-	err := s.Queue.LatestDead(r.Context(), fmt.Sprintf("%s-%d", key[1], sequence+1), func(record queue.Record) bool {
-		if record.Key == key[0] {
-			d := dead(record, len(record.Payload)+len(record.Report))
-			letter = &d
+	var letter *record.Record
+	err := s.Queue.LatestDead(r.Context(), fmt.Sprintf("%s-%d", key[1], sequence+1), func(r queue.Record) bool {
+		if r.Key == key[0] {
+			whole := record.New(r)
+			letter = &whole
 		}
 		return false
 	})
@@ -192,44 +146,8 @@ func (s *Server) serveLetter(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// dead is a dead letter, with so many bytes of each of its parts at most.
-func dead(record queue.Record, atMost int) Dead {
-	d := Dead{Key: record.Key, ID: record.ItemID, Item: payload(record.Payload, atMost), Attempts: record.Attempts,
-		Crashes: record.Crashes, Letter: letter(record)}
-	d.Reason = head(d.Reason, atMost)
-	if d.Encoding == "" && len(d.Output) > atMost {
-		d.Output, d.Truncated = head(d.Output, atMost), true
-	}
-	return d
-}
-
-// letter is what is known of a death. A report that cannot be read is shown as it is.
-func letter(record queue.Record) dispatch.Letter {
-	l, err := dispatch.LetterOf(record)
-	if err != nil {
-		return dispatch.Letter{Reason: record.Report}
-	}
-	return l
-}
-
-// matches says whether a dead letter's item, id, reason, output or place contains the text, in capitals or not.
-func matches(record queue.Record, text string) bool {
-	if text == "" {
-		return true
-	}
-	l := letter(record)
-	output, err := handler.Raw(l.Output, l.Encoding)
-	if err != nil {
-		output = l.Output
-	}
-	text = strings.ToLower(text)
-	for _, part := range []string{record.Payload, record.ItemID, l.Reason, output, l.Host, l.Node} {
-		if strings.Contains(strings.ToLower(part), text) {
-			return true
-		}
-	}
-	return false
-}
+// matches reports whether a dead letter contains the text.
+func matches(r queue.Record, text string) bool { return text == "" || record.New(r).Contains(text) }
 
 // eventsHandler sends a snapshot each second, as server-sent events, to so many pages at most.
 func (s *Server) eventsHandler() http.HandlerFunc {

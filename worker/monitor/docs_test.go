@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/workqueue/workqueue/worker/record"
 )
 
 func read(t *testing.T, path string) string {
@@ -47,7 +49,7 @@ func TestTheAPIIsDocumented(t *testing.T) {
 		}
 	}
 	all := []string{"items"}
-	for _, value := range []any{Snapshot{}, Sample{}, Running{}, Item{}, Dead{}, DeadPage{}, Payload{}, wish{}} {
+	for _, value := range []any{Snapshot{}, Sample{}, Running{}, Item{}, record.Record{}, DeadPage{}, wish{}} {
 		all = append(all, fields(reflect.TypeOf(value))...)
 	}
 	for _, name := range all {

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
@@ -56,7 +57,7 @@ func fill(t *testing.T, items, deadItems int) (*Server, *redistest.Server) {
 		report := queue.Report{Batch: reply.Batch.ID, Release: true}
 		for i := range reply.Batch.Items {
 			report.Outcomes = append(report.Outcomes, queue.ItemOutcome{Position: i, Outcome: queue.OutcomeDead,
-				Text: `{"reason":"exit code 3","exitCode":3,"output":"<b>oh no</b>","host":"here"}`})
+				Text: `{"reason":"exit code 3","exit_code":3,"output":"<b>oh no</b>","host":"here"}`})
 		}
 		if _, err := session.Exchange(t.Context(), queue.Request{Reports: []queue.Report{report}}); err != nil {
 			t.Fatal(err)
@@ -175,14 +176,14 @@ func TestLetter(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &page); err != nil {
 		t.Fatal(err)
 	}
-	if first := page.Dead[0]; code != http.StatusOK || len(page.Dead) != 23 || len(body) > 23*5*partShown || first.Item.Whole != len(large) ||
-		len(first.Item.Text) > partShown || len(first.Item.Text) < partShown-3 || !strings.HasPrefix(large, first.Item.Text) {
-		t.Errorf("status %d, %d letters in %d bytes; of %d bytes %d, which begin with %.20q", code, len(page.Dead), len(body), first.Item.Whole, len(first.Item.Text), first.Item.Text)
+	if first := page.Dead[0]; code != http.StatusOK || len(page.Dead) != 23 || len(body) > 23*5*partShown || first.ItemBytes != len(large) ||
+		len(first.Item) > partShown || len(first.Item) < partShown-3 || !strings.HasPrefix(large, first.Item) {
+		t.Errorf("status %d, %d letters in %d bytes; of %d bytes %d, which begin with %.20q", code, len(page.Dead), len(body), first.ItemBytes, len(first.Item), first.Item)
 	}
 	code, body = get(t, monitor.URL+"/api/dead/"+key)
-	var whole Dead
-	if err := json.Unmarshal([]byte(body), &whole); err != nil || code != http.StatusOK || whole.Item.Text != large || whole.Item.Whole != 0 || whole.Reason != large {
-		t.Errorf("status %d, %v: %d bytes of the item, %d of the reason, want %d", code, err, len(whole.Item.Text), len(whole.Reason), len(large))
+	var whole record.Record
+	if err := json.Unmarshal([]byte(body), &whole); err != nil || code != http.StatusOK || whole.Item != large || whole.ItemBytes != 0 || whole.Reason != large {
+		t.Errorf("status %d, %v: %d bytes of the item, %d of the reason, want %d", code, err, len(whole.Item), len(whole.Reason), len(large))
 	}
 	if code, _ := get(t, monitor.URL+"/api/dead/1-1"); code != http.StatusNotFound {
 		t.Errorf("a letter that is not there: status %d", code)

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -67,24 +66,6 @@ func TestNumbersAndTimes(t *testing.T) {
 			t.Errorf("%v s is about %s, want %s", seconds, got, want)
 		}
 	}
-}
-
-func FuzzHead(f *testing.F) {
-	for _, text := range []string{"", "abc", "üüü", "a\xff\xfe", strings.Repeat("日", 9)} {
-		f.Add(text, 4)
-	}
-	f.Fuzz(func(t *testing.T, text string, atMost int) {
-		if atMost < 0 || atMost > 1000 {
-			return
-		}
-		part := head(text, atMost)
-		if len(part) > atMost || !strings.HasPrefix(text, part) || len(text) > atMost && len(part) < atMost-utf8.UTFMax {
-			t.Errorf("the first %d bytes of %q are %q", atMost, text, part)
-		}
-		if utf8.ValidString(text) && !utf8.ValidString(part) {
-			t.Errorf("%q was cut within a character: %q", text, part)
-		}
-	})
 }
 
 // sampled runs so many seconds of a run, in which so many items end each second.

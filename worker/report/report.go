@@ -3,22 +3,22 @@ package report
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
-	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 const (
-	deadShown   = 20 // dead items that are listed in full
-	itemShown   = 60 // characters of an item
-	outputLines = 3  // of a dead item's output
+	deadShown   = 20  // dead items that are listed in full
+	itemShown   = 60  // characters of an item, or of a line of output
+	reasonShown = 200 // characters
+	outputLines = 3   // of a dead item's output
 )
 
 // Print writes the report of a run: its counts, its speed, its dead items and the verdict.
@@ -90,12 +90,12 @@ func printDead(ctx context.Context, out io.Writer, q *queue.Queue, dead int) err
 	fmt.Fprintf(out, "Dead items:\n")
 	shown := 0
 	err := q.DeadLetters(ctx, func(r queue.Record) bool {
-		fmt.Fprintf(out, "  %s (item %s): %s\n", Shorten(r.Payload), r.ItemID, reason(r))
-		var letter dispatch.Letter
-		if json.Unmarshal([]byte(r.Report), &letter) == nil && letter.Output != "" {
-			lines := strings.Split(letter.Output, "\n")
+		letter := record.New(r)
+		fmt.Fprintf(out, "  %s (item %s): %s\n", text.Line(r.Payload, itemShown), r.ItemID, text.Line(reason(letter), reasonShown))
+		if output, err := text.Decode(letter.Output, letter.OutputEncoding); err == nil && output != "" {
+			lines := strings.Split(output, "\n")
 			for _, line := range lines[max(0, len(lines)-outputLines):] {
-				fmt.Fprintf(out, "    | %s\n", Shorten(line))
+				fmt.Fprintf(out, "    | %s\n", text.Line(line, itemShown))
 			}
 		}
 		shown++
@@ -107,37 +107,13 @@ func printDead(ctx context.Context, out io.Writer, q *queue.Queue, dead int) err
 	return err
 }
 
-func reason(r queue.Record) string {
-	letter, err := dispatch.LetterOf(r)
-	switch {
-	case err != nil:
-		return r.Report
-	case r.Report == "":
-		return letter.Reason
+func reason(r record.Record) string {
+	if r.Host == "" { // no worker was left to report
+		return r.Reason
 	}
 	attempts := "attempts"
-	if r.Attempts == 1 {
+	if r.Number == 1 {
 		attempts = "attempt"
 	}
-	return fmt.Sprintf("%s after %d %s, the last on %s", letter.Reason, r.Attempts, attempts, letter.Host)
-}
-
-// Shorten makes a payload fit to be shown in a line of a terminal.
-func Shorten(payload string) string {
-	if !utf8.ValidString(payload) {
-		payload = fmt.Sprintf("%+q", payload)
-	}
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '·'
-		}
-		return r
-	}, payload)
-	if utf8.RuneCountInString(clean) > itemShown {
-		clean = string([]rune(clean)[:itemShown-1]) + "…"
-	}
-	if clean == "" {
-		return `""`
-	}
-	return clean
+	return fmt.Sprintf("%s after %d %s, the last on %s", r.Reason, r.Number, attempts, r.Host)
 }

@@ -54,12 +54,12 @@ function decode(base64) {
   return new TextDecoder().decode(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
 }
 
-function text(payload) {
-  return plain(payload.base64 ? decode(payload.base64) : payload.text || "");
+function text(record) {
+  return plain(record.item_encoding ? decode(record.item) : record.item);
 }
 
-function line(payload) {
-  const s = text(payload).replace(/\s+/g, " ");
+function line(record) {
+  const s = text(record).replace(/\s+/g, " ");
   if (s === "") return '""';
   return s.length > shownItem ? s.slice(0, shownItem) + "…" : s;
 }
@@ -213,7 +213,7 @@ async function loadRunning() {
     const items = element("td");
     lease.items.forEach((item, i) => {
       if (i) items.append(", ");
-      items.append(element("code", line(item.item)));
+      items.append(element("code", line(item)));
       if (item.attempts) items.append(" (attempt " + (item.attempts + 1) + ")");
     });
     if (lease.open > lease.items.length) items.append(" …");
@@ -236,7 +236,7 @@ function letter(dead) {
   const li = element("li");
   const details = element("details");
   const summary = element("summary");
-  summary.append(element("code", line(dead.item)), element("span", plain(dead.reason || ""), "reason"));
+  summary.append(element("code", line(dead)), element("span", plain(dead.reason || ""), "reason"));
   if (dead.started) summary.append(element("time", clock(dead.started)));
   details.append(summary);
   details.addEventListener("toggle", () => {
@@ -257,21 +257,21 @@ function inside(dead) {
   const part = (title, content, note) => all.append(element("h3", note ? title + ": " + note : title), element("pre", content));
   all.append(facts);
   fact("id", dead.id);
-  if (dead.exitCode) fact("exit code", dead.exitCode);
-  fact("failed attempts", dead.attempts);
+  if (dead.exit_code) fact("exit code", dead.exit_code);
+  fact("failed attempts", dead.attempt || 0);
   if (dead.crashes) fact("workers that died on it", dead.crashes);
   if (dead.host) fact("last on", dead.host + (dead.node ? ", node " + dead.node : ""));
   if (dead.started) fact("began", clock(dead.started));
   if (dead.started) fact("took", span(dead.seconds || 0));
-  if (dead.output) part("Its last output", plain(dead.outputEncoding ? decode(dead.output) : dead.output), dead.truncated ? "there was more" : "");
-  const item = text(dead.item);
-  if (item !== line(dead.item)) {
+  if (dead.output) part("Its last output", plain(dead.output_encoding ? decode(dead.output) : dead.output), dead.truncated ? "there was more" : "");
+  const item = text(dead);
+  if (item !== line(dead)) {
     const notes = [];
-    if (dead.item.base64) notes.push("not UTF-8, what is no text is shown as \ufffd");
-    if (dead.item.whole) notes.push("the beginning of " + size(dead.item.whole));
+    if (dead.item_encoding) notes.push("not UTF-8, what is no text is shown as \ufffd");
+    if (dead.item_bytes) notes.push("the beginning of " + size(dead.item_bytes));
     part("The item", item, notes.join("; "));
   }
-  if (dead.item.whole) {
+  if (dead.item_bytes) {
     const link = element("a", "All of it, as JSON");
     link.href = "api/dead/" + encodeURIComponent(dead.key);
     link.target = "_blank";
@@ -281,7 +281,7 @@ function inside(dead) {
   if (actionsOn) {
     const button = element("button", "Retry");
     button.type = "button";
-    button.setAttribute("aria-label", "Retry " + line(dead.item));
+    button.setAttribute("aria-label", "Retry " + line(dead));
     button.addEventListener("click", () => act("retry", { keys: [dead.key] }, button));
     all.append(button);
   }
