@@ -49,7 +49,8 @@ type dispatcher struct {
 // slot runs chunks until there are no more.
 func (d *dispatcher) slot(h handler.Handler) {
 	for c := range d.chunks {
-		c.outcomes = h.Handle(c.batch.ctx, c.batch.Items[c.from:c.to])
+		c.outcomes = make([]attempt, c.to-c.from)
+		h.Handle(c.batch.ctx, c.batch.Items[c.from:c.to], func(position int, a attempt) { c.outcomes[position] = a })
 		d.ended <- c
 	}
 }

@@ -21,11 +21,11 @@ type endless struct{ started, ended chan struct{} }
 
 func (endless) MaxItems() int { return 1 }
 
-func (e endless) Handle(ctx context.Context, _ []queue.Item) []handler.Attempt {
+func (e endless) Handle(ctx context.Context, _ []queue.Item, report func(int, handler.Attempt)) {
 	close(e.started)
 	<-ctx.Done()
 	close(e.ended)
-	return []handler.Attempt{{Outcome: queue.OutcomeReturned, Started: time.Now()}}
+	report(0, handler.Attempt{Outcome: queue.OutcomeReturned, Started: time.Now()})
 }
 
 // TestStopDuringOutage tells a worker to stop while Redis is away, as when a node is drained on which both of them are.
@@ -72,7 +72,7 @@ type once struct {
 
 func (*once) MaxItems() int { return 1 }
 
-func (o *once) Handle(ctx context.Context, _ []queue.Item) []handler.Attempt {
+func (o *once) Handle(ctx context.Context, _ []queue.Item, report func(int, handler.Attempt)) {
 	o.mu.Lock()
 	o.calls++
 	first := o.calls == 1
@@ -81,7 +81,7 @@ func (o *once) Handle(ctx context.Context, _ []queue.Item) []handler.Attempt {
 		close(o.started)
 		<-ctx.Done()
 	}
-	return []handler.Attempt{{Started: time.Now()}}
+	report(0, handler.Attempt{Outcome: queue.OutcomeDone, Started: time.Now()})
 }
 
 // TestLostAll takes everything from the only worker, as if it had been frozen for longer than its lease. It must take it

@@ -41,10 +41,9 @@ type moody struct {
 
 func (*moody) MaxItems() int { return 10 }
 
-func (m *moody) Handle(_ context.Context, items []queue.Item) []handler.Attempt {
-	outcomes := make([]handler.Attempt, len(items))
+func (m *moody) Handle(_ context.Context, items []queue.Item, report func(int, handler.Attempt)) {
 	for i, item := range items {
-		outcomes[i] = handler.Attempt{Started: time.Now()}
+		attempt := handler.Attempt{Outcome: queue.OutcomeDone, Started: time.Now()}
 		time.Sleep(rand.N(12 * time.Millisecond))
 		m.mu.Lock()
 		m.runs[item.Payload]++
@@ -52,15 +51,15 @@ func (m *moody) Handle(_ context.Context, items []queue.Item) []handler.Attempt 
 		m.mu.Unlock()
 		switch kind, _, _ := strings.Cut(item.Payload, "-"); {
 		case kind == "flaky" && item.Attempts == 0, kind == "bad":
-			outcomes[i].Outcome = queue.OutcomeFailed
+			attempt.Outcome = queue.OutcomeFailed
 		case kind == "hopeless":
-			outcomes[i].Outcome = queue.OutcomeDead
+			attempt.Outcome = queue.OutcomeDead
 		case kind == "busy" && runs == 1:
-			outcomes[i].Outcome = queue.OutcomeSnoozed
+			attempt.Outcome = queue.OutcomeSnoozed
 		}
-		outcomes[i].Duration = time.Since(outcomes[i].Started)
+		attempt.Duration = time.Since(attempt.Started)
+		report(i, attempt)
 	}
-	return outcomes
 }
 
 // TestForgetfulRedis makes Redis lose some of its last moments again and again, as crashes and failovers do, while

@@ -29,29 +29,27 @@ type Batch struct {
 func (b *Batch) MaxItems() int { return b.Size }
 
 // Handle implements Handler.
-func (b *Batch) Handle(ctx context.Context, items []queue.Item) []Attempt {
-	outcomes := make([]Attempt, len(items))
+func (b *Batch) Handle(ctx context.Context, items []queue.Item, report func(int, Attempt)) {
 	var fit []int
 	for i, item := range items {
 		if strings.IndexByte(item.Payload, b.Delimiter) >= 0 {
-			outcomes[i] = Attempt{Outcome: queue.OutcomeDead, Reason: fmt.Sprintf("the item holds the byte %q that separates "+
-				"items: set WQ_DELIMITER to another", b.Delimiter)}
+			report(i, Attempt{Outcome: queue.OutcomeDead, Reason: fmt.Sprintf("the item holds the byte %q that separates "+
+				"items: set WQ_DELIMITER to another", b.Delimiter)})
 		} else {
 			fit = append(fit, i)
 		}
 	}
-	b.some(ctx, items, fit, outcomes)
-	return outcomes
+	b.some(ctx, items, fit, report)
 }
 
 // some runs the items at these positions, in as many processes as it takes to know what became of each.
-func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, outcomes []Attempt) {
+func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) {
 	if len(positions) == 0 {
 		return
 	}
 	if ctx.Err() != nil {
 		for _, i := range positions {
-			outcomes[i] = Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted"}
+			report(i, Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted"})
 		}
 		return
 	}
@@ -60,8 +58,9 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, o
 	var rest []int
 	for n, i := range positions {
 		if r, ok := reported[n+1]; ok {
-			outcomes[i] = whole
-			outcomes[i].Outcome, outcomes[i].Reason = r.outcome, r.reason
+			attempt := whole
+			attempt.Outcome, attempt.Reason = r.outcome, r.reason
+			report(i, attempt)
 		} else {
 			rest = append(rest, i)
 		}
@@ -69,12 +68,12 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, o
 	guilty := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
 	if guilty && len(positions) > 1 {
 		half := len(rest) / 2
-		b.some(ctx, items, rest[:half], outcomes)
-		b.some(ctx, items, rest[half:], outcomes)
+		b.some(ctx, items, rest[:half], report)
+		b.some(ctx, items, rest[half:], report)
 		return
 	}
 	for _, i := range rest {
-		outcomes[i] = whole
+		report(i, whole)
 	}
 }
 

@@ -51,7 +51,7 @@ func TestBatchChildren(t *testing.T) {
 			started := time.Now()
 			var got []string
 			var runs time.Duration
-			for _, o := range b.Handle(t.Context(), []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
+			for _, o := range handle(t.Context(), b, []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
 				got = append(got, map[queue.Outcome]string{queue.OutcomeDone: "done", queue.OutcomeFailed: "failed"}[o.Outcome])
 				runs += o.Duration
 			}

@@ -24,12 +24,10 @@ type Exec struct {
 func (*Exec) MaxItems() int { return 1 }
 
 // Handle implements Handler.
-func (e *Exec) Handle(ctx context.Context, items []queue.Item) []Attempt {
-	outcomes := make([]Attempt, len(items))
+func (e *Exec) Handle(ctx context.Context, items []queue.Item, report func(int, Attempt)) {
 	for i, item := range items {
-		outcomes[i] = e.one(ctx, item)
+		report(i, e.one(ctx, item))
 	}
-	return outcomes
 }
 
 func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {

@@ -2,11 +2,13 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,9 +19,30 @@ func newExec(args ...string) *Exec {
 	return &Exec{Command: Command{Args: args, Output: &Output{Out: io.Discard, Err: io.Discard}}}
 }
 
+// handle returns what a handler reports, and panics if that is not once for each item.
+func handle(ctx context.Context, h Handler, items []queue.Item) []Attempt {
+	var mu sync.Mutex
+	attempts := make([]Attempt, len(items))
+	reports := make([]int, len(items))
+	h.Handle(ctx, items, func(position int, attempt Attempt) {
+		mu.Lock()
+		defer mu.Unlock()
+		attempts[position] = attempt
+		reports[position]++
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for i, n := range reports {
+		if n != 1 {
+			panic(fmt.Sprintf("item %s was reported %d times", items[i].ID, n))
+		}
+	}
+	return attempts
+}
+
 func runOne(t *testing.T, e *Exec, payload string) Attempt {
 	t.Helper()
-	return e.Handle(t.Context(), []queue.Item{{ID: "1", Payload: payload}})[0]
+	return handle(t.Context(), e, []queue.Item{{ID: "1", Payload: payload}})[0]
 }
 
 // awkward is items that others have stumbled over.
@@ -100,16 +123,16 @@ func TestExecChildren(t *testing.T) {
 	}{
 		{name: "fails", script: "exit 3", outcome: queue.OutcomeFailed, code: 3},
 		{name: "is killed", script: "kill -SEGV $$", outcome: queue.OutcomeFailed, code: 139},
-		{name: "closes its input early", script: "exec <&-; sleep 0.2", payload: strings.Repeat("x", 1<<20)},
-		{name: "ends while it is written to", script: "head -c 10 >/dev/null", payload: strings.Repeat("x", 1<<20)},
-		{name: "does not read", script: ":", payload: strings.Repeat("x", 1<<20)},
-		{name: "closes its output", script: "exec >&- 2>&-; sleep 0.2"},
+		{name: "closes its input early", script: "exec <&-; sleep 0.2", payload: strings.Repeat("x", 1<<20), outcome: queue.OutcomeDone},
+		{name: "ends while it is written to", script: "head -c 10 >/dev/null", payload: strings.Repeat("x", 1<<20), outcome: queue.OutcomeDone},
+		{name: "does not read", script: ":", payload: strings.Repeat("x", 1<<20), outcome: queue.OutcomeDone},
+		{name: "closes its output", script: "exec >&- 2>&-; sleep 0.2", outcome: queue.OutcomeDone},
 		{name: "ends too late", script: "sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
 		{name: "ignores TERM", script: "trap '' TERM; sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
 		{name: "stops itself", script: "kill -STOP $$", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
-		{name: "leaves a grandchild with the pipes", script: "sleep 30 & exit 0"},
+		{name: "leaves a grandchild with the pipes", script: "sleep 30 & exit 0", outcome: queue.OutcomeDone},
 		{name: "leaves a grandchild of its own session", script: "setsid sleep 30 & exit 5", outcome: queue.OutcomeFailed, code: 5},
-		{name: "does well at the last moment", script: "trap 'exit 0' TERM; while :; do sleep 0.1; done", timeout: 200 * time.Millisecond},
+		{name: "does well at the last moment", script: "trap 'exit 0' TERM; while :; do sleep 0.1; done", timeout: 200 * time.Millisecond, outcome: queue.OutcomeDone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +155,7 @@ func TestExecInterrupted(t *testing.T) {
 	e.Args = []string{"sh", "-c", "sleep 60; : {}"}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
-	o := e.Handle(ctx, []queue.Item{{ID: "1", Payload: "x"}})[0]
+	o := handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]
 	if o.Outcome != queue.OutcomeReturned {
 		t.Errorf("%+v", o)
 	}

@@ -11,9 +11,10 @@ import (
 
 // Handler runs items.
 type Handler interface {
-	// Handle runs some items, MaxItems at most, and returns an attempt for each. When ctx is done it must end soon;
-	// items it did not finish are then OutcomeReturned.
-	Handle(ctx context.Context, items []queue.Item) []Attempt
+	// Handle runs the items, MaxItems at most. It calls report once for each position, from any goroutine, as soon as that
+	// attempt has ended, and returns after the last call. When ctx is done it must end soon; items that it did not finish
+	// are then OutcomeReturned.
+	Handle(ctx context.Context, items []queue.Item, report func(position int, attempt Attempt))
 	// MaxItems is how many items one call takes at most.
 	MaxItems() int
 }
@@ -42,17 +43,14 @@ type Print struct{ Output *Output }
 func (Print) MaxItems() int { return 1000 }
 
 // Handle implements Handler.
-func (p Print) Handle(_ context.Context, items []queue.Item) []Attempt {
-	outcomes := make([]Attempt, len(items))
-	started := time.Now()
-	err := p.print(items)
-	for i := range outcomes {
-		outcomes[i] = Attempt{Outcome: queue.OutcomeDone, Started: started}
-		if err != nil {
-			outcomes[i].Outcome, outcomes[i].Reason = queue.OutcomeFailed, err.Error()
-		}
+func (p Print) Handle(_ context.Context, items []queue.Item, report func(int, Attempt)) {
+	attempt := Attempt{Outcome: queue.OutcomeDone, Started: time.Now()}
+	if err := p.print(items); err != nil {
+		attempt.Outcome, attempt.Reason = queue.OutcomeFailed, err.Error()
 	}
-	return outcomes
+	for i := range items {
+		report(i, attempt)
+	}
 }
 
 func (p Print) print(items []queue.Item) error {

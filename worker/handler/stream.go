@@ -49,7 +49,7 @@ type place struct {
 }
 
 // Handle implements Handler.
-func (s *Stream) Handle(ctx context.Context, items []queue.Item) []Attempt {
+func (s *Stream) Handle(ctx context.Context, items []queue.Item, report func(int, Attempt)) {
 	p := s.enter()
 	defer s.leave(p)
 	outcomes := make([]Attempt, len(items))
@@ -66,7 +66,9 @@ func (s *Stream) Handle(ctx context.Context, items []queue.Item) []Attempt {
 		s.some(ctx, p, items, []int{i}, outcomes)
 		p.alone.Unlock()
 	}
-	return outcomes
+	for i, attempt := range outcomes {
+		report(i, attempt)
+	}
 }
 
 // enter finds the place with the fewest users.

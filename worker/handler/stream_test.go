@@ -104,7 +104,7 @@ func TestStreamInFlight(t *testing.T) {
 	most := 0
 	for call := range inFlight {
 		all.Go(func() {
-			for _, o := range s.Handle(t.Context(), numbered(100*call, 20)) {
+			for _, o := range handle(t.Context(), s, numbered(100*call, 20)) {
 				had, err := strconv.Atoi(o.Output)
 				if o.Outcome != queue.OutcomeDone || err != nil || had > inFlight {
 					t.Errorf("%+v", o)
@@ -125,9 +125,9 @@ func TestStreamInFlight(t *testing.T) {
 func TestStreamIdle(t *testing.T) {
 	s := newProgram(t, "lively")
 	s.Timeout, s.StartTimeout = 200*time.Millisecond, 10*time.Second
-	first := s.Handle(t.Context(), numbered(1, 1))[0]
+	first := handle(t.Context(), s, numbered(1, 1))[0]
 	time.Sleep(500 * time.Millisecond)
-	second := s.Handle(t.Context(), numbered(2, 1))[0]
+	second := handle(t.Context(), s, numbered(2, 1))[0]
 	if first.Outcome != queue.OutcomeDone || first.Output != second.Output {
 		t.Errorf("another process has answered: %+v, then %+v", first, second)
 	}
@@ -146,7 +146,7 @@ func TestStreamInterrupted(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
-	for _, o := range s.Handle(ctx, numbered(1, 3)) {
+	for _, o := range handle(ctx, s, numbered(1, 3)) {
 		if o.Outcome != queue.OutcomeReturned {
 			t.Errorf("%+v", o)
 		}
@@ -154,7 +154,7 @@ func TestStreamInterrupted(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range s.Handle(t.Context(), numbered(1, 3)) { // the same items, which are still there
+	for _, o := range handle(t.Context(), s, numbered(1, 3)) { // the same items, which are still there
 		if o.Outcome != queue.OutcomeDone {
 			t.Errorf("%+v", o)
 		}
@@ -187,7 +187,7 @@ func TestStreamChildren(t *testing.T) {
 			s := newStream(t, "sh", "-c", test.script)
 			s.Timeout = cmp.Or(test.timeout, 300*time.Millisecond)
 			started := time.Now()
-			o := s.Handle(t.Context(), []queue.Item{{ID: "1", Payload: test.payload}})[0]
+			o := handle(t.Context(), s, []queue.Item{{ID: "1", Payload: test.payload}})[0]
 			if o.Outcome != queue.OutcomeFailed || (test.code != 0 && o.ExitCode != test.code) || !strings.Contains(o.Reason, test.reason) {
 				t.Errorf("%+v", o)
 			}
@@ -205,7 +205,7 @@ func TestStreamNoise(t *testing.T) {
 		printf 'no '; sleep 0.05; echo '{"id":"1"}'; echo; head -c 100000 /dev/zero | tr '\0' z; echo; echo '{"id":"1"}'
 	done; printf 'the end'`)
 	s.Output.Out = &printed
-	if o := s.Handle(t.Context(), numbered(1, 1))[0]; o.Outcome != queue.OutcomeDone {
+	if o := handle(t.Context(), s, numbered(1, 1))[0]; o.Outcome != queue.OutcomeDone {
 		t.Errorf("%+v", o)
 	}
 	s.Close()

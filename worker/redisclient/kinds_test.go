@@ -51,13 +51,13 @@ type recorder struct {
 
 func (*recorder) MaxItems() int { return 1 }
 
-func (r *recorder) Handle(_ context.Context, items []queue.Item) []handler.Attempt {
+func (r *recorder) Handle(_ context.Context, items []queue.Item, report func(int, handler.Attempt)) {
 	time.Sleep(r.pause)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
 	r.runs[items[0].Payload]++
-	return []handler.Attempt{{Started: time.Now(), Duration: r.pause}}
+	report(0, handler.Attempt{Outcome: queue.OutcomeDone, Started: time.Now(), Duration: r.pause})
 }
 
 func (r *recorder) soFar() int {

@@ -50,15 +50,15 @@ type sleeper struct{ each time.Duration }
 
 func (sleeper) MaxItems() int { return 1 }
 
-func (s sleeper) Handle(ctx context.Context, items []queue.Item) []handler.Attempt {
-	outcome := handler.Attempt{Started: time.Now()}
+func (s sleeper) Handle(ctx context.Context, _ []queue.Item, report func(int, handler.Attempt)) {
+	outcome := handler.Attempt{Outcome: queue.OutcomeDone, Started: time.Now()}
 	select {
 	case <-time.After(s.each):
 	case <-ctx.Done():
 		outcome.Outcome = queue.OutcomeReturned
 	}
 	outcome.Duration = time.Since(outcome.Started)
-	return []handler.Attempt{outcome}
+	report(0, outcome)
 }
 
 // timer is a client's hook that measures the calls of scripts; calls that wait on purpose are not measured.

@@ -22,8 +22,8 @@ type holder struct{}
 
 func (holder) MaxItems() int { return 1 }
 
-func (holder) Handle(ctx context.Context, items []queue.Item) []handler.Attempt {
+func (holder) Handle(ctx context.Context, items []queue.Item, report func(int, handler.Attempt)) {
 	fmt.Println(items[0].Payload)
 	<-ctx.Done()
-	return []handler.Attempt{{Outcome: queue.OutcomeReturned}}
+	report(0, handler.Attempt{Outcome: queue.OutcomeReturned})
 }

@@ -96,11 +96,9 @@ type noop struct{}
 
 func (noop) MaxItems() int { return handler.Print{}.MaxItems() }
 
-func (noop) Handle(_ context.Context, items []queue.Item) []handler.Attempt {
-	outcomes := make([]handler.Attempt, len(items))
+func (noop) Handle(_ context.Context, items []queue.Item, report func(int, handler.Attempt)) {
 	started := time.Now()
-	for i := range outcomes {
-		outcomes[i].Started = started
+	for i := range items {
+		report(i, handler.Attempt{Outcome: queue.OutcomeDone, Started: started})
 	}
-	return outcomes
 }
