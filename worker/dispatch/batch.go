@@ -1,13 +1,16 @@
 package dispatch
 
 import (
-	"bytes"
 	"context"
 	"math/bits"
+	"sync"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 )
+
+type attempt = handler.Attempt
 
 // batch is a leased batch and how far the worker has come with it.
 type batch struct {
@@ -15,76 +18,173 @@ type batch struct {
 	ctx    context.Context // done when the lease is lost, or the worker must end
 	cancel context.CancelFunc
 
-	next     int                 // items before this position were started
-	finished int                 // number of items with an outcome
-	bitmap   []byte              // of them
-	verdicts []queue.ItemOutcome // on those of them that are more than done
-	known    []byte              // bitmap of the finished items that the queue knows of
+	next, end int                 // positions of the items that were neither started nor returned
+	finished  int                 // number of items with an outcome
+	bitmap    []byte              // of them
+	outcomes  []queue.ItemOutcome // of those of them that are more than done
+	sent      []byte              // bitmap of those that the last report was about, or an earlier one
+	known     []byte              // bitmap of those that the queue knows of
 }
 
-// chunk is a part of a batch, as one call of the handler takes it.
-type chunk struct {
-	batch    *batch
-	from, to int // positions
-	outcomes []attempt
+func newBatch(ctx context.Context, leased *queue.Batch) *batch {
+	b := &batch{Batch: *leased, end: len(leased.Items)}
+	b.ctx, b.cancel = context.WithCancel(ctx)
+	size := (len(leased.Items) + 7) / 8
+	bitmaps := make([]byte, 3*size)
+	b.bitmap, b.sent, b.known = bitmaps[:size], bitmaps[size:2*size], bitmaps[2*size:]
+	return b
 }
 
-// took answers how long the chunk's items took together. A handler that does not time each has them share the time since
-// its start.
-func (c *chunk) took() time.Duration {
-	total := time.Duration(0)
-	for _, o := range c.outcomes {
-		total += o.Duration
-	}
-	if started := c.outcomes[0].Started; total == 0 && !started.IsZero() {
-		total = time.Since(started)
-		for i := range c.outcomes {
-			c.outcomes[i].Duration = total / time.Duration(len(c.outcomes))
-		}
-	}
-	return total
+func (b *batch) unstarted() int { return b.end - b.next }
+
+func (b *batch) has(bitmap []byte, position int) bool {
+	return bitmap[position/8]&(1<<(position%8)) != 0
 }
 
-func (b *batch) unstarted() int { return len(b.Items) - b.next }
-
-func (b *batch) complete() bool { return b.finished == len(b.Items) }
-
-// finish records that a position has its outcome: done if verdict is nil.
-func (b *batch) finish(position int, verdict *queue.ItemOutcome) {
+// finish records the outcome of a position; nil means done, without a result.
+func (b *batch) finish(position int, outcome *queue.ItemOutcome) {
 	b.bitmap[position/8] |= 1 << (position % 8)
 	b.finished++
-	if verdict != nil {
-		verdict.Position = position
-		b.verdicts = append(b.verdicts, *verdict)
+	if outcome != nil {
+		outcome.Position = position
+		b.outcomes = append(b.outcomes, *outcome)
 	}
 }
 
-// report is what the queue must hear about the batch now: the difference to what it knows.
-func (b *batch) report() queue.Report {
-	r := queue.Report{Batch: b.ID, Release: b.complete()}
-	for i, finished := range b.bitmap {
-		r.Before += bits.OnesCount8(b.known[i])
-		r.Done += bits.OnesCount8(finished &^ b.known[i])
-	}
-	for _, v := range b.verdicts {
-		if b.known[v.Position/8]&(1<<(v.Position%8)) == 0 {
-			r.Outcomes = append(r.Outcomes, v)
-			if v.Outcome != queue.OutcomeDone {
+// report returns what the queue does not know about the batch yet, with texts outcomes with a text at most.
+func (b *batch) report(texts int) queue.Report {
+	r := queue.Report{Batch: b.ID}
+	copy(b.sent, b.bitmap)
+	for _, o := range b.outcomes {
+		switch {
+		case b.has(b.known, o.Position):
+		case o.Text != "" && texts == 0:
+			b.sent[o.Position/8] &^= 1 << (o.Position % 8)
+		default:
+			if o.Text != "" {
+				texts--
+			}
+			r.Outcomes = append(r.Outcomes, o)
+			if o.Outcome != queue.OutcomeDone {
 				r.Done--
 			}
 		}
 	}
-	if !r.Release && !bytes.Equal(b.bitmap, b.known) {
-		r.Finished = bytes.Clone(b.bitmap)
+	reported := 0
+	for i, sent := range b.sent {
+		r.Before += bits.OnesCount8(b.known[i])
+		r.Done += bits.OnesCount8(sent &^ b.known[i])
+		reported += bits.OnesCount8(sent)
+	}
+	r.Release = reported == len(b.Items)
+	if !r.Release && reported != r.Before {
+		r.Finished = append([]byte(nil), b.sent...)
 	}
 	return r
 }
 
-// reported notes that the queue has heard everything.
-func (b *batch) reported() { copy(b.known, b.bitmap) }
+// reported notes that the queue knows of the last report. It returns the number of outcomes that are still to be reported.
+func (b *batch) reported() (left int) {
+	copy(b.known, b.sent)
+	for i, finished := range b.bitmap {
+		left += bits.OnesCount8(finished &^ b.known[i])
+	}
+	return left
+}
 
-// forgotten notes how much the queue knows, which is less than it has heard.
-func (b *batch) forgotten(known []byte) {
+// rollBack notes that the queue knows less than was reported.
+func (b *batch) rollBack(known []byte) {
 	clear(b.known)
 	copy(b.known, known)
+}
+
+// released reports whether the queue knows the outcomes of all items.
+func (b *batch) released() bool {
+	n := 0
+	for _, known := range b.known {
+		n += bits.OnesCount8(known)
+	}
+	return n == len(b.Items)
+}
+
+// chunk is a part of a batch, as one call of a handler takes it.
+type chunk struct {
+	batch    *batch
+	from, to int // positions
+	wake     chan<- struct{}
+
+	taken int       // attempts that the dispatcher has taken in
+	mark  time.Time // when it last did so, or when the chunk was started
+
+	mu       sync.Mutex
+	attempts []attempt // by position in the chunk
+	ended    []int     // positions in the chunk, in the order in which their attempts ended
+	since    time.Time // when the first ended that was not taken in
+}
+
+// start prepares the chunk for items of a batch.
+func (c *chunk) start(b *batch, from, to int, now time.Time) {
+	n := to - from
+	if cap(c.attempts) < n {
+		c.attempts, c.ended = make([]attempt, n), make([]int, 0, n)
+	}
+	c.batch, c.from, c.to = b, from, to
+	c.attempts, c.ended, c.taken = c.attempts[:n], c.ended[:0], 0
+	c.mark, c.since = now, time.Time{}
+}
+
+// report takes an attempt of the handler's.
+func (c *chunk) report(position int, a attempt) {
+	c.mu.Lock()
+	c.attempts[position] = a
+	c.ended = append(c.ended, position)
+	if c.since.IsZero() {
+		c.since = time.Now()
+	}
+	c.mu.Unlock()
+	if a.Outcome != queue.OutcomeDone && a.Outcome != queue.OutcomeFailed && a.Outcome != queue.OutcomeSnoozed {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take returns the positions in the chunk whose attempts have ended since the last call, and when the first did.
+func (c *chunk) take() (ended []int, since time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ended, since = c.ended[c.taken:], c.since
+	c.taken, c.since = len(c.ended), time.Time{}
+	return ended, since
+}
+
+// ran returns how many of some attempts came to an end, and how long they took together. Those that a handler does not time
+// share the time since the last ones.
+func (c *chunk) ran(ended []int, now time.Time) (items int, took time.Duration) {
+	untimed := 0
+	for _, i := range ended {
+		if a := &c.attempts[i]; ran(a) {
+			items++
+			took += a.Duration
+			if a.Duration == 0 {
+				untimed++
+			}
+		}
+	}
+	if untimed > 0 && took == 0 {
+		took = now.Sub(c.mark)
+		for _, i := range ended {
+			if a := &c.attempts[i]; ran(a) {
+				a.Duration = took / time.Duration(items)
+			}
+		}
+	}
+	c.mark = now
+	return items, took
+}
+
+// ran reports whether an attempt was made and came to its end.
+func ran(a *attempt) bool {
+	return a.Outcome != queue.OutcomeReturned && a.Outcome != handler.OutcomeInvalid
 }

@@ -11,46 +11,38 @@ import (
 )
 
 const (
-	idlePoll    = time.Second // how often an idle worker asks, at least
-	reportDelay = time.Second // how long an outcome may wait for the next call
+	idlePoll = time.Second // longest time between two calls of an idle worker
+	maxTexts = 100         // outcomes with a text in one call, so that it keeps Redis for less than 5 ms
 )
-
-type attempt = handler.Attempt
 
 // dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
 type dispatcher struct {
+	schedule
 	worker  *Worker
 	policy  Policy
 	session *queue.Session
 	running context.Context // of the handlers
 	calls   context.Context // of the calls to the queue
 
-	open   map[string]*batch // by id
-	pool   []*batch          // open batches with items that were not started
-	idle   int               // slots without a chunk
-	chunks chan chunk        // to the slots
-	ended  chan chunk        // from the slots
+	batches map[string]*batch // that are held, by id
+	next    *batch            // one of them, with items that were neither started nor returned
+	chunks  map[*chunk]bool   // that slots run
+	spare   []*chunk          // to be used again
+	tasks   chan *chunk       // to the slots
+	ended   chan *chunk       // from the slots
+	wake    chan struct{}     // an attempt has ended that should be taken in at once
 
-	stats      Stats
-	verbose    bool // a line in the log even for an item that is done
-	pace       pace
-	alone      bool      // a suspect is held: lease nothing beside it
-	suspects   bool      // suspects are waiting for a worker that holds nothing: lease no more before that
-	lastCall   time.Time // when the queue was last heard
-	urgent     bool      // the queue must hear at once
-	unreported time.Time // since when there are outcomes that the queue has not heard, zero if none
-	leaseAgain time.Time // after a reply without items: not before this time
-	stopping   bool      // lease nothing any more
-	connected  bool      // the queue has answered at least once
-	status     queue.Status
-	invalid    error
+	stats     Stats
+	verbose   bool // log even an item that is done
+	connected bool // a call has succeeded
+	status    queue.Status
+	invalid   error
 }
 
 // slot runs chunks until there are no more.
 func (d *dispatcher) slot(h handler.Handler) {
-	for c := range d.chunks {
-		c.outcomes = make([]attempt, c.to-c.from)
-		h.Handle(c.batch.ctx, c.batch.Items[c.from:c.to], func(position int, a attempt) { c.outcomes[position] = a })
+	for c := range d.tasks {
+		h.Handle(c.batch.ctx, c.batch.Items[c.from:c.to], c.report)
 		d.ended <- c
 	}
 }
@@ -61,34 +53,37 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	started := time.Now()
 	defer func() { d.worker.published.set(&d.stats) }()
 	for {
-		d.handOut()
+		now := time.Now()
+		d.handOut(now)
+		if n := d.excess(now); n > 0 {
+			d.giveBack(n)
+		}
 		d.worker.published.set(&d.stats)
-		if d.stopping && len(d.open) == 0 {
+		if d.stopping && d.open == 0 {
 			break
 		}
-		if d.callDue() {
+		if d.wantsItems(now) || !now.Before(d.callTime()) {
 			if err := d.call(); err != nil {
 				interrupt()
 				return err
 			}
 			switch {
-			case d.status == queue.StatusDrained && len(d.open) == 0:
+			case d.status == queue.StatusDrained && d.open == 0:
 				return nil
 			case d.status == queue.StatusStopped:
-				d.stopping = true
-				d.handBack()
+				d.stop()
 			case d.status == queue.StatusUnseeded && d.policy.SeedTimeout > 0 && time.Since(started) > d.policy.SeedTimeout:
 				return ErrUnseeded
 			}
 			continue
 		}
-		if d.idle == d.policy.Slots && len(d.open) == 0 {
+		if d.idle == d.slots && d.open == 0 {
 			d.rest(ctx)
 			if ctx.Err() == nil {
 				continue
 			}
 		}
-		timer := time.NewTimer(time.Until(d.nextCall()))
+		timer := time.NewTimer(time.Until(d.wakeTime(now)))
 		select {
 		case c := <-d.ended:
 			d.finish(c)
@@ -100,16 +95,18 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 					more = false
 				}
 			}
+		case <-d.wake:
+			d.takeInAll()
 		case <-timer.C:
+			d.takeInAll()
 		case <-stop:
 			stop = nil
-			d.worker.Log.Info("told to stop: starting nothing more, handing back what was not started",
-				"running", d.policy.Slots-d.idle, "grace", d.policy.Grace)
-			d.stopping = true
-			d.handBack()
+			d.worker.Log.Info("told to stop: starting nothing more, returning what was not started",
+				"running", d.slots-d.idle, "grace", d.policy.Grace)
+			d.stop()
 			graceOver = time.After(d.policy.Grace)
 		case <-graceOver:
-			d.worker.Log.Info("the grace is over: ending the running items and handing them back")
+			d.worker.Log.Info("the grace period is over: ending and returning the items that still run")
 			interrupt()
 		}
 		timer.Stop()
@@ -123,74 +120,77 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	return ctx.Err()
 }
 
+// stop starts and leases nothing more.
+func (d *dispatcher) stop() {
+	d.stopping = true
+	d.giveBack(d.unstarted)
+}
+
 // handOut gives items to idle slots.
-func (d *dispatcher) handOut() {
-	for d.idle > 0 && len(d.pool) > 0 {
-		b := d.pool[0]
-		// An equal share for each slot that could take some now.
-		n := min(d.worker.Handler.MaxItems(), (b.unstarted()+d.idle-1)/d.idle)
-		d.chunks <- chunk{batch: b, from: b.next, to: b.next + n}
+func (d *dispatcher) handOut(now time.Time) {
+	for d.idle > 0 && d.unstarted > 0 {
+		n := d.chunkSize()
+		c := d.newChunk()
+		c.start(d.next, d.next.next, d.next.next+n, now)
+		d.chunks[c] = true
+		d.tasks <- c
 		d.idle--
+		d.moved = now
 		d.stats.Running += n
-		b.next += n
-		if b.unstarted() == 0 {
-			d.pool = d.pool[1:]
-		}
+		d.next.next += n
+		d.unstarted -= n
 	}
 }
 
-// leaseWanted says whether more items are wanted now.
-func (d *dispatcher) leaseWanted() bool {
-	if d.stopping || len(d.pool) > 0 {
-		return false
+func (d *dispatcher) newChunk() *chunk {
+	if last := len(d.spare) - 1; last >= 0 {
+		c := d.spare[last]
+		d.spare = d.spare[:last]
+		return c
 	}
-	if d.idle == d.policy.Slots {
-		// All that was held has ended: to say so may be what ends the run. Or nothing is held, and even suspects will do.
-		return len(d.open) > 0 || !time.Now().Before(d.leaseAgain)
-	}
-	if d.alone || d.suspects || time.Now().Before(d.leaseAgain) {
-		return false
-	}
-	return d.idle > 0 || !d.pace.slow()
+	return &chunk{wake: d.wake}
 }
 
-func (d *dispatcher) callDue() bool { return d.leaseWanted() || !time.Now().Before(d.nextCall()) }
-
-// nextCall is when the queue must be called if nothing else happens before.
-func (d *dispatcher) nextCall() time.Time {
-	next := d.lastCall.Add(d.policy.Limits.Lease / 3)
-	if !d.unreported.IsZero() {
-		delay := reportDelay
-		if d.stopping || d.urgent {
-			delay = 0
-		}
-		if report := d.unreported.Add(delay); report.Before(next) {
-			next = report
-		}
+// giveBack returns n of the items that were not started, the last ones.
+func (d *dispatcher) giveBack(n int) {
+	for range n {
+		d.next.end--
+		d.next.finish(d.next.end, &queue.ItemOutcome{Outcome: queue.OutcomeReturned})
 	}
-	if !d.stopping && !d.alone && !d.suspects && d.idle > 0 && len(d.pool) == 0 && d.leaseAgain.Before(next) {
-		next = d.leaseAgain
+	if n > 0 {
+		d.stats.Returned += n
+		d.unstarted -= n
+		d.noteUnreported(time.Now())
+		d.urgent = true // another worker may be idle
 	}
-	return next
 }
 
-// call makes one exchange with the queue, for as long as it takes to be answered.
+// call makes one exchange with the queue, and waits for as long as Redis may be unreachable.
 func (d *dispatcher) call() error {
+	d.takeInAll()
 	var request queue.Request
-	for _, b := range d.open {
-		request.Reports = append(request.Reports, b.report())
+	texts := maxTexts
+	for _, b := range d.batches {
+		report := b.report(texts)
+		for _, o := range report.Outcomes {
+			if o.Text != "" {
+				texts--
+			}
+		}
+		request.Reports = append(request.Reports, report)
 	}
-	if d.leaseWanted() {
-		request.Want = d.pace.want(d.policy.Slots, d.idle, d.policy.Fill)
+	if d.wantsItems(time.Now()) {
+		request.Want = d.leaseSize()
+		d.lastBatch = request.Want
 	}
 	exchange := d.session.Exchange
 	var reply queue.Reply
 	err := redisclient.Retry(d.calls, d.policy.UnreachableTimeout, d.worker.Log, func(try context.Context) (err error) {
-		asked := time.Now()
+		began := time.Now()
 		reply, err = exchange(try, request)
 		exchange = d.session.Repeat
 		if err == nil {
-			d.stats.calls.Add(time.Since(asked), 1)
+			d.stats.calls.Add(time.Since(began), 1)
 		}
 		return err
 	})
@@ -200,96 +200,99 @@ func (d *dispatcher) call() error {
 	d.connected = true
 	d.lastCall = time.Now()
 	d.unreported, d.urgent = time.Time{}, false
-	for id, b := range d.open {
-		if known, forgotten := reply.RolledBack[id]; forgotten {
-			d.worker.Log.Warn("redis has forgotten what it was told last: telling it again", "batch", id)
-			b.forgotten(known)
-			d.noteUnreported()
-			continue
-		}
-		b.reported()
-		if b.complete() {
-			d.release(id)
-		}
-	}
-	for _, id := range reply.Lost {
-		if b := d.open[id]; b != nil {
-			d.worker.Log.Warn("lost a lease: its items are run by others, what was done here since does not count",
-				"batch", id, "items", len(b.Items)-b.finished)
-			d.stats.LostLeases++
-			d.stats.Lost += len(b.Items) - b.finished
-			d.release(id)
-		}
-	}
-	d.alone = d.alone && len(d.open) > 0
-	d.suspects = reply.Suspects > 0
+	d.settle(reply)
+	d.exclusive = reply.Suspects > 0 || d.holdsSuspect()
 	d.status = reply.Status
 	switch {
 	case reply.Batch != nil:
 		d.take(reply.Batch)
 	case request.Want > 0:
-		d.leaseAgain = d.lastCall.Add(pollDelay(reply.Wait))
+		d.leaseAgain = d.lastCall.Add(pollDelay(reply))
 	}
 	return nil
 }
 
-// pollDelay spreads the questions of many idle workers, which are all told the same wait.
-func pollDelay(wait time.Duration) time.Duration {
-	if wait >= idlePoll {
+// settle takes in what became of the reports.
+func (d *dispatcher) settle(reply queue.Reply) {
+	for id, b := range d.batches {
+		if known, rolledBack := reply.RolledBack[id]; rolledBack {
+			d.worker.Log.Warn("redis has lost the last reports: repeating them", "batch_id", id)
+			b.rollBack(known)
+			d.noteUnreported(d.lastCall)
+			continue
+		}
+		if b.reported() > 0 {
+			d.noteUnreported(d.lastCall)
+			d.urgent = true
+		}
+		if b.released() {
+			d.release(b)
+		}
+	}
+	for _, id := range reply.Lost {
+		if b := d.batches[id]; b != nil {
+			d.worker.Log.Warn("lease lost: other workers run its items, and outcomes from here no longer count",
+				"batch_id", id, "items", len(b.Items)-b.finished)
+			d.stats.LostLeases++
+			d.stats.Lost += len(b.Items) - b.finished
+			d.release(b)
+		}
+	}
+}
+
+// pollDelay returns when to ask for items again. It spreads the calls of many idle workers, which all get the same reply.
+func pollDelay(reply queue.Reply) time.Duration {
+	switch {
+	case reply.Status == queue.StatusPaused:
+		return idlePoll + rand.N(idlePoll/2)
+	case reply.Wait >= idlePoll:
 		return idlePoll - rand.N(idlePoll/2)
 	}
-	return wait + rand.N(min(wait, 50*time.Millisecond)+time.Millisecond)
+	return reply.Wait + rand.N(min(reply.Wait, 50*time.Millisecond)+time.Millisecond)
 }
 
-func (d *dispatcher) take(b *queue.Batch) {
-	ctx, cancel := context.WithCancel(d.running)
-	size := (len(b.Items) + 7) / 8
-	taken := &batch{Batch: *b, ctx: ctx, cancel: cancel, bitmap: make([]byte, size), known: make([]byte, size)}
-	d.open[b.ID] = taken
-	d.pool = append(d.pool, taken)
-	d.alone = b.Suspect
+func (d *dispatcher) take(leased *queue.Batch) {
+	b := newBatch(d.running, leased)
+	d.batches[b.ID] = b
+	d.next = b
+	d.open, d.unstarted, d.leased = len(d.batches), b.unstarted(), d.lastCall
+	d.exclusive = d.exclusive || b.Suspect
 	if d.stopping {
-		d.handBack()
+		d.giveBack(d.unstarted)
 	}
 }
 
-func (d *dispatcher) release(id string) {
-	b := d.open[id]
+func (d *dispatcher) holdsSuspect() bool {
+	for _, b := range d.batches {
+		if b.Suspect {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *dispatcher) release(b *batch) {
 	b.cancel()
-	delete(d.open, id)
-	for i, pooled := range d.pool {
-		if pooled == b {
-			d.pool = append(d.pool[:i], d.pool[i+1:]...)
-			break
-		}
+	delete(d.batches, b.ID)
+	d.open = len(d.batches)
+	if d.next == b {
+		d.next, d.unstarted = nil, 0
 	}
 }
 
-// handBack gives up everything that was not started.
-func (d *dispatcher) handBack() {
-	for _, b := range d.pool {
-		for ; b.next < len(b.Items); b.next++ {
-			b.finish(b.next, &queue.ItemOutcome{Outcome: queue.OutcomeSnoozed})
-			d.stats.Returned++
-		}
-		d.noteUnreported()
-	}
-	d.pool = nil
-}
-
-func (d *dispatcher) noteUnreported() {
+func (d *dispatcher) noteUnreported(since time.Time) {
 	if d.unreported.IsZero() {
-		d.unreported = time.Now()
+		d.unreported = since
 	}
 }
 
-// rest waits, with nothing in hand, until there may be something to lease.
+// rest waits, while nothing is held, until there may be something to lease.
 func (d *dispatcher) rest(ctx context.Context) {
 	wait := time.Until(d.leaseAgain)
 	if wait <= 0 {
 		return
 	}
-	if d.status != queue.StatusWait || d.suspects { // a push would change nothing
+	if d.status != queue.StatusWait || d.exclusive { // a push would change nothing
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -303,30 +306,55 @@ func (d *dispatcher) rest(ctx context.Context) {
 		return
 	}
 	if left := wait - time.Since(resting); ctx.Err() == nil && left > 0 {
-		time.Sleep(min(left, idlePoll)) // the exchange that follows will tell what is wrong
+		time.Sleep(min(left, idlePoll)) // the exchange that follows will report what is wrong
 	}
 }
 
-// finish takes in the outcomes of a chunk.
-func (d *dispatcher) finish(c chunk) {
+// finish takes in a chunk whose handler has returned.
+func (d *dispatcher) finish(c *chunk) {
+	d.takeIn(c)
+	delete(d.chunks, c)
 	d.idle++
-	d.stats.Running -= len(c.outcomes)
+	if missing := c.to - c.from - c.taken; missing > 0 { // a handler that breaks its contract must not lose items
+		d.stats.Running -= missing
+		for i := c.from; i < c.to && d.batches[c.batch.ID] == c.batch; i++ {
+			if !c.batch.has(c.batch.bitmap, i) {
+				c.batch.finish(i, d.outcome(c.batch.Items[i], &attempt{Outcome: queue.OutcomeReturned}))
+				d.noteUnreported(time.Now())
+			}
+		}
+	}
+	c.batch = nil
+	clear(c.attempts)
+	d.spare = append(d.spare, c)
+}
+
+// takeInAll takes in what has ended in all chunks.
+func (d *dispatcher) takeInAll() {
+	for c := range d.chunks {
+		d.takeIn(c)
+	}
+}
+
+// takeIn takes in the attempts of a chunk that have ended.
+func (d *dispatcher) takeIn(c *chunk) {
+	ended, since := c.take()
+	d.stats.Running -= len(ended)
 	b := c.batch
-	if d.open[b.ID] != b {
-		return // its lease was lost
+	if len(ended) == 0 || d.batches[b.ID] != b { // or its lease was lost
+		return
 	}
-	took := c.took()
-	for i, o := range c.outcomes {
-		position := c.from + i
-		b.finish(position, d.verdict(b.Items[position], o))
-		d.stats.attempt(o)
+	items, took := c.ran(ended, time.Now())
+	if items > 0 {
+		d.perItem = paceAfter(d.perItem, items, took)
 	}
-	if took > 0 && c.outcomes[0].Outcome != queue.OutcomeReturned {
-		d.pace.measured(len(c.outcomes), took)
+	for _, i := range ended {
+		a := &c.attempts[i]
+		b.finish(c.from+i, d.outcome(b.Items[c.from+i], a))
+		d.stats.attempt(a)
 	}
-	d.noteUnreported()
+	d.noteUnreported(since)
 	if d.invalid != nil && !d.stopping {
-		d.stopping = true
-		d.handBack()
+		d.stop()
 	}
 }

@@ -5,9 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/metrics"
-	"github.com/workqueue/workqueue/worker/queue"
 )
 
 // Stats is what a worker did so far, and does now. The dispatcher counts in its own, and lets others have a copy.
@@ -34,9 +32,9 @@ func newStats() Stats {
 }
 
 // attempt takes in how long an attempt took, if it came to its end.
-func (s *Stats) attempt(o attempt) {
-	if o.Outcome != queue.OutcomeReturned && o.Outcome != handler.OutcomeInvalid {
-		s.items.Add(o.Duration, 1)
+func (s *Stats) attempt(a *attempt) {
+	if ran(a) {
+		s.items.Add(a.Duration, 1)
 	}
 }
 

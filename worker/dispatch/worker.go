@@ -88,25 +88,28 @@ func (w *Worker) Run(ctx context.Context) error {
 		time.AfterFunc(w.Policy.Grace+lastCalls, hangUp)
 	})()
 	d := &dispatcher{
+		schedule: schedule{slots: w.Policy.Slots, idle: w.Policy.Slots, fill: max(w.Policy.Fill, 1), most: w.Handler.MaxItems(),
+			lease: w.Policy.Limits.Lease},
 		worker:  w,
 		policy:  w.Policy,
 		session: w.Queue.NewSession(w.Name, w.Policy.Limits),
 		running: running,
 		calls:   calls,
-		open:    map[string]*batch{},
-		chunks:  make(chan chunk, w.Policy.Slots),
-		ended:   make(chan chunk, w.Policy.Slots),
-		idle:    w.Policy.Slots,
+		batches: map[string]*batch{},
+		chunks:  map[*chunk]bool{},
+		tasks:   make(chan *chunk, w.Policy.Slots),
+		ended:   make(chan *chunk, w.Policy.Slots),
+		wake:    make(chan struct{}, 1),
 		stats:   newStats(),
 		verbose: w.Log.Enabled(ctx, slog.LevelDebug),
 	}
 	for range w.Policy.Slots {
 		go d.slot(w.Handler)
 	}
-	defer close(d.chunks)
+	defer close(d.tasks)
 	err := d.dispatch(ctx, interrupt)
 	// The number of the last call is still needed while a report may be on its way that settles something.
-	if d.connected && len(d.open) == 0 {
+	if d.connected && d.open == 0 {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCalls)
 		defer cancel()
 		_ = d.session.Close(last) // what is left behind is a few bytes that expire

@@ -1,0 +1,149 @@
+package dispatch
+
+import "time"
+
+const (
+	lead        = 250 * time.Millisecond // work that is leased before a slot is free for it
+	stalled     = 500 * time.Millisecond // without any item started, after which leased items go back
+	holdLimit   = time.Second            // longest time for which a leased item waits for a slot
+	reportDelay = time.Second            // longest time for which an outcome waits for the next call
+	slowChunk   = 100 * time.Millisecond // of work, against which the time of a call does not count
+	maxBatch    = 2000                   // items in one batch: a call then takes Redis less than a millisecond
+	maxGrowth   = 16                     // how much larger than the last batch the next may be
+)
+
+// schedule is what a worker's decisions depend on. Its methods decide and change nothing. Leasing ahead must never cost the
+// tail: what a worker has leased and cannot start soon goes back to the queue.
+type schedule struct {
+	slots, idle int // all of them, and those that run nothing
+	fill        int // items that one slot should take at once, if there are so many
+	most        int // items that one slot can take at once
+
+	open      int           // batches that are held
+	unstarted int           // leased items that no slot has taken
+	leased    time.Time     // when they were leased
+	moved     time.Time     // when a slot last took items
+	perItem   time.Duration // estimate of how long a slot takes for an item, 0 before the first measurement
+	lastBatch int           // size of the last batch that was wanted
+
+	stopping   bool          // lease nothing any more
+	exclusive  bool          // a suspect runs, or this worker should make itself free for one: lease nothing beside
+	leaseAgain time.Time     // after a reply without items: lease nothing before this time
+	lease      time.Duration // for which a call renews the leases
+	lastCall   time.Time
+	unreported time.Time // since when there are outcomes that were not reported, zero without any
+	urgent     bool      // they must be reported at once
+}
+
+// wantsItems reports whether more items should be leased now.
+func (s *schedule) wantsItems(now time.Time) bool {
+	switch {
+	case s.stopping || s.unstarted > 0:
+		return false
+	case s.idle == s.slots: // nothing runs; if something is held, to report its end may end the run
+		return s.open > 0 || !now.Before(s.leaseAgain)
+	case s.exclusive || now.Before(s.leaseAgain):
+		return false
+	}
+	return s.idle > 0 || s.fast() && now.Sub(s.moved) < stalled
+}
+
+// fast reports whether leasing ahead gains anything: the time of a call counts beside that of the items.
+func (s *schedule) fast() bool {
+	return s.perItem > 0 && time.Duration(s.fill)*s.perItem <= slowChunk
+}
+
+// leaseSize returns how many items to lease.
+func (s *schedule) leaseSize() int {
+	n := s.idle * s.fill
+	if s.perItem > 0 {
+		ahead := int(time.Duration(s.slots) * lead / s.perItem)
+		n = max(n, ahead/s.fill*s.fill)
+	}
+	return max(1, min(n, maxBatch, maxGrowth*max(s.lastBatch, s.slots*s.fill)))
+}
+
+// chunkSize returns how many of the unstarted items the next idle slot takes: an equal share, but enough to be worth a
+// process of the batch mode.
+func (s *schedule) chunkSize() int {
+	least := (s.fill + 3) / 4
+	if s.unstarted >= s.fill {
+		least = s.fill
+	}
+	share := (s.unstarted + s.idle - 1) / s.idle
+	return min(max(share, least), s.most, s.unstarted)
+}
+
+// excess returns how many of the unstarted items should go back to the queue now.
+func (s *schedule) excess(now time.Time) int {
+	switch {
+	case s.unstarted == 0:
+		return 0
+	case !now.Before(s.returnTime()):
+		return s.unstarted
+	case s.perItem == 0:
+		return 0
+	}
+	return max(0, s.unstarted-max(s.fill, int(time.Duration(s.slots)*holdLimit/s.perItem)))
+}
+
+// returnTime is when the unstarted items go back if no slot takes them before.
+func (s *schedule) returnTime() time.Time {
+	return earlier(s.leased.Add(holdLimit), later(s.leased, s.moved).Add(stalled))
+}
+
+// callTime is when the queue must be called, if nothing happens before.
+func (s *schedule) callTime() time.Time {
+	next := s.lastCall.Add(s.lease / 3)
+	if !s.unreported.IsZero() {
+		delay := reportDelay
+		if s.stopping || s.urgent {
+			delay = 0
+		}
+		next = earlier(next, s.unreported.Add(delay))
+	}
+	if !s.stopping && !s.exclusive && s.idle > 0 && s.unstarted == 0 {
+		next = earlier(next, s.leaseAgain)
+	}
+	return next
+}
+
+// wakeTime is when something must be decided again, if nothing happens before. Items that run may have ended meanwhile.
+func (s *schedule) wakeTime(now time.Time) time.Time {
+	wake := s.callTime()
+	if s.unstarted > 0 {
+		wake = earlier(wake, s.returnTime())
+	}
+	if s.most > 1 && s.idle < s.slots {
+		wake = earlier(wake, now.Add(reportDelay))
+	}
+	return wake
+}
+
+// paceAfter returns the estimate of the time per item after so many more items took so long in all. It soon follows items
+// that turn slow, and more slowly those that turn fast: the next ones may be slow again.
+func paceAfter(perItem time.Duration, items int, took time.Duration) time.Duration {
+	sample := max(took/time.Duration(items), 1)
+	memory := 16
+	if sample > perItem {
+		memory = 4
+	}
+	if perItem == 0 || items >= memory {
+		return sample
+	}
+	return max(perItem+(sample-perItem)*time.Duration(items)/time.Duration(memory), 1)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
