@@ -20,6 +20,16 @@ func Worker(tb testing.TB) string {
 	return path
 }
 
+// Tool is the path of a program that the tests call by name, such as kubeconform.
+func Tool(tb testing.TB, name string) string {
+	tb.Helper()
+	path, err := find(name)
+	if err != nil {
+		tb.Fatalf("%v: make tools builds it", err)
+	}
+	return path
+}
+
 // Path is a PATH on which a major of Helm ("helm3", "helm4") and the other tools come first.
 func Path(major string) (string, error) {
 	helm, err := find(major + "/helm")

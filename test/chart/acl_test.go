@@ -91,12 +91,12 @@ func (s aclServer) run(queue string, env []string, input string, args ...string)
 
 // The user is one that can do what all verbs need, seen by running them, and nothing else.
 func TestTheUserOfRedisCanDoWhatTheWorkersNeed(t *testing.T) {
+	t.Parallel()
 	for values, queue := range map[string]string{
 		"{}":               "",
 		"{name: 'j?b[^2'}": "j?b[^2",
 	} {
 		t.Run(values, func(t *testing.T) {
-			useHelm(t, "helm4")
 			all := release{values: "{items: [a], redis: {acl: {enabled: true}}, queue: " + values + "}"}.objects(t)
 			if queue == "" {
 				queue = queueName(t, all)

@@ -1,59 +1,29 @@
-// Package chart tests what the chart renders, with both majors of Helm and as typed objects.
+// Package chart tests what the chart renders, as typed objects, and what both majors of Helm's command line do with it.
 package chart
 
 import (
-	"errors"
-	"os"
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/gruntwork-io/terratest/modules/helm"
-	"github.com/gruntwork-io/terratest/modules/k8s"
-	"github.com/gruntwork-io/terratest/modules/logger"
-	"go.yaml.in/yaml/v3"
+	"helm.sh/helm/v3/pkg/chartutil"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/client-go/kubernetes/scheme"
 
-	"github.com/workqueue/workqueue/test/built"
+	"github.com/workqueue/workqueue/test/render"
 )
 
 const (
 	chartDir    = "../../charts/workqueue"
 	examplesDir = "../../values-examples"
-	binDir      = "../../bin"
 	namespace   = "somewhere"
 
 	// The Kubernetes that the chart is rendered for; a real cluster tells Helm its own.
 	kubeVersion = "1.34.4"
 )
-
-// eachHelm runs a test once with Helm 3 and once with Helm 4, the way terratest finds them: as helm on the PATH.
-func eachHelm(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	for _, major := range []string{"helm3", "helm4"} {
-		t.Run(major, func(t *testing.T) {
-			useHelm(t, major)
-			test(t)
-		})
-	}
-}
-
-func useHelm(t *testing.T, major string) {
-	t.Helper()
-	path, err := built.Path(major)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", path)
-}
 
 // examples are the values files that come with the project.
 func examples(t *testing.T) []string {
@@ -68,99 +38,65 @@ func examples(t *testing.T) []string {
 	return files
 }
 
-// valuesFile is not in t.TempDir, whose name is the test's: Helm splits the names of files at commas.
-func valuesFile(t *testing.T, values string) string {
+// release is one rendering: which release, of which chart, with which values, for which Kubernetes.
+type release struct {
+	name       string
+	chart      string
+	files      []string
+	values     string
+	kube       string
+	skipSchema bool
+}
+
+// resolved returns the release with the defaults of what is not said.
+func (r release) resolved() release {
+	r.name = cmp.Or(r.name, "demo")
+	r.chart = cmp.Or(r.chart, chartDir)
+	r.kube = cmp.Or(r.kube, kubeVersion)
+	return r
+}
+
+// install renders in this process what an install would send and print. What the command lines render is the same: see
+// TestTheCommandLinesRenderTheSame.
+func (r release) install(t *testing.T) (render.Rendered, error) {
 	t.Helper()
-	file, err := os.CreateTemp("", "values-*.yaml")
+	r = r.resolved()
+	values, err := render.Values(r.files...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Remove(file.Name()) })
-	if _, err := file.WriteString(values); err != nil {
-		t.Fatal(err)
+	more, err := chartutil.ReadValues([]byte(r.values))
+	if err != nil {
+		t.Fatalf("%v in the values\n%s", err, r.values)
 	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return file.Name()
+	return render.Release{
+		Chart: r.chart, Name: r.name, Namespace: namespace, Kube: r.kube, SkipSchema: r.skipSchema,
+	}.Render(chartutil.MergeTables(more, values))
 }
 
-// release is one rendering: which release, of which chart, with which values, for which Kubernetes.
-type release struct {
-	name   string
-	chart  string
-	files  []string
-	values string
-	kube   string
-}
-
-func (r release) options(t *testing.T) *helm.Options {
+func (r release) render(t *testing.T) (string, error) {
 	t.Helper()
-	files := slices.Clone(r.files)
-	if r.values != "" {
-		files = append(files, valuesFile(t, r.values))
-	}
-	return &helm.Options{
-		ValuesFiles:    files,
-		KubectlOptions: k8s.NewKubectlOptions("", "", namespace),
-		Logger:         logger.Discard,
-	}
+	rendered, err := r.install(t)
+	return rendered.Manifests, err
 }
-
-func (r release) render(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	if r.name == "" {
-		r.name = "demo"
-	}
-	if r.chart == "" {
-		r.chart = chartDir
-	}
-	if r.kube == "" {
-		r.kube = kubeVersion
-	}
-	args = append([]string{"--kube-version", r.kube}, args...)
-	out, err := helm.RenderTemplateContextE(t, t.Context(), r.options(t), r.chart, r.name, nil, args...)
-	if stderr := new(interface{ Stderr() string }); errors.As(err, stderr) {
-		return out, errors.New((*stderr).Stderr())
-	}
-	return out, err
-}
-
-// object is any Kubernetes object, typed underneath.
-type object interface {
-	runtime.Object
-	metav1.Object
-}
-
-// Strict, so that a misspelt field is an error and not nothing.
-var decoder = serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 
 func (r release) objects(t *testing.T) objects {
 	t.Helper()
 	out, err := r.render(t)
 	if err != nil {
-		t.Fatalf("helm template: %v", err)
+		t.Fatalf("the chart does not render: %v", err)
 	}
-	var all objects
-	for document := range strings.SplitSeq("\n"+out, "\n---\n") {
-		if !strings.Contains(document, "kind:") {
-			continue
-		}
-		o, _, err := decoder.Decode([]byte(document), nil, nil)
-		if runtime.IsNotRegisteredError(err) { // a kind of somebody else's, such as the Prometheus Operator's
-			others := &unstructured.Unstructured{}
-			o, err = others, yaml.Unmarshal([]byte(document), &others.Object)
-		}
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, document)
-		}
-		all = append(all, o.(object))
+	all, err := render.Objects(out)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if len(all) == 0 {
 		t.Fatalf("no objects in\n%s", out)
 	}
 	return all
 }
+
+type object = render.Object
 
 type objects []object
 

@@ -10,34 +10,34 @@ import (
 )
 
 func TestWorkWithoutAnEnd(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		const values = "{queue: {seal: false}, worker: {kind: Deployment, parallelism: 7, labels: {a: b}, annotations: {c: d}}, items: "
-		all := release{values: values + "[]}"}.objects(t)
-		deployment := find[*appsv1.Deployment](t, all, "worker")
-		spec := deployment.Spec
-		if *spec.Replicas != 7 || deployment.Name != "demo-worker" || deployment.Labels["a"] != "b" || deployment.Annotations["c"] != "d" {
-			t.Errorf("%s has %d replicas, labels %v and annotations %v", deployment.Name, *spec.Replicas, deployment.Labels, deployment.Annotations)
-		}
-		if got := spec.Template.Spec.RestartPolicy; got != "Always" {
-			t.Errorf("restartPolicy is %s: Kubernetes refuses that", got)
-		}
-		if got := env(t, spec.Template.Spec, "WQ_STOP_AFTER_DEAD"); got != "0" {
-			t.Errorf("WQ_STOP_AFTER_DEAD is %s: the workers would stop, and be started again", got)
-		}
-		if !selects(t, spec.Selector, deployment) {
-			t.Errorf("the Deployment does not select its own pods: %v", spec.Selector)
-		}
-		if tests := all.of("test"); len(tests) != 0 {
-			t.Errorf("there are the tests %v: they would wait for an end", tests)
-		}
-		more := find[*appsv1.Deployment](t, release{values: values + "[apple]}"}.objects(t), "worker").Spec.Template.Spec
-		if before, after := env(t, spec.Template.Spec, "WQ_QUEUE"), env(t, more, "WQ_QUEUE"); before != "demo" || after != "demo" {
-			t.Errorf("the queue is %s, then %s with other items: want demo, or what was pushed is left behind", before, after)
-		}
-	})
+	t.Parallel()
+	const values = "{queue: {seal: false}, worker: {kind: Deployment, parallelism: 7, labels: {a: b}, annotations: {c: d}}, items: "
+	all := release{values: values + "[]}"}.objects(t)
+	deployment := find[*appsv1.Deployment](t, all, "worker")
+	spec := deployment.Spec
+	if *spec.Replicas != 7 || deployment.Name != "demo-worker" || deployment.Labels["a"] != "b" || deployment.Annotations["c"] != "d" {
+		t.Errorf("%s has %d replicas, labels %v and annotations %v", deployment.Name, *spec.Replicas, deployment.Labels, deployment.Annotations)
+	}
+	if got := spec.Template.Spec.RestartPolicy; got != "Always" {
+		t.Errorf("restartPolicy is %s: Kubernetes refuses that", got)
+	}
+	if got := env(t, spec.Template.Spec, "WQ_STOP_AFTER_DEAD"); got != "0" {
+		t.Errorf("WQ_STOP_AFTER_DEAD is %s: the workers would stop, and be started again", got)
+	}
+	if !selects(t, spec.Selector, deployment) {
+		t.Errorf("the Deployment does not select its own pods: %v", spec.Selector)
+	}
+	if tests := all.of("test"); len(tests) != 0 {
+		t.Errorf("there are the tests %v: they would wait for an end", tests)
+	}
+	more := find[*appsv1.Deployment](t, release{values: values + "[apple]}"}.objects(t), "worker").Spec.Template.Spec
+	if before, after := env(t, spec.Template.Spec, "WQ_QUEUE"), env(t, more, "WQ_QUEUE"); before != "demo" || after != "demo" {
+		t.Errorf("the queue is %s, then %s with other items: want demo, or what was pushed is left behind", before, after)
+	}
 }
 
 func TestKEDACountsTheQueue(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string][]string{
 		"{}":                                     {`"address":"demo-redis.somewhere.svc:6379"`},
 		"{password: p}":                          {`"authenticationRef":{"name":"demo-worker"}`, `"key":"password","name":"demo-redis"`},
@@ -46,66 +46,62 @@ func TestKEDACountsTheQueue(t *testing.T) {
 		"{external: {url: 'redis://host'}}":      {`"address":"host:6379"`, `"databaseIndex":"0"`},
 	} {
 		t.Run(values, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				all := release{values: "{queue: {name: job2, seal: false}, redis: " + values +
-					", worker: {kind: Deployment, keda: {enabled: true, minReplicas: 1, maxReplicas: 9, itemsPerPod: 5}}}"}.objects(t)
-				var scaled strings.Builder
-				for _, o := range all {
-					if strings.HasPrefix(o.GetObjectKind().GroupVersionKind().Group, "keda.sh") {
-						text, err := json.Marshal(o)
-						if err != nil {
-							t.Fatal(err)
-						}
-						scaled.Write(text)
+			all := release{values: "{queue: {name: job2, seal: false}, redis: " + values +
+				", worker: {kind: Deployment, keda: {enabled: true, minReplicas: 1, maxReplicas: 9, itemsPerPod: 5}}}"}.objects(t)
+			var scaled strings.Builder
+			for _, o := range all {
+				if strings.HasPrefix(o.GetObjectKind().GroupVersionKind().Group, "keda.sh") {
+					text, err := json.Marshal(o)
+					if err != nil {
+						t.Fatal(err)
 					}
+					scaled.Write(text)
 				}
-				for _, text := range append(want, `"listName":"job2"`, `"listLength":"5"`, `"maxReplicaCount":9`, `"scaleTargetRef":{"name":"demo-worker"}`) {
-					if !strings.Contains(scaled.String(), text) {
-						t.Errorf("%s is not in %s", text, &scaled)
-					}
+			}
+			for _, text := range append(want, `"listName":"job2"`, `"listLength":"5"`, `"maxReplicaCount":9`, `"scaleTargetRef":{"name":"demo-worker"}`) {
+				if !strings.Contains(scaled.String(), text) {
+					t.Errorf("%s is not in %s", text, &scaled)
 				}
-				if replicas := find[*appsv1.Deployment](t, all, "worker").Spec.Replicas; replicas != nil {
-					t.Errorf("the Deployment says %d replicas: every upgrade would undo what KEDA did", *replicas)
-				}
-			})
+			}
+			if replicas := find[*appsv1.Deployment](t, all, "worker").Spec.Replicas; replicas != nil {
+				t.Errorf("the Deployment says %d replicas: every upgrade would undo what KEDA did", *replicas)
+			}
 		})
 	}
 }
 
 func TestASuspendedJob(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		job := workerJob(t, release{values: "{items: [a], worker: {suspend: true, labels: {kueue.x-k8s.io/queue-name: batch}}}"}.objects(t))
-		if job.Spec.Suspend == nil || !*job.Spec.Suspend || job.Labels["kueue.x-k8s.io/queue-name"] != "batch" {
-			t.Errorf("suspend is %v, the labels are %v", job.Spec.Suspend, job.Labels)
-		}
-		if job := workerJob(t, release{values: "items: [a]"}.objects(t)); job.Spec.Suspend != nil {
-			t.Error("suspend is said: an upgrade would undo what Kueue did")
-		}
-	})
+	t.Parallel()
+	job := workerJob(t, release{values: "{items: [a], worker: {suspend: true, labels: {kueue.x-k8s.io/queue-name: batch}}}"}.objects(t))
+	if job.Spec.Suspend == nil || !*job.Spec.Suspend || job.Labels["kueue.x-k8s.io/queue-name"] != "batch" {
+		t.Errorf("suspend is %v, the labels are %v", job.Spec.Suspend, job.Labels)
+	}
+	if job := workerJob(t, release{values: "items: [a]"}.objects(t)); job.Spec.Suspend != nil {
+		t.Error("suspend is said: an upgrade would undo what Kueue did")
+	}
 }
 
 func TestAnAutoscaler(t *testing.T) {
+	t.Parallel()
 	const values = "{queue: {seal: false}, worker: {kind: Deployment, resources: {requests: {cpu: 1}}, autoscaling: {enabled: true, minReplicas: 3, maxReplicas: 9"
-	eachHelm(t, func(t *testing.T) {
-		all := release{values: values + ", behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}}}"}.objects(t)
-		deployment := find[*appsv1.Deployment](t, all, "worker")
-		if deployment.Spec.Replicas != nil {
-			t.Errorf("the Deployment has %d replicas: each upgrade would undo the autoscaler's", *deployment.Spec.Replicas)
-		}
-		spec := find[*autoscalingv2.HorizontalPodAutoscaler](t, all, "worker").Spec
-		if target := spec.ScaleTargetRef; target.Kind != "Deployment" || target.Name != deployment.Name {
-			t.Errorf("it scales %v", target)
-		}
-		if *spec.MinReplicas != 3 || spec.MaxReplicas != 9 || *spec.Behavior.ScaleDown.StabilizationWindowSeconds != 60 {
-			t.Errorf("it is %v", spec)
-		}
-		if len(spec.Metrics) != 1 || *spec.Metrics[0].Resource.Target.AverageUtilization != 80 {
-			t.Errorf("it goes by %v, want the use of processors", spec.Metrics)
-		}
-		spec = find[*autoscalingv2.HorizontalPodAutoscaler](t, release{values: values +
-			", metrics: [{type: External, external: {metric: {name: workqueue_items}, target: {type: AverageValue, averageValue: 10}}}]}}}"}.objects(t), "worker").Spec
-		if len(spec.Metrics) != 1 || spec.Metrics[0].External.Metric.Name != "workqueue_items" {
-			t.Errorf("it goes by %v", spec.Metrics)
-		}
-	})
+	all := release{values: values + ", behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}}}"}.objects(t)
+	deployment := find[*appsv1.Deployment](t, all, "worker")
+	if deployment.Spec.Replicas != nil {
+		t.Errorf("the Deployment has %d replicas: each upgrade would undo the autoscaler's", *deployment.Spec.Replicas)
+	}
+	spec := find[*autoscalingv2.HorizontalPodAutoscaler](t, all, "worker").Spec
+	if target := spec.ScaleTargetRef; target.Kind != "Deployment" || target.Name != deployment.Name {
+		t.Errorf("it scales %v", target)
+	}
+	if *spec.MinReplicas != 3 || spec.MaxReplicas != 9 || *spec.Behavior.ScaleDown.StabilizationWindowSeconds != 60 {
+		t.Errorf("it is %v", spec)
+	}
+	if len(spec.Metrics) != 1 || *spec.Metrics[0].Resource.Target.AverageUtilization != 80 {
+		t.Errorf("it goes by %v, want the use of processors", spec.Metrics)
+	}
+	spec = find[*autoscalingv2.HorizontalPodAutoscaler](t, release{values: values +
+		", metrics: [{type: External, external: {metric: {name: workqueue_items}, target: {type: AverageValue, averageValue: 10}}}]}}}"}.objects(t), "worker").Spec
+	if len(spec.Metrics) != 1 || spec.Metrics[0].External.Metric.Name != "workqueue_items" {
+		t.Errorf("it goes by %v", spec.Metrics)
+	}
 }

@@ -1,43 +1,25 @@
 package chart
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/gruntwork-io/terratest/modules/helm"
-
 	"github.com/workqueue/workqueue/test/apis"
+	"github.com/workqueue/workqueue/test/built"
 )
-
-func TestExamplesPassLint(t *testing.T) {
-	for _, example := range examples(t) {
-		t.Run(filepath.Base(example), func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				r := release{files: []string{example}}
-				out, err := helm.RunHelmCommandAndGetOutputContextE(t, t.Context(), r.options(t), "lint",
-					"--strict", "--kube-version", kubeVersion, "--values", example, chartDir)
-				if err != nil {
-					t.Errorf("helm lint --strict: %v\n%s", err, out)
-				}
-			})
-		})
-	}
-}
 
 // Every field has to be one that each version of Kubernetes knows, of the type that it knows. What is rendered for the oldest
 // has to be right for all; what is rendered for the newest, where the chart may use what the oldest does not have, for that.
 func TestExamplesAreValidKubernetes(t *testing.T) {
-	useHelm(t, "helm4") // which renders what Helm 3 renders: see TestBothHelmsRenderTheSame
+	t.Parallel()
 	old, latest := apis.Versions[0], apis.Newest()
 	manifests := map[string]string{old: renderAll(t, old), latest: renderAll(t, latest)}
 	for _, version := range apis.Versions {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			schemas := t.TempDir()
 			apis.WriteSchemas(t, schemas, version)
 			folders := []string{manifests[old]}
@@ -102,7 +84,7 @@ monitor:
 }
 
 func TestKubeconformFindsWrongFields(t *testing.T) {
-	useHelm(t, "helm4")
+	t.Parallel()
 	schemas := t.TempDir()
 	apis.WriteSchemas(t, schemas, apis.Versions[0])
 	for name, wrong := range map[string]string{
@@ -130,62 +112,13 @@ func TestKubeconformFindsWrongFields(t *testing.T) {
 func kubeconform(t *testing.T, schemas string, manifests ...string) (string, error) {
 	t.Helper()
 	args := []string{"-strict", "-summary", "-schema-location", filepath.Join(schemas, apis.Location)}
-	cmd := exec.CommandContext(t.Context(), "kubeconform", append(args, manifests...)...)
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Fatalf("%v: build the tools first, with make", err)
-	}
+	out, err := exec.CommandContext(t.Context(), built.Tool(t, "kubeconform"), append(args, manifests...)...).CombinedOutput()
 	return string(out), err
 }
 
-// Two majors of Helm, one chart: what is proved of the manifests of one is proved of the other's.
-func TestBothHelmsRenderTheSame(t *testing.T) {
-	for name, r := range validated(t) {
-		t.Run(name, func(t *testing.T) {
-			rendered := map[string]string{}
-			eachHelm(t, func(t *testing.T) {
-				out, err := r.render(t)
-				if err != nil {
-					t.Fatal(err)
-				}
-				rendered[filepath.Base(t.Name())] = withoutChance(out)
-			})
-			if rendered["helm3"] != rendered["helm4"] {
-				t.Errorf("Helm 3 renders\n%s\nand Helm 4\n%s", rendered["helm3"], rendered["helm4"])
-			}
-		})
-	}
-}
-
-// withoutChance leaves out the order of objects of the same weight or kind, empty lines at their ends, and passwords, each of which
-// is made up.
-func withoutChance(rendered string) string {
-	var documents []string
-	for document := range strings.SplitSeq("\n"+rendered, "\n---\n") {
-		documents = append(documents, madeUp.ReplaceAllString(strings.TrimSpace(document), ""))
-	}
-	slices.Sort(documents)
-	return strings.Join(documents, "\n---\n")
-}
-
-var madeUp = regexp.MustCompile(`(?m)^  password: .*$`)
-
-// With Helm 4 only: Helm 3 wants a cluster even for a dry run.
 func TestNotesHaveTheNextCommands(t *testing.T) {
-	useHelm(t, "helm4")
-	notes := func(r release) string {
-		out, err := helm.RunHelmCommandAndGetOutputContextE(t, t.Context(), r.options(t), "install",
-			"--dry-run=client", "--values", valuesFile(t, r.values), "demo", chartDir)
-		if err != nil {
-			t.Fatalf("helm install --dry-run=client: %v\n%s", err, out)
-		}
-		_, notes, ok := strings.Cut(out, "\nNOTES:\n")
-		if !ok {
-			t.Fatalf("no notes in\n%s", out)
-		}
-		return notes
-	}
-	stream := notes(release{values: "{queue: {seal: false}, worker: {kind: Deployment, keda: {enabled: true}}}"})
+	t.Parallel()
+	stream := release{values: "{queue: {seal: false}, worker: {kind: Deployment, keda: {enabled: true}}}"}.notes(t)
 	if !strings.Contains(stream, "exec -i deployment/demo-worker -- /worker push") || strings.Contains(stream, "seal") || strings.Contains(stream, "parallelism") {
 		t.Errorf("these are no commands for a Deployment that KEDA scales:\n%s", stream)
 	}
@@ -216,7 +149,7 @@ func TestNotesHaveTheNextCommands(t *testing.T) {
 		}},
 	} {
 		r := release{values: test.values}
-		all, got := r.objects(t), notes(r)
+		all, got := r.objects(t), r.notes(t)
 		for _, want := range test.want {
 			want = strings.NewReplacer("QUEUE", queueName(t, all), "JOB", workerJob(t, all).Name).Replace(want)
 			if !strings.Contains(got, want) {

@@ -20,187 +20,181 @@ var hookRelease = release{values: hookValues}
 const hookValues = "{items: [apple], serviceAccount: {create: true}, redis: {password: secret}}"
 
 func TestHooksRunInTheirOrder(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := hookRelease.objects(t)
-		for event, want := range map[string][]string{
-			"pre-install":  {"Secret redis", "Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
-			"pre-upgrade":  {"ConfigMap seed", "Job seed"}, // and not Redis, which has to stay as it is
-			"pre-rollback": {"ConfigMap seed", "Job seed"},
-			"test":         {"Pod test"},
-			"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis", "Secret redis"},
-		} {
-			byWeight := map[int]string{}
-			for _, o := range all.of(event) {
-				weight := 0
-				if text, ok := o.GetAnnotations()["helm.sh/hook-weight"]; ok {
-					var err error
-					if weight, err = strconv.Atoi(text); err != nil {
-						t.Errorf("%s: weight %v", id(o), err)
-					}
-				}
-				if other, ok := byWeight[weight]; ok {
-					t.Errorf("%s: %s and %s have the weight %d, so Helm sorts them by name", event, other, id(o), weight)
-				}
-				byWeight[weight] = kind(o) + " " + component(o)
-			}
-			var got []string
-			for weight := -1000; weight <= 1000; weight++ {
-				if o, ok := byWeight[weight]; ok {
-					got = append(got, o)
+	t.Parallel()
+	all := hookRelease.objects(t)
+	for event, want := range map[string][]string{
+		"pre-install":  {"Secret redis", "Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
+		"pre-upgrade":  {"ConfigMap seed", "Job seed"}, // and not Redis, which has to stay as it is
+		"pre-rollback": {"ConfigMap seed", "Job seed"},
+		"test":         {"Pod test"},
+		"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis", "Secret redis"},
+	} {
+		byWeight := map[int]string{}
+		for _, o := range all.of(event) {
+			weight := 0
+			if text, ok := o.GetAnnotations()["helm.sh/hook-weight"]; ok {
+				var err error
+				if weight, err = strconv.Atoi(text); err != nil {
+					t.Errorf("%s: weight %v", id(o), err)
 				}
 			}
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%s: %v, want %v", event, got, want)
+			if other, ok := byWeight[weight]; ok {
+				t.Errorf("%s: %s and %s have the weight %d, so Helm sorts them by name", event, other, id(o), weight)
+			}
+			byWeight[weight] = kind(o) + " " + component(o)
+		}
+		var got []string
+		for weight := -1000; weight <= 1000; weight++ {
+			if o, ok := byWeight[weight]; ok {
+				got = append(got, o)
 			}
 		}
-		for _, o := range all {
-			for event := range strings.SplitSeq(o.GetAnnotations()["helm.sh/hook"], ",") {
-				switch event {
-				case "", "pre-install", "pre-upgrade", "pre-rollback", "test", "post-delete":
-				default:
-					t.Errorf("%s: no test knows of this event", id(o))
-				}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", event, got, want)
+		}
+	}
+	for _, o := range all {
+		for event := range strings.SplitSeq(o.GetAnnotations()["helm.sh/hook"], ",") {
+			switch event {
+			case "", "pre-install", "pre-upgrade", "pre-rollback", "test", "post-delete":
+			default:
+				t.Errorf("%s: no test knows of this event", id(o))
 			}
 		}
-	})
+	}
 }
 
 // Helm leaves behind what its hooks made. So whatever a hook makes has to have a husk that takes it away.
 func TestEveryHookHasAHusk(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := hookRelease.objects(t)
-		husks := map[string]object{}
-		for _, o := range all.of("post-delete") {
-			husks[kind(o)+" "+o.GetName()] = o
-			if got := o.GetAnnotations()["helm.sh/hook-delete-policy"]; got != "before-hook-creation,hook-succeeded" {
-				t.Errorf("%s has the delete policy %q: it takes the original's place only with before-hook-creation, and goes only with hook-succeeded", id(o), got)
+	t.Parallel()
+	all := hookRelease.objects(t)
+	husks := map[string]object{}
+	for _, o := range all.of("post-delete") {
+		husks[kind(o)+" "+o.GetName()] = o
+		if got := o.GetAnnotations()["helm.sh/hook-delete-policy"]; got != "before-hook-creation,hook-succeeded" {
+			t.Errorf("%s has the delete policy %q: it takes the original's place only with before-hook-creation, and goes only with hook-succeeded", id(o), got)
+		}
+		switch o := o.(type) {
+		case *appsv1.StatefulSet:
+			if o.Spec.Replicas == nil || *o.Spec.Replicas != 0 {
+				t.Errorf("%s: replicas %v, want 0", id(o), o.Spec.Replicas)
 			}
-			switch o := o.(type) {
-			case *appsv1.StatefulSet:
-				if o.Spec.Replicas == nil || *o.Spec.Replicas != 0 {
-					t.Errorf("%s: replicas %v, want 0", id(o), o.Spec.Replicas)
-				}
-			case *batchv1.Job:
-				if p, c := o.Spec.Parallelism, o.Spec.Completions; p == nil || *p != 0 || c == nil || *c != 0 {
-					t.Errorf("%s: parallelism %v and completions %v, want 0: Helm waits for it to be complete", id(o), p, c)
-				}
-			case *corev1.ConfigMap:
-				if len(o.Data) != 0 {
-					t.Errorf("%s carries data", id(o))
-				}
-			case *corev1.Secret:
-				if len(o.Data)+len(o.StringData) != 0 {
-					t.Errorf("%s carries data", id(o))
-				}
-			case *corev1.Service:
-			default:
-				t.Errorf("%s: a husk of this kind may do something, or Helm may wait for it", id(o))
+		case *batchv1.Job:
+			if p, c := o.Spec.Parallelism, o.Spec.Completions; p == nil || *p != 0 || c == nil || *c != 0 {
+				t.Errorf("%s: parallelism %v and completions %v, want 0: Helm waits for it to be complete", id(o), p, c)
+			}
+		case *corev1.ConfigMap:
+			if len(o.Data) != 0 {
+				t.Errorf("%s carries data", id(o))
+			}
+		case *corev1.Secret:
+			if len(o.Data)+len(o.StringData) != 0 {
+				t.Errorf("%s carries data", id(o))
+			}
+		case *corev1.Service:
+		default:
+			t.Errorf("%s: a husk of this kind may do something, or Helm may wait for it", id(o))
+		}
+	}
+	used := map[string]bool{}
+	for _, o := range all.live() {
+		if o.GetAnnotations()["helm.sh/hook"] == "" {
+			continue
+		}
+		husk := kind(o) + " " + o.GetName()
+		if _, ok := o.(*corev1.Pod); ok {
+			// A Pod cannot have a husk that does not run. A Job adopts it instead.
+			husk = "Job " + o.GetName()
+		}
+		h, ok := husks[husk]
+		if !ok {
+			t.Errorf("%s has no husk: helm uninstall would leave it behind", id(o))
+			continue
+		}
+		used[husk] = true
+		if _, ok := o.(*corev1.Pod); !ok {
+			continue
+		}
+		job := h.(*batchv1.Job)
+		selector, err := metav1.LabelSelectorAsSelector(job.Spec.Selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job.Spec.ManualSelector == nil || !*job.Spec.ManualSelector || !selector.Matches(labels.Set(o.GetLabels())) {
+			t.Errorf("%s does not adopt %s: it selects %s", id(h), id(o), selector)
+		}
+		for _, other := range all.live() {
+			if p := pod(other); p != nil && other != o && selector.Matches(labels.Set(p.Labels)) {
+				t.Errorf("%s would adopt the pods of %s as well", id(h), id(other))
 			}
 		}
-		used := map[string]bool{}
-		for _, o := range all.live() {
-			if o.GetAnnotations()["helm.sh/hook"] == "" {
-				continue
-			}
-			husk := kind(o) + " " + o.GetName()
-			if _, ok := o.(*corev1.Pod); ok {
-				// A Pod cannot have a husk that does not run. A Job adopts it instead.
-				husk = "Job " + o.GetName()
-			}
-			h, ok := husks[husk]
-			if !ok {
-				t.Errorf("%s has no husk: helm uninstall would leave it behind", id(o))
-				continue
-			}
-			used[husk] = true
-			if _, ok := o.(*corev1.Pod); !ok {
-				continue
-			}
-			job := h.(*batchv1.Job)
-			selector, err := metav1.LabelSelectorAsSelector(job.Spec.Selector)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if job.Spec.ManualSelector == nil || !*job.Spec.ManualSelector || !selector.Matches(labels.Set(o.GetLabels())) {
-				t.Errorf("%s does not adopt %s: it selects %s", id(h), id(o), selector)
-			}
-			for _, other := range all.live() {
-				if p := pod(other); p != nil && other != o && selector.Matches(labels.Set(p.Labels)) {
-					t.Errorf("%s would adopt the pods of %s as well", id(h), id(other))
-				}
-			}
+	}
+	for husk := range husks {
+		if !used[husk] {
+			t.Errorf("%s is the husk of nothing", husk)
 		}
-		for husk := range husks {
-			if !used[husk] {
-				t.Errorf("%s is the husk of nothing", husk)
-			}
-		}
-	})
+	}
 }
 
 // What has another name after an upgrade has no husk any more, and has to be gone by then.
 func TestNoHookOutlivesItsName(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		names := map[string]bool{}
-		for _, o := range (release{values: "items: [pear]"}).objects(t).live() {
-			names[kind(o)+" "+o.GetName()] = true
+	t.Parallel()
+	names := map[string]bool{}
+	for _, o := range (release{values: "items: [pear]"}).objects(t).live() {
+		names[kind(o)+" "+o.GetName()] = true
+	}
+	for _, o := range (release{values: "items: [apple]"}).objects(t).live() {
+		if o.GetAnnotations()["helm.sh/hook"] == "" || names[kind(o)+" "+o.GetName()] {
+			continue
 		}
-		for _, o := range (release{values: "items: [apple]"}).objects(t).live() {
-			if o.GetAnnotations()["helm.sh/hook"] == "" || names[kind(o)+" "+o.GetName()] {
-				continue
-			}
-			policy := o.GetAnnotations()["helm.sh/hook-delete-policy"]
-			if !strings.Contains(policy, "hook-succeeded") || !strings.Contains(policy, "hook-failed") {
-				t.Errorf("%s has another name with other items, and the delete policy %q: an upgrade would leave it behind", id(o), policy)
-			}
+		policy := o.GetAnnotations()["helm.sh/hook-delete-policy"]
+		if !strings.Contains(policy, "hook-succeeded") || !strings.Contains(policy, "hook-failed") {
+			t.Errorf("%s has another name with other items, and the delete policy %q: an upgrade would leave it behind", id(o), policy)
 		}
-	})
+	}
 }
 
 func TestTheTestIsOnePodThatStays(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		tests := hookRelease.objects(t).of("test")
-		if len(tests) != 1 || kind(tests[0]) != "Pod" {
-			t.Fatalf("the tests are %v, want one Pod: helm test --logs fails on anything else", tests)
-		}
-		if policy, ok := tests[0].GetAnnotations()["helm.sh/hook-delete-policy"]; ok {
-			t.Errorf("the test has the delete policy %q: Helm 3 would delete it before it reads its logs", policy)
-		}
-	})
+	t.Parallel()
+	tests := hookRelease.objects(t).of("test")
+	if len(tests) != 1 || kind(tests[0]) != "Pod" {
+		t.Fatalf("the tests are %v, want one Pod: helm test --logs fails on anything else", tests)
+	}
+	if policy, ok := tests[0].GetAnnotations()["helm.sh/hook-delete-policy"]; ok {
+		t.Errorf("the test has the delete policy %q: Helm 3 would delete it before it reads its logs", policy)
+	}
 }
 
 func TestAFailedSeedingShowsItsLog(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		job := seedJob(t, hookRelease.objects(t))
-		if got := job.Annotations["helm.sh/hook-output-log-policy"]; got != "hook-failed" {
-			t.Errorf("output log policy %q, want hook-failed", got)
-		}
-		if job.Spec.TTLSecondsAfterFinished != nil {
-			t.Error("the seeding has a TTL: Helm 4 waits for ever for a Job that vanished")
-		}
-	})
+	t.Parallel()
+	job := seedJob(t, hookRelease.objects(t))
+	if got := job.Annotations["helm.sh/hook-output-log-policy"]; got != "hook-failed" {
+		t.Errorf("output log policy %q, want hook-failed", got)
+	}
+	if job.Spec.TTLSecondsAfterFinished != nil {
+		t.Error("the seeding has a TTL: Helm 4 waits for ever for a Job that vanished")
+	}
 }
 
 func TestWithoutHooksOnlyAnnotationsDiffer(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		with := byID(hookRelease.objects(t).live())
-		plain := release{values: hookValues[:len(hookValues)-1] + ", hooks: {enabled: false}}"}.objects(t)
-		without := byID(plain.live())
-		for id, o := range with {
-			if !reflect.DeepEqual(o, without[id]) {
-				t.Errorf("%s differs by more than annotations:\n%v\n%v", id, o, without[id])
-			}
-			delete(without, id)
+	t.Parallel()
+	with := byID(hookRelease.objects(t).live())
+	plain := release{values: hookValues[:len(hookValues)-1] + ", hooks: {enabled: false}}"}.objects(t)
+	without := byID(plain.live())
+	for id, o := range with {
+		if !reflect.DeepEqual(o, without[id]) {
+			t.Errorf("%s differs by more than annotations:\n%v\n%v", id, o, without[id])
 		}
-		for id := range without {
-			t.Errorf("%s exists without hooks only", id)
+		delete(without, id)
+	}
+	for id := range without {
+		t.Errorf("%s exists without hooks only", id)
+	}
+	for _, o := range plain {
+		if hook := o.GetAnnotations()["helm.sh/hook"]; hook != "" && component(o) != "test" {
+			t.Errorf("%s is a hook", id(o))
 		}
-		for _, o := range plain {
-			if hook := o.GetAnnotations()["helm.sh/hook"]; hook != "" && component(o) != "test" {
-				t.Errorf("%s is a hook", id(o))
-			}
-		}
-	})
+	}
 }
 
 // byID maps objects by kind and name, without any annotations.
@@ -224,28 +218,27 @@ func byID(all objects) map[string]object {
 
 // With hooks the queue is seeded before a worker starts, so one that is not has been lost; without, it is still to come.
 func TestHowLongWorkersWaitForTheSeeding(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string]string{
 		"items: [apple]": "10s",
 		"{items: [apple], hooks: {enabled: false}, worker: {podAnnotations: {a: b}}}": "0s",
 	} {
 		t.Run(want, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				template := workerJob(t, release{values: values}.objects(t)).Spec.Template
-				for _, e := range template.Spec.Containers[0].Env {
-					if e.Name != "WQ_SEED_TIMEOUT" {
-						continue
-					}
-					if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
-						t.Fatalf("WQ_SEED_TIMEOUT is %v, want an annotation of the pod", e)
-					}
-					name := strings.TrimSuffix(strings.TrimPrefix(e.ValueFrom.FieldRef.FieldPath, "metadata.annotations['"), "']")
-					if got := template.Annotations[name]; got != want {
-						t.Errorf("WQ_SEED_TIMEOUT is the annotation %s, which is %q, want %q", name, got, want)
-					}
-					return
+			template := workerJob(t, release{values: values}.objects(t)).Spec.Template
+			for _, e := range template.Spec.Containers[0].Env {
+				if e.Name != "WQ_SEED_TIMEOUT" {
+					continue
 				}
-				t.Error("no WQ_SEED_TIMEOUT")
-			})
+				if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
+					t.Fatalf("WQ_SEED_TIMEOUT is %v, want an annotation of the pod", e)
+				}
+				name := strings.TrimSuffix(strings.TrimPrefix(e.ValueFrom.FieldRef.FieldPath, "metadata.annotations['"), "']")
+				if got := template.Annotations[name]; got != want {
+					t.Errorf("WQ_SEED_TIMEOUT is the annotation %s, which is %q, want %q", name, got, want)
+				}
+				return
+			}
+			t.Error("no WQ_SEED_TIMEOUT")
 		})
 	}
 }

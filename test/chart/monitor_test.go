@@ -14,38 +14,37 @@ import (
 )
 
 func TestTheMonitorIsThereWhenAskedFor(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		for _, o := range (release{values: "{items: [a], monitor: {podMonitor: {enabled: true}, dashboard: {enabled: true}}}"}).objects(t) {
-			if component(o) == "monitor" {
-				t.Errorf("%s is there without having been asked for", id(o))
-			}
+	t.Parallel()
+	for _, o := range (release{values: "{items: [a], monitor: {podMonitor: {enabled: true}, dashboard: {enabled: true}}}"}).objects(t) {
+		if component(o) == "monitor" {
+			t.Errorf("%s is there without having been asked for", id(o))
 		}
-		all := release{values: `
+	}
+	all := release{values: `
 items: [a]
 worker: {maxDead: 7}
 monitor: {enabled: true, actions: true, existingSecret: {name: mine}, service: {port: 8888}, podLabels: {a: b}}`}.objects(t)
-		pods := find[*appsv1.Deployment](t, all, "monitor").Spec.Template
-		if !slices.Equal(pods.Spec.Containers[0].Args, []string{"monitor"}) || pods.Labels["a"] != "b" {
-			t.Errorf("the monitor runs %v, with the labels %v", pods.Spec.Containers[0].Args, pods.Labels)
+	pods := find[*appsv1.Deployment](t, all, "monitor").Spec.Template
+	if !slices.Equal(pods.Spec.Containers[0].Args, []string{"monitor"}) || pods.Labels["a"] != "b" {
+		t.Errorf("the monitor runs %v, with the labels %v", pods.Spec.Containers[0].Args, pods.Labels)
+	}
+	for name, want := range map[string]string{"WQ_MAX_DEAD": "7", "WQ_MONITOR_ACTIONS": "true", "WQ_QUEUE": queueName(t, all)} {
+		if got := env(t, pods.Spec, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
-		for name, want := range map[string]string{"WQ_MAX_DEAD": "7", "WQ_MONITOR_ACTIONS": "true", "WQ_QUEUE": queueName(t, all)} {
-			if got := env(t, pods.Spec, name); got != want {
-				t.Errorf("%s is %q, want %q", name, got, want)
-			}
-		}
-		if got := secretEnv(pods.Spec, "WQ_MONITOR_TOKEN"); got != "mine/token" {
-			t.Errorf("the token is from %q, want mine/token", got)
-		}
-		service := find[*corev1.Service](t, all, "monitor")
-		if !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pods.Labels)) || service.Spec.Ports[0].Port != 8888 {
-			t.Errorf("the Service selects %v at port %d", service.Spec.Selector, service.Spec.Ports[0].Port)
-		}
-	})
+	}
+	if got := secretEnv(pods.Spec, "WQ_MONITOR_TOKEN"); got != "mine/token" {
+		t.Errorf("the token is from %q, want mine/token", got)
+	}
+	service := find[*corev1.Service](t, all, "monitor")
+	if !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pods.Labels)) || service.Spec.Ports[0].Port != 8888 {
+		t.Errorf("the Service selects %v at port %d", service.Spec.Selector, service.Spec.Ports[0].Port)
+	}
 }
 
 func TestMetricsAlertsAndDashboard(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := release{values: `
+	t.Parallel()
+	all := release{values: `
 items: [a]
 queue: {name: job2}
 monitor:
@@ -53,65 +52,63 @@ monitor:
   podMonitor: {enabled: true, labels: {release: prometheus}}
   prometheusRule: {enabled: true, labels: {release: prometheus}}
   dashboard: {enabled: true}`}.objects(t)
-		kinds := map[string]object{}
-		for _, o := range all {
-			if component(o) == "monitor" {
-				kinds[kind(o)] = o
-			}
+	kinds := map[string]object{}
+	for _, o := range all {
+		if component(o) == "monitor" {
+			kinds[kind(o)] = o
 		}
-		for _, kind := range []string{"PodMonitor", "PrometheusRule"} {
-			if o := kinds[kind]; o == nil || o.GetLabels()["release"] != "prometheus" {
-				t.Errorf("the %s is %v", kind, o)
-			}
+	}
+	for _, kind := range []string{"PodMonitor", "PrometheusRule"} {
+		if o := kinds[kind]; o == nil || o.GetLabels()["release"] != "prometheus" {
+			t.Errorf("the %s is %v", kind, o)
 		}
-		dashboard := find[*corev1.ConfigMap](t, all, "monitor")
-		if dashboard.Labels["grafana_dashboard"] != "1" {
-			t.Errorf("the dashboard has the labels %v", dashboard.Labels)
+	}
+	dashboard := find[*corev1.ConfigMap](t, all, "monitor")
+	if dashboard.Labels["grafana_dashboard"] != "1" {
+		t.Errorf("the dashboard has the labels %v", dashboard.Labels)
+	}
+	for name, text := range dashboard.Data {
+		if !strings.HasSuffix(name, ".json") || !json.Valid([]byte(text)) {
+			t.Errorf("%s is not JSON:\n%s", name, text)
 		}
-		for name, text := range dashboard.Data {
-			if !strings.HasSuffix(name, ".json") || !json.Valid([]byte(text)) {
-				t.Errorf("%s is not JSON:\n%s", name, text)
-			}
-		}
-		if text, err := json.Marshal(kinds["PrometheusRule"]); err != nil || !strings.Contains(string(text), `queue=\"job2\"`) {
-			t.Errorf("the alerts are about another queue: %s", text)
-		}
-	})
+	}
+	if text, err := json.Marshal(kinds["PrometheusRule"]); err != nil || !strings.Contains(string(text), `queue=\"job2\"`) {
+		t.Errorf("the alerts are about another queue: %s", text)
+	}
 }
 
 func TestTheWorkersMetrics(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := release{values: `
+	t.Parallel()
+	all := release{values: `
 items: [a]
 worker: {metrics: {enabled: true, port: 9999, podMonitor: {enabled: true, labels: {release: prometheus}, interval: 5s}}}
 networkPolicy: {metricsClients: [{namespaceSelector: {}}]}`}.objects(t)
-		spec := workerJob(t, all).Spec.Template.Spec
-		if got := env(t, spec, "WQ_METRICS_ADDR"); got != ":9999" {
-			t.Errorf("WQ_METRICS_ADDR is %q", got)
+	spec := workerJob(t, all).Spec.Template.Spec
+	if got := env(t, spec, "WQ_METRICS_ADDR"); got != ":9999" {
+		t.Errorf("WQ_METRICS_ADDR is %q", got)
+	}
+	ports := spec.Containers[0].Ports
+	if len(ports) != 1 || ports[0].ContainerPort != 9999 {
+		t.Fatalf("the ports are %v", ports)
+	}
+	if ingress := policyOf(t, all, "worker").Ingress; len(ingress) != 1 || len(ingress[0].From) != 1 || ingress[0].Ports[0].Port.StrVal != ports[0].Name {
+		t.Errorf("the workers are open to %v, want those who read metrics, at %s", ingress, ports[0].Name)
+	}
+	monitor, err := json.Marshal(all[slices.IndexFunc(all, func(o object) bool { return kind(o) == "PodMonitor" })])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"release":"prometheus"`, `"port":"` + ports[0].Name + `"`, `"interval":"5s"`, `"app.kubernetes.io/component":"worker"`} {
+		if !strings.Contains(string(monitor), want) {
+			t.Errorf("the PodMonitor lacks %s: %s", want, monitor)
 		}
-		ports := spec.Containers[0].Ports
-		if len(ports) != 1 || ports[0].ContainerPort != 9999 {
-			t.Fatalf("the ports are %v", ports)
-		}
-		if ingress := policyOf(t, all, "worker").Ingress; len(ingress) != 1 || len(ingress[0].From) != 1 || ingress[0].Ports[0].Port.StrVal != ports[0].Name {
-			t.Errorf("the workers are open to %v, want those who read metrics, at %s", ingress, ports[0].Name)
-		}
-		monitor, err := json.Marshal(all[slices.IndexFunc(all, func(o object) bool { return kind(o) == "PodMonitor" })])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{`"release":"prometheus"`, `"port":"` + ports[0].Name + `"`, `"interval":"5s"`, `"app.kubernetes.io/component":"worker"`} {
-			if !strings.Contains(string(monitor), want) {
-				t.Errorf("the PodMonitor lacks %s: %s", want, monitor)
-			}
-		}
+	}
 
-		all = release{values: "items: [a]"}.objects(t)
-		spec = workerJob(t, all).Spec.Template.Spec
-		if _, ok := lookupEnv(spec, "WQ_METRICS_ADDR"); ok || len(spec.Containers[0].Ports) != 0 {
-			t.Error("metrics are served without having been asked for")
-		}
-	})
+	all = release{values: "items: [a]"}.objects(t)
+	spec = workerJob(t, all).Spec.Template.Spec
+	if _, ok := lookupEnv(spec, "WQ_METRICS_ADDR"); ok || len(spec.Containers[0].Ports) != 0 {
+		t.Error("metrics are served without having been asked for")
+	}
 }
 
 // policyOf is the NetworkPolicy of a component.
@@ -130,55 +127,54 @@ func selects(t *testing.T, selector *metav1.LabelSelector, o object) bool {
 }
 
 func TestWhoReachesWhom(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := release{values: `
+	t.Parallel()
+	all := release{values: `
 items: [a]
 monitor: {enabled: true}
 networkPolicy: {redisClients: [{namespaceSelector: {matchLabels: {name: keda}}}]}`}.objects(t)
-		policy := policyOf(t, all, "redis")
-		if len(policy.Ingress) != 1 || len(policy.Ingress[0].From) != 2 || len(policy.Egress) != 0 || len(policy.PolicyTypes) != 2 {
-			t.Fatalf("the policy of Redis is %v", policy)
+	policy := policyOf(t, all, "redis")
+	if len(policy.Ingress) != 1 || len(policy.Ingress[0].From) != 2 || len(policy.Egress) != 0 || len(policy.PolicyTypes) != 2 {
+		t.Fatalf("the policy of Redis is %v", policy)
+	}
+	for _, o := range all.live() {
+		if pod(o) == nil {
+			continue
 		}
-		for _, o := range all.live() {
-			if pod(o) == nil {
-				continue
-			}
-			if !selects(t, policy.Ingress[0].From[0].PodSelector, o) {
-				t.Errorf("%s does not reach Redis", id(o))
-			}
-			for name, components := range map[string][]string{"redis": {"redis"}, "worker": {"worker"}, "monitor": {"monitor"}, "verbs": {"seed", "test"}} {
-				if selector := policyOf(t, all, name).PodSelector; selects(t, &selector, o) != slices.Contains(components, component(o)) {
-					t.Errorf("the policy of %s is also about %s, or not about it", name, id(o))
-				}
-			}
+		if !selects(t, policy.Ingress[0].From[0].PodSelector, o) {
+			t.Errorf("%s does not reach Redis", id(o))
 		}
-		worker := policyOf(t, all, "worker")
-		for name, policy := range map[string]networkingv1.NetworkPolicySpec{"workers": worker, "verbs": policyOf(t, all, "verbs")} {
-			if len(policy.Ingress) != 0 || len(policy.PolicyTypes) != 2 || len(policy.Egress) != 1 || len(policy.Egress[0].Ports)+len(policy.Egress[0].To) != 0 {
-				t.Errorf("the policy of the %s is %v: want nobody in, and everything out", name, policy)
+		for name, components := range map[string][]string{"redis": {"redis"}, "worker": {"worker"}, "monitor": {"monitor"}, "verbs": {"seed", "test"}} {
+			if selector := policyOf(t, all, name).PodSelector; selects(t, &selector, o) != slices.Contains(components, component(o)) {
+				t.Errorf("the policy of %s is also about %s, or not about it", name, id(o))
 			}
 		}
-		if ingress := policyOf(t, all, "monitor").Ingress; len(ingress) != 1 || len(ingress[0].From) != 0 {
-			t.Errorf("the monitor is open to %v, want anyone", ingress)
+	}
+	worker := policyOf(t, all, "worker")
+	for name, policy := range map[string]networkingv1.NetworkPolicySpec{"workers": worker, "verbs": policyOf(t, all, "verbs")} {
+		if len(policy.Ingress) != 0 || len(policy.PolicyTypes) != 2 || len(policy.Egress) != 1 || len(policy.Egress[0].Ports)+len(policy.Egress[0].To) != 0 {
+			t.Errorf("the policy of the %s is %v: want nobody in, and everything out", name, policy)
 		}
+	}
+	if ingress := policyOf(t, all, "monitor").Ingress; len(ingress) != 1 || len(ingress[0].From) != 0 {
+		t.Errorf("the monitor is open to %v, want anyone", ingress)
+	}
 
-		all = release{values: `
+	all = release{values: `
 items: [a]
 monitor: {enabled: true}
 networkPolicy: {workerEgress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}], monitorClients: [{podSelector: {}}]}`}.objects(t)
-		if worker := policyOf(t, all, "worker"); len(worker.Egress) != 3 || len(worker.PolicyTypes) != 2 {
-			t.Errorf("the workers may reach %v, want DNS, Redis and 10.0.0.0/8", worker.Egress)
-		} else if !selects(t, worker.Egress[1].To[0].PodSelector, redis(t, all)) {
-			t.Errorf("the workers do not reach Redis: %v", worker.Egress[1])
-		}
-		if ingress := policyOf(t, all, "monitor").Ingress; len(ingress[0].From) != 1 {
-			t.Errorf("the monitor is open to %v", ingress)
-		}
+	if worker := policyOf(t, all, "worker"); len(worker.Egress) != 3 || len(worker.PolicyTypes) != 2 {
+		t.Errorf("the workers may reach %v, want DNS, Redis and 10.0.0.0/8", worker.Egress)
+	} else if !selects(t, worker.Egress[1].To[0].PodSelector, redis(t, all)) {
+		t.Errorf("the workers do not reach Redis: %v", worker.Egress[1])
+	}
+	if ingress := policyOf(t, all, "monitor").Ingress; len(ingress[0].From) != 1 {
+		t.Errorf("the monitor is open to %v", ingress)
+	}
 
-		for _, o := range (release{values: "{items: [a], monitor: {enabled: true}, networkPolicy: {enabled: false}}"}).objects(t) {
-			if kind(o) == "NetworkPolicy" {
-				t.Errorf("%s is there, though switched off", id(o))
-			}
+	for _, o := range (release{values: "{items: [a], monitor: {enabled: true}, networkPolicy: {enabled: false}}"}).objects(t) {
+		if kind(o) == "NetworkPolicy" {
+			t.Errorf("%s is there, though switched off", id(o))
 		}
-	})
+	}
 }

@@ -14,139 +14,134 @@ import (
 )
 
 func TestNamesAndLabels(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := release{name: "demo", values: "items: [apple]"}.objects(t)
-		want := map[string]string{
-			"Secret redis":         `^demo-redis$`,
-			"Service redis":        `^demo-redis$`,
-			"StatefulSet redis":    `^demo-redis$`,
-			"ConfigMap seed":       `^demo-items-[0-9a-f]{10}$`,
-			"Job seed":             `^demo-seed-[0-9a-f]{10}$`,
-			"Job worker":           `^demo-[0-9a-f]{10}$`,
-			"Pod test":             `^demo-test$`,
-			"CronJob verbs":        `^demo-verbs$`,
-			"NetworkPolicy redis":  `^demo-redis$`,
-			"NetworkPolicy worker": `^demo-worker$`,
-			"NetworkPolicy verbs":  `^demo-verbs$`,
+	t.Parallel()
+	all := release{name: "demo", values: "items: [apple]"}.objects(t)
+	want := map[string]string{
+		"Secret redis":         `^demo-redis$`,
+		"Service redis":        `^demo-redis$`,
+		"StatefulSet redis":    `^demo-redis$`,
+		"ConfigMap seed":       `^demo-items-[0-9a-f]{10}$`,
+		"Job seed":             `^demo-seed-[0-9a-f]{10}$`,
+		"Job worker":           `^demo-[0-9a-f]{10}$`,
+		"Pod test":             `^demo-test$`,
+		"CronJob verbs":        `^demo-verbs$`,
+		"NetworkPolicy redis":  `^demo-redis$`,
+		"NetworkPolicy worker": `^demo-worker$`,
+		"NetworkPolicy verbs":  `^demo-verbs$`,
+	}
+	for _, o := range all.live() {
+		id := kind(o) + " " + component(o)
+		pattern, ok := want[id]
+		if !ok {
+			t.Errorf("unexpected object %s %s", id, o.GetName())
+			continue
 		}
-		for _, o := range all.live() {
-			id := kind(o) + " " + component(o)
-			pattern, ok := want[id]
-			if !ok {
-				t.Errorf("unexpected object %s %s", id, o.GetName())
-				continue
-			}
-			delete(want, id)
-			if !regexp.MustCompile(pattern).MatchString(o.GetName()) {
-				t.Errorf("%s is named %q, want %s", id, o.GetName(), pattern)
-			}
-			labels := map[string]string{
-				"app.kubernetes.io/name":       "workqueue",
-				"app.kubernetes.io/instance":   "demo",
-				"app.kubernetes.io/managed-by": "Helm",
-				"app.kubernetes.io/version":    "0.1.0",
-				"helm.sh/chart":                "workqueue-0.1.0",
-			}
-			for label, value := range labels {
-				if got := o.GetLabels()[label]; got != value {
-					t.Errorf("%s has label %s=%q, want %q", id, label, got, value)
-				}
+		delete(want, id)
+		if !regexp.MustCompile(pattern).MatchString(o.GetName()) {
+			t.Errorf("%s is named %q, want %s", id, o.GetName(), pattern)
+		}
+		labels := map[string]string{
+			"app.kubernetes.io/name":       "workqueue",
+			"app.kubernetes.io/instance":   "demo",
+			"app.kubernetes.io/managed-by": "Helm",
+			"app.kubernetes.io/version":    "0.1.0",
+			"helm.sh/chart":                "workqueue-0.1.0",
+		}
+		for label, value := range labels {
+			if got := o.GetLabels()[label]; got != value {
+				t.Errorf("%s has label %s=%q, want %q", id, label, got, value)
 			}
 		}
-		for id := range want {
-			t.Errorf("%s is missing", id)
-		}
-		if got := queueName(t, all); !regexp.MustCompile(`^demo-[0-9a-f]{10}$`).MatchString(got) {
-			t.Errorf("the queue is named %q, want the release's name and a hash", got)
-		}
-	})
+	}
+	for id := range want {
+		t.Errorf("%s is missing", id)
+	}
+	if got := queueName(t, all); !regexp.MustCompile(`^demo-[0-9a-f]{10}$`).MatchString(got) {
+		t.Errorf("the queue is named %q, want the release's name and a hash", got)
+	}
 }
 
 func TestEveryPodKnowsTheSameQueueAndRedis(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := release{values: "{items: [apple], queue: {name: job2}, redis: {serviceName: redis}}"}.objects(t)
-		if got := find[*corev1.Service](t, all, "redis").Name; got != "redis" {
-			t.Errorf("the Service is named %q, want redis", got)
+	t.Parallel()
+	all := release{values: "{items: [apple], queue: {name: job2}, redis: {serviceName: redis}}"}.objects(t)
+	if got := find[*corev1.Service](t, all, "redis").Name; got != "redis" {
+		t.Errorf("the Service is named %q, want redis", got)
+	}
+	if got := redis(t, all).Spec.ServiceName; got != "redis" {
+		t.Errorf("the StatefulSet's serviceName is %q, want redis", got)
+	}
+	for _, spec := range []corev1.PodSpec{workerJob(t, all).Spec.Template.Spec, seedJob(t, all).Spec.Template.Spec, testPod(t, all).Spec} {
+		if got := env(t, spec, "WQ_QUEUE"); got != "job2" {
+			t.Errorf("%s has WQ_QUEUE=%q, want job2", spec.Containers[0].Name, got)
 		}
-		if got := redis(t, all).Spec.ServiceName; got != "redis" {
-			t.Errorf("the StatefulSet's serviceName is %q, want redis", got)
+		if got := env(t, spec, "WQ_REDIS_URL"); got != "redis://redis:6379/0" {
+			t.Errorf("%s has WQ_REDIS_URL=%q, want redis://redis:6379/0", spec.Containers[0].Name, got)
 		}
-		for _, spec := range []corev1.PodSpec{workerJob(t, all).Spec.Template.Spec, seedJob(t, all).Spec.Template.Spec, testPod(t, all).Spec} {
-			if got := env(t, spec, "WQ_QUEUE"); got != "job2" {
-				t.Errorf("%s has WQ_QUEUE=%q, want job2", spec.Containers[0].Name, got)
-			}
-			if got := env(t, spec, "WQ_REDIS_URL"); got != "redis://redis:6379/0" {
-				t.Errorf("%s has WQ_REDIS_URL=%q, want redis://redis:6379/0", spec.Containers[0].Name, got)
-			}
-		}
-	})
+	}
 }
 
 func TestTheServiceFindsRedis(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		all := release{values: "{items: [apple], commonLabels: {app.kubernetes.io/component: mine, team: fruit}, redis: {podLabels: {app.kubernetes.io/name: mine}}}"}.objects(t)
-		labels := redis(t, all).Spec.Template.Labels
-		for selector, where := range map[*map[string]string]string{
-			&find[*corev1.Service](t, all, "redis").Spec.Selector: "Service",
-			&redis(t, all).Spec.Selector.MatchLabels:              "StatefulSet",
-		} {
-			for label, value := range *selector {
-				if labels[label] != value {
-					t.Errorf("the %s selects %s=%s, but the pod has %q", where, label, value, labels[label])
-				}
+	t.Parallel()
+	all := release{values: "{items: [apple], commonLabels: {app.kubernetes.io/component: mine, team: fruit}, redis: {podLabels: {app.kubernetes.io/name: mine}}}"}.objects(t)
+	labels := redis(t, all).Spec.Template.Labels
+	for selector, where := range map[*map[string]string]string{
+		&find[*corev1.Service](t, all, "redis").Spec.Selector: "Service",
+		&redis(t, all).Spec.Selector.MatchLabels:              "StatefulSet",
+	} {
+		for label, value := range *selector {
+			if labels[label] != value {
+				t.Errorf("the %s selects %s=%s, but the pod has %q", where, label, value, labels[label])
 			}
 		}
-		for _, o := range all.live() {
-			if p := pod(o); o.GetLabels()["team"] != "fruit" || p != nil && p.Labels["team"] != "fruit" {
-				t.Errorf("%s %s or its pod lacks the common label", kind(o), o.GetName())
-			}
+	}
+	for _, o := range all.live() {
+		if p := pod(o); o.GetLabels()["team"] != "fruit" || p != nil && p.Labels["team"] != "fruit" {
+			t.Errorf("%s %s or its pod lacks the common label", kind(o), o.GetName())
 		}
-	})
+	}
 }
 
 func TestNamesFitWhateverTheReleaseIsCalled(t *testing.T) {
+	t.Parallel()
 	// As long as Helm allows, and different only at the end.
 	long := strings.Repeat("abcdefghi-", 5) + "xy"
-	eachHelm(t, func(t *testing.T) {
-		seen := map[string]string{}
-		for _, name := range []string{long + "1", long + "2", "with.dots"} {
-			for _, o := range (release{name: name, values: "items: [apple]"}).objects(t).live() {
-				limit := 63
-				if _, ok := o.(*appsv1.StatefulSet); ok {
-					limit = 52 // Kubernetes appends a revision and uses it as a label.
-				}
-				if len(o.GetName()) > limit {
-					t.Errorf("%s is named %q, which is %d characters, more than %d", kind(o), o.GetName(), len(o.GetName()), limit)
-				}
-				if strings.Contains(o.GetName(), ".") {
-					t.Errorf("%s is named %q: a Service cannot have a dot", kind(o), o.GetName())
-				}
-				if _, ok := o.(*batchv1.CronJob); ok && len(o.GetName()) > 52 {
-					t.Errorf("%s is named %q: Kubernetes appends 11 characters to it", kind(o), o.GetName())
-				}
-				id := kind(o) + " " + o.GetName()
-				if other, ok := seen[id]; ok {
-					t.Errorf("%s is in the releases %s and %s", id, name, other)
-				}
-				seen[id] = name
+	seen := map[string]string{}
+	for _, name := range []string{long + "1", long + "2", "with.dots"} {
+		for _, o := range (release{name: name, values: "items: [apple]"}).objects(t).live() {
+			limit := 63
+			if _, ok := o.(*appsv1.StatefulSet); ok {
+				limit = 52 // Kubernetes appends a revision and uses it as a label.
 			}
+			if len(o.GetName()) > limit {
+				t.Errorf("%s is named %q, which is %d characters, more than %d", kind(o), o.GetName(), len(o.GetName()), limit)
+			}
+			if strings.Contains(o.GetName(), ".") {
+				t.Errorf("%s is named %q: a Service cannot have a dot", kind(o), o.GetName())
+			}
+			if _, ok := o.(*batchv1.CronJob); ok && len(o.GetName()) > 52 {
+				t.Errorf("%s is named %q: Kubernetes appends 11 characters to it", kind(o), o.GetName())
+			}
+			id := kind(o) + " " + o.GetName()
+			if other, ok := seen[id]; ok {
+				t.Errorf("%s is in the releases %s and %s", id, name, other)
+			}
+			seen[id] = name
 		}
-	})
+	}
 }
 
 func TestNameOverrides(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string]string{
 		"nameOverride: fruit":     "demo-fruit-redis",
 		"nameOverride: demo":      "demo-redis",
 		"fullnameOverride: fruit": "fruit-redis",
 	} {
 		t.Run(values, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				all := release{values: "items: [apple]\n" + values}.objects(t)
-				if got := redis(t, all).Name; got != want {
-					t.Errorf("Redis is named %q, want %q", got, want)
-				}
-			})
+			all := release{values: "items: [apple]\n" + values}.objects(t)
+			if got := redis(t, all).Name; got != want {
+				t.Errorf("Redis is named %q, want %q", got, want)
+			}
 		})
 	}
 }
@@ -154,6 +149,7 @@ func TestNameOverrides(t *testing.T) {
 // What a run is named by is what makes an upgrade do the right thing: another queue is another run, another Job is new pods on
 // the same queue, and neither is a Job that is patched in place.
 func TestWhatAnUpgradeStarts(t *testing.T) {
+	t.Parallel()
 	const base = "items: [apple, 7]\n"
 	newer := newerChart(t)
 	for _, test := range []struct {
@@ -201,21 +197,19 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 		{name: "another release", newQueue: true, newPods: true, to: release{name: "other", values: base}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				before, after := release{values: base}.objects(t), test.to.objects(t)
-				if got := queueName(t, before) != queueName(t, after); got != test.newQueue {
-					t.Errorf("another queue: %v, want %v (%s, then %s)", got, test.newQueue, queueName(t, before), queueName(t, after))
+			before, after := release{values: base}.objects(t), test.to.objects(t)
+			if got := queueName(t, before) != queueName(t, after); got != test.newQueue {
+				t.Errorf("another queue: %v, want %v (%s, then %s)", got, test.newQueue, queueName(t, before), queueName(t, after))
+			}
+			was, is := workerJob(t, before), workerJob(t, after)
+			if got := was.Name != is.Name; got != test.newPods {
+				t.Errorf("another Job: %v, want %v (%s, then %s)", got, test.newPods, was.Name, is.Name)
+			}
+			for _, jobs := range [][2]*batchv1.Job{{was, is}, {seedJob(t, before), seedJob(t, after)}} {
+				if jobs[0].Name == jobs[1].Name && !reflect.DeepEqual(fixed(jobs[0]), fixed(jobs[1])) {
+					t.Errorf("Job %s keeps its name, but what Kubernetes does not let change differs:\n%v\n%v", jobs[0].Name, fixed(jobs[0]), fixed(jobs[1]))
 				}
-				was, is := workerJob(t, before), workerJob(t, after)
-				if got := was.Name != is.Name; got != test.newPods {
-					t.Errorf("another Job: %v, want %v (%s, then %s)", got, test.newPods, was.Name, is.Name)
-				}
-				for _, jobs := range [][2]*batchv1.Job{{was, is}, {seedJob(t, before), seedJob(t, after)}} {
-					if jobs[0].Name == jobs[1].Name && !reflect.DeepEqual(fixed(jobs[0]), fixed(jobs[1])) {
-						t.Errorf("Job %s keeps its name, but what Kubernetes does not let change differs:\n%v\n%v", jobs[0].Name, fixed(jobs[0]), fixed(jobs[1]))
-					}
-				}
-			})
+			}
 		})
 	}
 }
@@ -250,56 +244,17 @@ func newerChart(t *testing.T) string {
 }
 
 func TestAQueueNamedByHandKeepsItsName(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		one := release{values: "{items: [apple], queue: {name: job2}}"}.objects(t)
-		two := release{values: "{items: [pear], queue: {name: job2}}"}.objects(t)
-		if queueName(t, one) != "job2" || queueName(t, two) != "job2" {
-			t.Errorf("the queue is named %s, then %s, want job2", queueName(t, one), queueName(t, two))
-		}
-		if env(t, seedJob(t, one).Spec.Template.Spec, "WQ_SEED_ID") == env(t, seedJob(t, two).Spec.Template.Spec, "WQ_SEED_ID") {
-			t.Error("the same WQ_SEED_ID with other items: they would be taken for those that are in the queue already")
-		}
-		if workerJob(t, one).Name == workerJob(t, two).Name {
-			t.Errorf("Job %s has the same name with other items: a complete one would not work on them", workerJob(t, one).Name)
-		}
-	})
-}
-
-// An upgrade with another major of Helm must not start everything anew.
-func TestBothMajorsRenderTheSame(t *testing.T) {
-	for _, example := range examples(t) {
-		t.Run(filepath.Base(example), func(t *testing.T) {
-			rendered := map[string]objects{}
-			for _, major := range []string{"helm3", "helm4"} {
-				t.Run(major, func(t *testing.T) {
-					useHelm(t, major)
-					rendered[major] = release{files: []string{example}}.objects(t)
-					forgetPassword(rendered[major])
-				})
-			}
-			four := map[string]object{}
-			for _, o := range rendered["helm4"] {
-				four[id(o)] = o
-			}
-			for _, o := range rendered["helm3"] {
-				if !reflect.DeepEqual(o, four[id(o)]) {
-					t.Errorf("%s differs:\n%v\n%v", id(o), o, four[id(o)])
-				}
-				delete(four, id(o))
-			}
-			for id := range four {
-				t.Errorf("%s is rendered by Helm 4 only", id)
-			}
-		})
+	t.Parallel()
+	one := release{values: "{items: [apple], queue: {name: job2}}"}.objects(t)
+	two := release{values: "{items: [pear], queue: {name: job2}}"}.objects(t)
+	if queueName(t, one) != "job2" || queueName(t, two) != "job2" {
+		t.Errorf("the queue is named %s, then %s, want job2", queueName(t, one), queueName(t, two))
 	}
-}
-
-// forgetPassword takes away what no two renderings have in common.
-func forgetPassword(all objects) {
-	for _, o := range all {
-		if secret, ok := o.(*corev1.Secret); ok {
-			delete(secret.StringData, "password")
-		}
+	if env(t, seedJob(t, one).Spec.Template.Spec, "WQ_SEED_ID") == env(t, seedJob(t, two).Spec.Template.Spec, "WQ_SEED_ID") {
+		t.Error("the same WQ_SEED_ID with other items: they would be taken for those that are in the queue already")
+	}
+	if workerJob(t, one).Name == workerJob(t, two).Name {
+		t.Errorf("Job %s has the same name with other items: a complete one would not work on them", workerJob(t, one).Name)
 	}
 }
 

@@ -1,35 +1,30 @@
 package chart
 
 import (
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/gruntwork-io/terratest/modules/helm"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// notes is what a person reads after an install. Only an install prints it, and Helm 4 alone does so without a cluster.
+// notes is what a person reads after an install.
 func (r release) notes(t *testing.T) string {
 	t.Helper()
-	useHelm(t, "helm4")
-	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
-	args := []string{"demo", chartDir, "--namespace", namespace, "--dry-run=client", "--values", valuesFile(t, r.values)}
-	out, err := helm.RunHelmCommandAndGetStdOutContextE(t, t.Context(), r.options(t), "install", args...)
+	rendered, err := r.install(t)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, notes, found := strings.Cut(out, "\nNOTES:\n")
-	if !found {
-		t.Fatalf("no notes in\n%s", out)
+	if rendered.Notes == "" {
+		t.Fatal("no notes")
 	}
-	return notes
+	return rendered.Notes
 }
 
 // The pod in which a person asks after the workers are gone is let in wherever the test is, and has what it has.
 func TestThePodOfTheNotes(t *testing.T) {
+	t.Parallel()
 	for name, values := range map[string]string{
 		"own Redis":      "items: [a]",
 		"own, with ACL":  "{items: [a], redis: {acl: {enabled: true}}}",
@@ -82,6 +77,7 @@ func TestThePodOfTheNotes(t *testing.T) {
 }
 
 func TestTheNotesAskTheMonitorIfThereIsOne(t *testing.T) {
+	t.Parallel()
 	notes := release{values: "{items: [a], monitor: {enabled: true}}"}.notes(t)
 	if !strings.Contains(notes, "exec deploy/demo-monitor -- /worker dead") || strings.Contains(notes, "create job") {
 		t.Errorf("the notes say\n%s", notes)

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 // What Chart.yaml says of Kubernetes is what the examples are validated against.
 func TestTheOldestKubernetesIsValidated(t *testing.T) {
+	t.Parallel()
 	major, minor, _ := strings.Cut(strings.TrimPrefix(apis.Versions[0], "v"), ".")
 	minor, _, _ = strings.Cut(minor, ".")
 	if got, want := chartYAML(t).KubeVersion, ">="+major+"."+minor+".0-0"; got != want {
@@ -27,7 +27,7 @@ func TestTheOldestKubernetesIsValidated(t *testing.T) {
 
 // Artifact Hub scans the images that the annotation names, so they have to be those that the chart uses.
 func TestTheAnnotationNamesTheImages(t *testing.T) {
-	useHelm(t, "helm4")
+	t.Parallel()
 	var named []struct{ Image string }
 	if err := yaml.Unmarshal([]byte(chartYAML(t).Annotations["artifacthub.io/images"]), &named); err != nil {
 		t.Fatal(err)
@@ -48,37 +48,6 @@ func TestTheAnnotationNamesTheImages(t *testing.T) {
 	if used = slices.Compact(used); !slices.Equal(annotated, used) {
 		t.Errorf("artifacthub.io/images in Chart.yaml names %q, and the chart uses %q", annotated, used)
 	}
-}
-
-// What is released is what is here: the package renders the same, and has what people read and nothing of what makes it.
-func TestThePackageIsTheChart(t *testing.T) {
-	eachHelm(t, func(t *testing.T) {
-		dir := t.TempDir()
-		if out, err := exec.CommandContext(t.Context(), "helm", "package", "--destination", dir, chartDir).CombinedOutput(); err != nil {
-			t.Fatalf("helm package: %v\n%s", err, out)
-		}
-		packed := filepath.Join(dir, "workqueue-"+chartYAML(t).Version+".tgz")
-		files := packedFiles(t, packed)
-		for _, want := range []string{"README.md", "values.yaml", "values.schema.json", "templates/NOTES.txt", "files/dashboard.json"} {
-			if !slices.Contains(files, "workqueue/"+want) {
-				t.Errorf("the package lacks %s: %q", want, files)
-			}
-		}
-		if slices.Contains(files, "workqueue/types.yaml") {
-			t.Error("the package has types.yaml, of which values.schema.json is made: see .helmignore")
-		}
-		here, err := release{values: "items: [apple]"}.render(t)
-		if err != nil {
-			t.Fatal(err)
-		}
-		there, err := release{values: "items: [apple]", chart: packed}.render(t)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if withoutChance(here) != withoutChance(there) {
-			t.Errorf("the chart renders\n%s\nand its package\n%s", here, there)
-		}
-	})
 }
 
 func packedFiles(t *testing.T, path string) []string {

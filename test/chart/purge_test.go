@@ -14,6 +14,7 @@ import (
 const sharedRedis = "redis: {external: {url: 'redis://host:1/0'}}"
 
 func TestAnUninstallPurgesARedisOfOthers(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, values string
 		want         bool
@@ -24,64 +25,62 @@ func TestAnUninstallPurgesARedisOfOthers(t *testing.T) {
 		{"the chart's own, which goes as a whole", "items: [a]", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				all := release{values: test.values}.objects(t)
-				hooks := all.of("pre-delete")
-				if !test.want {
-					if len(hooks) != 0 {
-						t.Errorf("there is %s", id(hooks[0]))
-					}
-					return
+			all := release{values: test.values}.objects(t)
+			hooks := all.of("pre-delete")
+			if !test.want {
+				if len(hooks) != 0 {
+					t.Errorf("there is %s", id(hooks[0]))
 				}
-				if len(hooks) != 1 {
-					t.Fatalf("the hooks are %v, want one Job", hooks)
+				return
+			}
+			if len(hooks) != 1 {
+				t.Fatalf("the hooks are %v, want one Job", hooks)
+			}
+			job := hooks[0].(*batchv1.Job)
+			for _, policy := range []string{"before-hook-creation", "hook-succeeded", "hook-failed"} {
+				if !strings.Contains(job.Annotations["helm.sh/hook-delete-policy"], policy) {
+					t.Errorf("the delete policy lacks %s: something would be left behind, or in the way", policy)
 				}
-				job := hooks[0].(*batchv1.Job)
-				for _, policy := range []string{"before-hook-creation", "hook-succeeded", "hook-failed"} {
-					if !strings.Contains(job.Annotations["helm.sh/hook-delete-policy"], policy) {
-						t.Errorf("the delete policy lacks %s: something would be left behind, or in the way", policy)
-					}
-				}
-				if got := job.Annotations["helm.sh/hook-output-log-policy"]; got != "hook-failed" {
-					t.Errorf("output log policy %q: nobody would see why it fails", got)
-				}
-				if deadline := job.Spec.ActiveDeadlineSeconds; deadline == nil || *deadline > 120 {
-					t.Errorf("activeDeadlineSeconds is %v: an uninstall would hang", deadline)
-				}
-			})
+			}
+			if got := job.Annotations["helm.sh/hook-output-log-policy"]; got != "hook-failed" {
+				t.Errorf("output log policy %q: nobody would see why it fails", got)
+			}
+			if deadline := job.Spec.ActiveDeadlineSeconds; deadline == nil || *deadline > 120 {
+				t.Errorf("activeDeadlineSeconds is %v: an uninstall would hang", deadline)
+			}
 		})
 	}
 }
 
 // It is let into Redis as the seeding is, and gives up sooner.
 func TestThePurgeHasWhatTheSeedingHas(t *testing.T) {
+	t.Parallel()
 	const values = `
 items: [a]
 redis:
   password: p
   external: {url: 'rediss://host:1/0', username: me, tls: {existingSecret: certs, clientCertificate: true}}`
-	eachHelm(t, func(t *testing.T) {
-		all := release{values: values}.objects(t)
-		purge, seed := find[*batchv1.Job](t, all, "purge").Spec.Template.Spec, seedJob(t, all).Spec.Template.Spec
-		variables := func(spec corev1.PodSpec) []corev1.EnvVar {
-			return slices.DeleteFunc(slices.Clone(spec.Containers[0].Env), func(e corev1.EnvVar) bool {
-				return !strings.HasPrefix(e.Name, "WQ_REDIS_") || e.Name == "WQ_REDIS_UNREACHABLE_TIMEOUT"
-			})
-		}
-		if got, want := variables(purge), variables(seed); len(want) < 6 || !reflect.DeepEqual(got, want) {
-			t.Errorf("the purge has %v, the seeding %v", got, want)
-		}
-		if got := env(t, purge, "WQ_REDIS_UNREACHABLE_TIMEOUT"); got != "30s" {
-			t.Errorf("WQ_REDIS_UNREACHABLE_TIMEOUT is %s, want 30s: two tries have to fit into the deadline", got)
-		}
-		if mountAt(purge.Containers[0], "/etc/redis-tls") == "" {
-			t.Error("the purge lacks the certificates")
-		}
-	})
+	all := release{values: values}.objects(t)
+	purge, seed := find[*batchv1.Job](t, all, "purge").Spec.Template.Spec, seedJob(t, all).Spec.Template.Spec
+	variables := func(spec corev1.PodSpec) []corev1.EnvVar {
+		return slices.DeleteFunc(slices.Clone(spec.Containers[0].Env), func(e corev1.EnvVar) bool {
+			return !strings.HasPrefix(e.Name, "WQ_REDIS_") || e.Name == "WQ_REDIS_UNREACHABLE_TIMEOUT"
+		})
+	}
+	if got, want := variables(purge), variables(seed); len(want) < 6 || !reflect.DeepEqual(got, want) {
+		t.Errorf("the purge has %v, the seeding %v", got, want)
+	}
+	if got := env(t, purge, "WQ_REDIS_UNREACHABLE_TIMEOUT"); got != "30s" {
+		t.Errorf("WQ_REDIS_UNREACHABLE_TIMEOUT is %s, want 30s: two tries have to fit into the deadline", got)
+	}
+	if mountAt(purge.Containers[0], "/etc/redis-tls") == "" {
+		t.Error("the purge lacks the certificates")
+	}
 }
 
 // All queues that this release has had, and none of anybody else's.
 func TestWhatIsPurged(t *testing.T) {
+	t.Parallel()
 	queueOf := func(t *testing.T, r release) string {
 		all := r.objects(t)
 		for _, o := range all.live() {
@@ -127,7 +126,6 @@ func TestWhatIsPurged(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			useHelm(t, "helm4") // both majors render the same
 			args := find[*batchv1.Job](t, test.release.objects(t), "purge").Spec.Template.Spec.Containers[0].Args
 			if len(args) != 2 || args[0] != "purge" {
 				t.Fatalf("the purge is %v", args)

@@ -29,6 +29,7 @@ func workerPods(t *testing.T, all objects) map[string]corev1.PodSpec {
 }
 
 func TestThePasswordIsInTheSecretAlone(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string]string{
 		"password: sesame":                                                   "demo-redis/password",
 		"existingSecret: {name: mine}":                                       "mine/password",
@@ -37,40 +38,38 @@ func TestThePasswordIsInTheSecretAlone(t *testing.T) {
 	} {
 		for _, hooks := range []string{"true", "false"} {
 			t.Run(values+" hooks "+hooks, func(t *testing.T) {
-				eachHelm(t, func(t *testing.T) {
-					r := release{values: "{items: [a], hooks: {enabled: " + hooks + "}, redis: {" + values + "}}"}
-					all := r.objects(t)
-					for name, spec := range workerPods(t, all) {
-						if got := secretEnv(spec, "WQ_REDIS_PASSWORD"); got != want {
-							t.Errorf("%s has its password from %q, want %q", name, got, want)
-						}
+				r := release{values: "{items: [a], hooks: {enabled: " + hooks + "}, redis: {" + values + "}}"}
+				all := r.objects(t)
+				for name, spec := range workerPods(t, all) {
+					if got := secretEnv(spec, "WQ_REDIS_PASSWORD"); got != want {
+						t.Errorf("%s has its password from %q, want %q", name, got, want)
 					}
-					rendered, err := r.render(t)
-					if err != nil {
-						t.Fatal(err)
+				}
+				rendered, err := r.render(t)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(values, "sesame") {
+					if got := find[*corev1.Secret](t, all, "redis").StringData["password"]; got != "sesame" {
+						t.Errorf("the Secret has %q", got)
 					}
-					if strings.Contains(values, "sesame") {
-						if got := find[*corev1.Secret](t, all, "redis").StringData["password"]; got != "sesame" {
-							t.Errorf("the Secret has %q", got)
-						}
-						if n := strings.Count(rendered, "sesame"); n != 1 {
-							t.Errorf("the password is in %d places, want the Secret alone", n)
-						}
-					} else if strings.Contains(rendered, "kind: Secret") {
-						t.Error("there is a Secret of the chart's own beside yours")
+					if n := strings.Count(rendered, "sesame"); n != 1 {
+						t.Errorf("the password is in %d places, want the Secret alone", n)
 					}
-					if strings.Contains(values, "external") {
-						return
-					}
-					spec := redis(t, all).Spec.Template.Spec
-					if got := secretEnv(spec, "REDISCLI_AUTH"); got != want {
-						t.Errorf("Redis has its password from %q, want %q", got, want)
-					}
-					args := spec.Containers[0].Args
-					if i := slices.Index(args, "--requirepass"); i < 0 || args[i+1] != "$(REDISCLI_AUTH)" {
-						t.Errorf("Redis is started with %v, and asks for no password", args)
-					}
-				})
+				} else if strings.Contains(rendered, "kind: Secret") {
+					t.Error("there is a Secret of the chart's own beside yours")
+				}
+				if strings.Contains(values, "external") {
+					return
+				}
+				spec := redis(t, all).Spec.Template.Spec
+				if got := secretEnv(spec, "REDISCLI_AUTH"); got != want {
+					t.Errorf("Redis has its password from %q, want %q", got, want)
+				}
+				args := spec.Containers[0].Args
+				if i := slices.Index(args, "--requirepass"); i < 0 || args[i+1] != "$(REDISCLI_AUTH)" {
+					t.Errorf("Redis is started with %v, and asks for no password", args)
+				}
 			})
 		}
 	}
@@ -78,6 +77,7 @@ func TestThePasswordIsInTheSecretAlone(t *testing.T) {
 
 // A template cannot keep what it makes up. So the Secret is made by the install alone, and whatever an upgrade renders is not used.
 func TestAPasswordIsMadeUpAtTheInstall(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string]bool{
 		"{}":                                    true,
 		"{generatePassword: true}":              true,
@@ -87,42 +87,41 @@ func TestAPasswordIsMadeUpAtTheInstall(t *testing.T) {
 		"{external: {url: 'redis://host:1/0'}}": false,
 	} {
 		t.Run(values, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				r := release{values: "{items: [a], redis: " + values + "}"}
-				secrets := func() (passwords []string) {
-					for _, o := range r.objects(t).live() {
-						if secret, ok := o.(*corev1.Secret); ok {
-							passwords = append(passwords, secret.StringData["password"])
-							if got := secret.Annotations["helm.sh/hook"]; got != "pre-install" {
-								t.Errorf("the Secret is made at %q: an upgrade would make another", got)
-							}
+			r := release{values: "{items: [a], redis: " + values + "}"}
+			secrets := func() (passwords []string) {
+				for _, o := range r.objects(t).live() {
+					if secret, ok := o.(*corev1.Secret); ok {
+						passwords = append(passwords, secret.StringData["password"])
+						if got := secret.Annotations["helm.sh/hook"]; got != "pre-install" {
+							t.Errorf("the Secret is made at %q: an upgrade would make another", got)
 						}
 					}
-					return passwords
 				}
-				one := secrets()
-				if !want {
-					if len(one) != 0 {
-						t.Error("there is a Secret")
-					}
-					return
+				return passwords
+			}
+			one := secrets()
+			if !want {
+				if len(one) != 0 {
+					t.Error("there is a Secret")
 				}
-				if len(one) != 1 || len(one[0]) != 32 {
-					t.Fatalf("the passwords are %q, want one of 32 characters", one)
-				}
-				if two := secrets(); two[0] == one[0] {
-					t.Error("two releases have the same password")
-				}
-				was, is := workerJob(t, r.objects(t)), workerJob(t, r.objects(t))
-				if was.Name != is.Name {
-					t.Errorf("the Job is %s, then %s: it must not depend on the password", was.Name, is.Name)
-				}
-			})
+				return
+			}
+			if len(one) != 1 || len(one[0]) != 32 {
+				t.Fatalf("the passwords are %q, want one of 32 characters", one)
+			}
+			if two := secrets(); two[0] == one[0] {
+				t.Error("two releases have the same password")
+			}
+			was, is := workerJob(t, r.objects(t)), workerJob(t, r.objects(t))
+			if was.Name != is.Name {
+				t.Errorf("the Job is %s, then %s: it must not depend on the password", was.Name, is.Name)
+			}
 		})
 	}
 }
 
 func TestARedisThatIsThereAlready(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string]map[string]string{
 		"external: {url: 'redis://host:1/2'}": {"WQ_REDIS_URL": "redis://host:1/2"},
 		"password: p, external: {url: 'redis://host', username: me, tls: {enabled: true, serverName: name, existingSecret: certs, clientCertificate: true}}": {
@@ -133,53 +132,50 @@ func TestARedisThatIsThereAlready(t *testing.T) {
 		"external: {addresses: ['a:1'], cluster: true}":                {"WQ_REDIS_ADDRS": "a:1", "WQ_REDIS_CLUSTER": "true"},
 	} {
 		t.Run(values, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				all := release{values: "{items: [a], redis: {" + values + "}}"}.objects(t)
-				for name, spec := range workerPods(t, all) {
-					for variable, value := range want {
-						if got := env(t, spec, variable); got != value {
-							t.Errorf("%s has %s=%q, want %q", name, variable, got, value)
-						}
-					}
-					mounted := mountAt(spec.Containers[0], "/etc/redis-tls")
-					if tls := strings.Contains(values, "certs"); tls != (mounted != "") || tls != slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool {
-						return v.Secret != nil && v.Secret.SecretName == "certs"
-					}) {
-						t.Errorf("%s mounts %q of %v", name, mounted, spec.Volumes)
+			all := release{values: "{items: [a], redis: {" + values + "}}"}.objects(t)
+			for name, spec := range workerPods(t, all) {
+				for variable, value := range want {
+					if got := env(t, spec, variable); got != value {
+						t.Errorf("%s has %s=%q, want %q", name, variable, got, value)
 					}
 				}
-				for _, o := range all {
-					if component(o) == "redis" && kind(o) != "Secret" {
-						t.Errorf("%s is there, but not needed", id(o))
-					}
+				mounted := mountAt(spec.Containers[0], "/etc/redis-tls")
+				if tls := strings.Contains(values, "certs"); tls != (mounted != "") || tls != slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool {
+					return v.Secret != nil && v.Secret.SecretName == "certs"
+				}) {
+					t.Errorf("%s mounts %q of %v", name, mounted, spec.Volumes)
 				}
-				if got := queueName(t, all); !strings.HasPrefix(got, namespace+"/demo-") {
-					t.Errorf("the queue is %q: a release of this name in another namespace may have the same", got)
+			}
+			for _, o := range all {
+				if component(o) == "redis" && kind(o) != "Secret" {
+					t.Errorf("%s is there, but not needed", id(o))
 				}
-			})
+			}
+			if got := queueName(t, all); !strings.HasPrefix(got, namespace+"/demo-") {
+				t.Errorf("the queue is %q: a release of this name in another namespace may have the same", got)
+			}
 		})
 	}
 }
 
 func TestRedisOnAVolume(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string]string{"keep: false": "Delete", "keep: true": "Retain"} {
 		t.Run(values, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				set := redis(t, release{values: "{items: [a], redis: {persistence: {enabled: true, size: 5Gi, storageClass: fast, " + values + "}}}"}.objects(t))
-				if len(set.Spec.VolumeClaimTemplates) != 1 {
-					t.Fatalf("the claims are %v, want one", set.Spec.VolumeClaimTemplates)
-				}
-				claim := set.Spec.VolumeClaimTemplates[0]
-				if size := claim.Spec.Resources.Requests.Storage().String(); size != "5Gi" || *claim.Spec.StorageClassName != "fast" {
-					t.Errorf("the claim is %s of %s", size, *claim.Spec.StorageClassName)
-				}
-				if got := mountAt(set.Spec.Template.Spec.Containers[0], "/data"); got != claim.Name || len(set.Spec.Template.Spec.Volumes) != 0 {
-					t.Errorf("/data is %q, beside the volumes %v", got, set.Spec.Template.Spec.Volumes)
-				}
-				if got := set.Spec.PersistentVolumeClaimRetentionPolicy; got == nil || string(got.WhenDeleted) != want {
-					t.Errorf("the claim's retention policy is %v, want %s", got, want)
-				}
-			})
+			set := redis(t, release{values: "{items: [a], redis: {persistence: {enabled: true, size: 5Gi, storageClass: fast, " + values + "}}}"}.objects(t))
+			if len(set.Spec.VolumeClaimTemplates) != 1 {
+				t.Fatalf("the claims are %v, want one", set.Spec.VolumeClaimTemplates)
+			}
+			claim := set.Spec.VolumeClaimTemplates[0]
+			if size := claim.Spec.Resources.Requests.Storage().String(); size != "5Gi" || *claim.Spec.StorageClassName != "fast" {
+				t.Errorf("the claim is %s of %s", size, *claim.Spec.StorageClassName)
+			}
+			if got := mountAt(set.Spec.Template.Spec.Containers[0], "/data"); got != claim.Name || len(set.Spec.Template.Spec.Volumes) != 0 {
+				t.Errorf("/data is %q, beside the volumes %v", got, set.Spec.Template.Spec.Volumes)
+			}
+			if got := set.Spec.PersistentVolumeClaimRetentionPolicy; got == nil || string(got.WhenDeleted) != want {
+				t.Errorf("the claim's retention policy is %v, want %s", got, want)
+			}
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 // A wrong value is answered with its name, and with what to write instead where that is not plain.
 func TestWrongValuesAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, values string
 		want         []string
@@ -89,39 +90,36 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a pull secret by its bare name", "{items: [a], imagePullSecrets: [b]}", []string{"'/imagePullSecrets/0'", "want object"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				out, err := release{values: test.values}.render(t)
-				if err == nil {
-					t.Fatalf("rendered:\n%s", out)
+			out, err := release{values: test.values}.render(t)
+			if err == nil {
+				t.Fatalf("rendered:\n%s", out)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the message lacks %q:\n%v", want, err)
 				}
-				for _, want := range test.want {
-					if !strings.Contains(err.Error(), want) {
-						t.Errorf("the message lacks %q:\n%v", want, err)
-					}
-				}
-			})
+			}
 		})
 	}
 }
 
 // What the schema refuses is refused without it as well, where it would be done wrong in silence.
 func TestWrongItemsAreRefusedWithoutTheSchema(t *testing.T) {
+	t.Parallel()
 	for item, want := range map[string]string{
 		"null":   "items[3] is null",
 		"no":     "items[3] is a boolean (false); quote it",
 		"[pear]": "items[3] is a list",
 	} {
 		t.Run(item, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				values := fmt.Sprintf("items: [apple, 1, {a: b}, %s]", item)
-				out, err := release{values: values}.render(t, "--skip-schema-validation")
-				if err == nil {
-					t.Fatalf("rendered:\n%s", out)
-				}
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the message lacks %q:\n%v", want, err)
-				}
-			})
+			values := fmt.Sprintf("items: [apple, 1, {a: b}, %s]", item)
+			out, err := release{values: values, skipSchema: true}.render(t)
+			if err == nil {
+				t.Fatalf("rendered:\n%s", out)
+			}
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("the message lacks %q:\n%v", want, err)
+			}
 		})
 	}
 }

@@ -2,11 +2,12 @@ package chart
 
 import (
 	"encoding/json"
-	"errors"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/workqueue/workqueue/test/built"
 )
 
 // What kube-score says of the examples, and why it is as it should be: its check, and where, as KIND/COMPONENT/CONTAINER: what
@@ -29,7 +30,7 @@ var excused = map[string]string{
 }
 
 func TestExamplesPassKubeScore(t *testing.T) {
-	useHelm(t, "helm4")
+	t.Parallel()
 	expressions, used := map[*regexp.Regexp]string{}, map[string]bool{}
 	for expression := range excused {
 		expressions[regexp.MustCompile("^"+expression+"$")] = expression
@@ -62,14 +63,11 @@ func TestExamplesPassKubeScore(t *testing.T) {
 func kubeScore(t *testing.T, manifests string) []string {
 	t.Helper()
 	minor := "v" + kubeVersion[:strings.LastIndex(kubeVersion, ".")]
-	cmd := exec.CommandContext(t.Context(), "kube-score", "score", "--kubernetes-version", minor, "--output-format", "json", "-")
+	cmd := exec.CommandContext(t.Context(), built.Tool(t, "kube-score"), "score", "--kubernetes-version", minor, "--output-format", "json", "-")
 	cmd.Stdin = strings.NewReader(manifests)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if errors.Is(err, exec.ErrNotFound) {
-		t.Fatalf("%v: build the tools first, with make", err)
-	}
+	out, failed := cmd.Output()
 	var objects []struct {
 		TypeMeta   struct{ Kind string }              `json:"type_meta"`
 		ObjectMeta struct{ Labels map[string]string } `json:"object_meta"`
@@ -81,7 +79,7 @@ func kubeScore(t *testing.T, manifests string) []string {
 		}
 	}
 	if err := json.Unmarshal(out, &objects); err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, stderr.String())
+		t.Fatalf("%s (%v): %v\n%s", cmd, failed, err, stderr.String())
 	}
 	if len(objects) == 0 {
 		t.Fatalf("kube-score looked at nothing in\n%s", manifests)
@@ -102,7 +100,7 @@ func kubeScore(t *testing.T, manifests string) []string {
 }
 
 func TestKubeScoreFindsFaults(t *testing.T) {
-	useHelm(t, "helm4")
+	t.Parallel()
 	got := strings.Join(kubeScore(t, `
 apiVersion: v1
 kind: Pod

@@ -8,6 +8,7 @@ import (
 )
 
 func TestModesReachTheWorker(t *testing.T) {
+	t.Parallel()
 	for values, want := range map[string]map[string]string{
 		"mode: exec, capture: true, resultBytes: 10000000, maxResults: 7, output: tagged": {
 			"WQ_MODE": "exec", "WQ_CAPTURE": "true", "WQ_RESULT_BYTES": "10000000", "WQ_MAX_RESULTS": "7", "WQ_OUTPUT": "tagged",
@@ -16,19 +17,18 @@ func TestModesReachTheWorker(t *testing.T) {
 		"mode: stream, inFlight: 9, startTimeout: 1h": {"WQ_MODE": "stream", "WQ_IN_FLIGHT": "9", "WQ_START_TIMEOUT": "1h"},
 	} {
 		t.Run(values, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				spec := workerJob(t, release{values: "{items: [a], worker: {image: b, command: [c], " + values + "}}"}.objects(t)).Spec.Template.Spec
-				for name, value := range want {
-					if got := env(t, spec, name); got != value {
-						t.Errorf("%s is %q, want %q", name, got, value)
-					}
+			spec := workerJob(t, release{values: "{items: [a], worker: {image: b, command: [c], " + values + "}}"}.objects(t)).Spec.Template.Spec
+			for name, value := range want {
+				if got := env(t, spec, name); got != value {
+					t.Errorf("%s is %q, want %q", name, got, value)
 				}
-			})
+			}
 		})
 	}
 }
 
 func TestItemsFromElsewhere(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, values string
 		want         map[string]string
@@ -62,49 +62,44 @@ func TestItemsFromElsewhere(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			eachHelm(t, func(t *testing.T) {
-				spec := seedJob(t, release{values: "itemsFrom: {" + test.values + "}"}.objects(t)).Spec.Template.Spec
-				for name, value := range test.want {
-					if got := env(t, spec, name); got != value {
-						t.Errorf("%s is %q, want %q", name, got, value)
-					}
+			spec := seedJob(t, release{values: "itemsFrom: {" + test.values + "}"}.objects(t)).Spec.Template.Spec
+			for name, value := range test.want {
+				if got := env(t, spec, name); got != value {
+					t.Errorf("%s is %q, want %q", name, got, value)
 				}
-				if test.mounted != nil && !slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool {
-					return test.mounted(v.VolumeSource) && slices.ContainsFunc(spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })
-				}) {
-					t.Errorf("the volumes are %v, mounted as %v", spec.Volumes, spec.Containers[0].VolumeMounts)
-				}
-			})
+			}
+			if test.mounted != nil && !slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool {
+				return test.mounted(v.VolumeSource) && slices.ContainsFunc(spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })
+			}) {
+				t.Errorf("the volumes are %v, mounted as %v", spec.Volumes, spec.Containers[0].VolumeMounts)
+			}
 		})
 	}
 }
 
 func TestItemsFromAProgram(t *testing.T) {
+	t.Parallel()
 	const values = `
 itemsFrom: {command: [list]}
 worker: {image: mine, imagePullPolicy: Always, command: [work], podSecurityContext: {runAsUser: 7}}
 seed: {extraEnv: [{name: BUCKET, value: b}], extraEnvFrom: [{secretRef: {name: bucket}}], serviceAccountName: lister}
 `
-	eachHelm(t, func(t *testing.T) {
-		spec := seedJob(t, release{values: values}.objects(t)).Spec.Template.Spec
-		c := spec.Containers[0]
-		if c.Image != "mine" || c.ImagePullPolicy != corev1.PullAlways || !slices.Equal(c.Command, []string{"/workqueue/worker"}) || !slices.Equal(c.Args, []string{"seed"}) {
-			t.Errorf("%s runs %v %v, pulled %s: want the worker's seed in your image", c.Image, c.Command, c.Args, c.ImagePullPolicy)
-		}
-		if len(spec.InitContainers) != 1 || mountAt(spec.InitContainers[0], "/workqueue") != mountAt(c, "/workqueue") {
-			t.Errorf("the init containers are %v, want one that installs the worker", spec.InitContainers)
-		}
-		if user := spec.SecurityContext.RunAsUser; user == nil || *user != 7 {
-			t.Errorf("your program runs as user %v, want that of the workers", user)
-		}
-		if got := env(t, spec, "BUCKET"); got != "b" || len(c.EnvFrom) != 1 || spec.ServiceAccountName != "lister" {
-			t.Errorf("BUCKET is %q, envFrom %v, the account %q", got, c.EnvFrom, spec.ServiceAccountName)
-		}
-	})
-	eachHelm(t, func(t *testing.T) {
-		c := seedJob(t, release{values: "{itemsFrom: {command: [list], image: tools}, worker: {image: mine, imagePullPolicy: Never, command: [work]}}"}.objects(t)).Spec.Template.Spec.Containers[0]
-		if c.Image != "tools" || c.ImagePullPolicy != "" {
-			t.Errorf("the image is %s, pulled %q: want itemsFrom.image, by Kubernetes' own rule", c.Image, c.ImagePullPolicy)
-		}
-	})
+	spec := seedJob(t, release{values: values}.objects(t)).Spec.Template.Spec
+	c := spec.Containers[0]
+	if c.Image != "mine" || c.ImagePullPolicy != corev1.PullAlways || !slices.Equal(c.Command, []string{"/workqueue/worker"}) || !slices.Equal(c.Args, []string{"seed"}) {
+		t.Errorf("%s runs %v %v, pulled %s: want the worker's seed in your image", c.Image, c.Command, c.Args, c.ImagePullPolicy)
+	}
+	if len(spec.InitContainers) != 1 || mountAt(spec.InitContainers[0], "/workqueue") != mountAt(c, "/workqueue") {
+		t.Errorf("the init containers are %v, want one that installs the worker", spec.InitContainers)
+	}
+	if user := spec.SecurityContext.RunAsUser; user == nil || *user != 7 {
+		t.Errorf("your program runs as user %v, want that of the workers", user)
+	}
+	if got := env(t, spec, "BUCKET"); got != "b" || len(c.EnvFrom) != 1 || spec.ServiceAccountName != "lister" {
+		t.Errorf("BUCKET is %q, envFrom %v, the account %q", got, c.EnvFrom, spec.ServiceAccountName)
+	}
+	c = seedJob(t, release{values: "{itemsFrom: {command: [list], image: tools}, worker: {image: mine, imagePullPolicy: Never, command: [work]}}"}.objects(t)).Spec.Template.Spec.Containers[0]
+	if c.Image != "tools" || c.ImagePullPolicy != "" {
+		t.Errorf("the image is %s, pulled %q: want itemsFrom.image, by Kubernetes' own rule", c.Image, c.ImagePullPolicy)
+	}
 }
