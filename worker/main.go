@@ -53,6 +53,7 @@ func init() { // not in the declaration: help lists the verbs, and is one
 		{"results", "print the results, a line of JSON each; with a pattern, those of matching items", func() any { return &config.Results{} }, runResults},
 		{"dead", "print the dead letters in the same way", func() any { return &config.Dead{} }, runDead},
 		{"retry", "put dead items back into the queue; with a pattern, matching ones", func() any { return &config.Retry{} }, runRetry},
+		{"runs", "list the runs of the release that Redis still knows", func() any { return &config.Verify{} }, runRuns},
 		{"purge", "delete the queue; with a pattern, all queues whose whole names match it", func() any { return &config.Purge{} }, runPurge},
 		{"monitor", "serve a page that shows the run", func() any { return &config.Monitor{} }, runMonitor},
 		{"install", "copy this program to the folder that is named", nil, runInstall},

@@ -5,17 +5,23 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/monitor"
+	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 func runMonitor(ctx context.Context, _ []string) error {
 	settings := &config.Monitor{}
-	q, log, err := openFor(ctx, settings, &settings.Common)
+	log, err := load(settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	defer q.Close()
+	client, err := redisclient.Connect(ctx, settings.Common, log)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
 	server := &monitor.Server{
-		Queue:   q.Queue,
+		Redis:   client,
+		Queue:   settings.Queue,
 		MaxDead: settings.MaxDead,
 		Actions: settings.Actions,
 		Token:   settings.Token,

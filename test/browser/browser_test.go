@@ -1,9 +1,10 @@
-// Package browser looks at the monitor as a person does: in a real Chromium, on a real Redis, with real workers. What it
-// saw is in bin/browser: whoever changes the page looks at these pictures.
+// Package browser tests the monitor's page in a real Chromium, on a real Redis, with real workers. Its screenshots are in
+// bin/browser: look at them when you change the page.
 package browser
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +31,7 @@ import (
 
 const token = "a token of some length"
 
-// chromium is started once, for all tests.
+// chromium is started once for all tests.
 var chromium context.Context
 
 func TestMain(m *testing.M) {
@@ -101,8 +102,8 @@ func (s *site) worker(verb string, env ...string) *exec.Cmd {
 	cmd := exec.Command(built.Worker(s.t), verb)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "WQ_QUEUE=" + s.queue.Name, "WQ_REDIS_URL=" + s.redis.URL()}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	said := &strings.Builder{}
-	cmd.Stderr = said
+	logged := &strings.Builder{}
+	cmd.Stderr = logged
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func (s *site) worker(verb string, env ...string) *exec.Cmd {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if s.t.Failed() {
-			s.t.Logf("worker %s said: %.2000s", verb, said)
+			s.t.Logf("worker %s logged: %.2000s", verb, logged)
 		}
 	})
 	return cmd
@@ -134,10 +135,10 @@ func (s *site) seed(items ...string) {
 	}
 }
 
-// bury makes dead letters of so many items, as a worker would, with what it would report of each.
-func (s *site) bury(items int, report func(item string) string) {
+// settle leases so many items and reports an outcome of each, as a worker would, with the record that report returns.
+func (s *site) settle(outcome queue.Outcome, items int, report func(item string) string) {
 	s.t.Helper()
-	session := s.queue.NewSession("host.abc", queue.Limits{Lease: time.Minute, BatchBytes: 1 << 30, MaxCrashes: 3})
+	session := s.queue.NewSession("host."+rand.Text(), queue.Limits{Lease: time.Minute, BatchBytes: 1 << 30, MaxCrashes: 3})
 	for items > 0 {
 		reply, err := session.Exchange(s.t.Context(), queue.Request{Want: min(items, 1000)})
 		if err != nil {
@@ -145,13 +146,22 @@ func (s *site) bury(items int, report func(item string) string) {
 		}
 		done := queue.Report{Batch: reply.Batch.ID, Release: true}
 		for i, item := range reply.Batch.Items {
-			done.Outcomes = append(done.Outcomes, queue.ItemOutcome{Position: i, Outcome: queue.OutcomeDead, Text: report(item.Payload)})
+			done.Outcomes = append(done.Outcomes, queue.ItemOutcome{Position: i, Outcome: outcome, Text: report(item.Payload)})
+		}
+		if outcome == queue.OutcomeDone {
+			done.Done = len(done.Outcomes)
 		}
 		if _, err := session.Exchange(s.t.Context(), queue.Request{Reports: []queue.Report{done}}); err != nil {
 			s.t.Fatal(err)
 		}
 		items -= len(reply.Batch.Items)
 	}
+}
+
+// dead makes dead letters of so many items.
+func (s *site) dead(items int, report func(item string) string) {
+	s.t.Helper()
+	s.settle(queue.OutcomeDead, items, report)
 }
 
 func (s *site) counts() queue.Counts {
@@ -163,13 +173,13 @@ func (s *site) counts() queue.Counts {
 	return c
 }
 
-// tab is a page that is open, as wide as a laptop's.
+// tab is an open page, as wide as a laptop's screen.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu       sync.Mutex
-	troubles []string // dialogs, and what the browser complained of
+	troubles []string // dialogs and complaints of the browser
 }
 
 // open opens the monitor's page.
@@ -189,7 +199,7 @@ func (s *site) open() *tab {
 	return p
 }
 
-// listen writes down what must never happen.
+// listen records what must never happen.
 func (p *tab) listen(event any) {
 	trouble := ""
 	switch e := event.(type) {
@@ -198,7 +208,7 @@ func (p *tab) listen(event any) {
 	case *runtime.EventExceptionThrown:
 		trouble = "an exception: " + fmt.Sprintf("%+v", e.ExceptionDetails)
 	case *log.EventEntryAdded:
-		// That Redis or the monitor is away is meant to be; advice is no trouble.
+		// The tests make Redis and the monitor unreachable on purpose; recommendations are no trouble.
 		if e.Entry.Source != log.EntrySourceNetwork && e.Entry.Source != log.EntrySourceRecommendation {
 			trouble = string(e.Entry.Source) + ": " + e.Entry.Text
 		}
@@ -210,7 +220,7 @@ func (p *tab) listen(event any) {
 	}
 }
 
-// calm fails the test if anything happened that must not.
+// calm fails the test if anything happened that must never happen.
 func (p *tab) calm() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -238,14 +248,14 @@ func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// light is "light" or "dark", as the person's system is set.
+// light sets the theme of the system, "light" or "dark".
 func (p *tab) light(theme string) {
 	p.t.Helper()
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
 }
 
-// eval answers what an expression is in the page.
+// eval returns the value of an expression in the page.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
 	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
@@ -267,7 +277,7 @@ func (p *tab) await(what, expression string) {
 	p.t.Fatalf("not within 20 s: %s (%s); see bin/browser; the page says:\n%s", what, expression, eval[string](p, "document.body.innerText.slice(0, 2000)"))
 }
 
-// text is what an element shows.
+// text returns what an element shows.
 func (p *tab) text(selector string) string {
 	p.t.Helper()
 	return eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector))
@@ -305,7 +315,7 @@ func (p *tab) fits() {
 	}
 }
 
-// shoot keeps a picture of what is seen.
+// shoot keeps a screenshot.
 func (p *tab) shoot(name string) {
 	p.t.Helper()
 	dir := "../../bin/browser"

@@ -186,7 +186,7 @@ func (s aclServer) monitor(queue string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	for _, call := range [][3]string{
-		{"GET", "/api/counts"}, {"GET", "/api/running"}, {"GET", "/api/dead"}, {"GET", "/metrics"},
+		{"GET", "/api/counts"}, {"GET", "/api/runs"}, {"GET", "/api/workers"}, {"GET", "/api/failures"}, {"GET", "/api/dead"}, {"GET", "/api/results"}, {"GET", "/metrics"},
 		{"POST", "/api/pause"}, {"POST", "/api/resume"}, {"POST", "/api/retry", `{"match": "nothing"}`},
 	} {
 		if code, text := request(call[0], call[1], call[2]); code != http.StatusOK {

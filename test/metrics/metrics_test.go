@@ -74,7 +74,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 
-	page := scrape(t, (&monitor.Server{Queue: q, Log: quiet}).Handler())
+	page := scrape(t, (&monitor.Server{Redis: client, Queue: queueName, Log: quiet}).Handler())
 	if done := value(t, page, "workqueue_items", "state", "done"); done != 2 {
 		t.Errorf("the monitor says that %v are done", done)
 	}

@@ -8,90 +8,127 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// wish is the body of a request that wants something done.
-type wish struct {
-	Keys  []string `json:"keys"`  // retry: these dead letters
-	Match string   `json:"match"` // retry: those that contain this text
-	All   bool     `json:"all"`   // retry: all of them
+// ActionRequest is the body of an action: the dead items to retry, by one of keys, match, failure and all.
+type ActionRequest struct {
+	Keys    []string `json:"keys"`    // these dead letters
+	Match   string   `json:"match"`   // those that contain this text
+	Failure string   `json:"failure"` // those of this group of failures
+	All     bool     `json:"all"`
+	Before  string   `json:"before"` // only those before this key: the next of the response before
 }
 
-var errWish = errors.New(`say which: {"keys": ["1700000000000-0"]}, {"match": "timeout"} or {"all": true}`)
+// ActionResponse is what an action did.
+type ActionResponse struct {
+	Items int    `json:"items"`          // that went back into the queue
+	Next  string `json:"next,omitempty"` // not all were looked at: repeat the request with this as before
+}
 
-// action lets a request do something if actions are on, it comes from this page or from no page at all, and it knows the
-// token.
-func (s *Server) action(do func(context.Context, wish) (int, error)) http.HandlerFunc {
+var errRequest = errors.New(`body: name the dead items: {"keys": ["1700000000000-0"]}, {"match": "timeout"}, {"failure": "exit code 1"} or {"all": true}`)
+
+type action func(ctx context.Context, q *queue.Queue, request ActionRequest) (ActionResponse, error)
+
+// action carries out a request if actions are enabled, it comes from this page or from no page at all, and it has the token.
+func (s *Server) action(do action) http.HandlerFunc {
 	foreign := http.NewCrossOriginProtection()
-	return func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case !s.Actions:
-			http.Error(w, "this monitor only shows: actions are switched off", http.StatusForbidden)
-			return
-		case foreign.Check(r) != nil:
-			http.Error(w, "not from another site", http.StatusForbidden)
-			return
-		case !s.knowsToken(r):
-			s.Log.Warn("an action was refused: the token is missing or wrong", "action", r.URL.Path, "from", r.RemoteAddr)
-			w.Header().Set("WWW-Authenticate", `Bearer realm="workqueue"`)
-			http.Error(w, "the token is missing or wrong: Authorization: Bearer TOKEN", http.StatusUnauthorized)
-			return
-		}
-		var wanted wish
+	carryOut := s.forRun(func(w http.ResponseWriter, r *http.Request, run *run) {
+		var request ActionRequest
 		if r.ContentLength != 0 {
 			decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(&wanted); err != nil && !errors.Is(err, io.EOF) {
-				http.Error(w, "the body is not JSON as it should be: "+err.Error(), http.StatusBadRequest)
+			if err := decoder.Decode(&request); err != nil && !errors.Is(err, io.EOF) {
+				http.Error(w, "body: "+err.Error(), http.StatusBadRequest)
 				return
 			}
 		}
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // a million letters take longer than an answer
-		count, err := do(r.Context(), wanted)
+		response, err := do(r.Context(), run.queue, request)
 		switch {
-		case errors.Is(err, errWish):
+		case errors.Is(err, errRequest):
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		case err != nil:
 			unavailable(w, err)
 		default:
-			s.Log.Info("done at a person's wish", "action", r.URL.Path, "from", r.RemoteAddr, "items", count)
-			reply(w, map[string]int{"items": count})
+			s.Log.Info("action done", "action", r.URL.Path, "queue", run.queue.Name, "from", r.RemoteAddr, "items", response.Items)
+			respond(w, response)
+		}
+	})
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !s.Actions:
+			http.Error(w, "this monitor is read-only: actions are not enabled", http.StatusForbidden)
+		case foreign.Check(r) != nil:
+			http.Error(w, "the request comes from another site", http.StatusForbidden)
+		case s.authorize(w, r):
+			carryOut(w, r)
 		}
 	}
 }
 
-// knowsToken compares in a time that tells nothing of the token, its length included.
+// authorize checks the token. If it is wrong, authorize responds and returns false.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request) bool {
+	client := clientOf(r)
+	if wait := s.limiter.take(client, time.Now()); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		http.Error(w, "too many wrong tokens: try again later", http.StatusTooManyRequests)
+		return false
+	}
+	if s.knowsToken(r) {
+		s.limiter.restore(client)
+		return true
+	}
+	s.Log.Warn("action refused: the token is missing or wrong", "action", r.URL.Path, "from", r.RemoteAddr)
+	w.Header().Set("WWW-Authenticate", `Bearer realm="workqueue"`)
+	http.Error(w, "the token is missing or wrong: Authorization: Bearer TOKEN", http.StatusUnauthorized)
+	return false
+}
+
+// knowsToken takes the same time whatever the token is, its length included.
 func (s *Server) knowsToken(r *http.Request) bool {
 	given, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.Token))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && found && s.Token != ""
 }
 
-func (s *Server) retry(ctx context.Context, wanted wish) (int, error) {
-	if !wanted.All && wanted.Match == "" {
-		if len(wanted.Keys) == 0 || slices.ContainsFunc(wanted.Keys, func(key string) bool { return !streamKey.MatchString(key) }) {
-			return 0, errWish
-		}
-		return s.Queue.Retry(ctx, wanted.Keys)
+// retry puts dead items back into the queue. It looks at no more dead letters than one window holds.
+func retry(ctx context.Context, q *queue.Queue, request ActionRequest) (response ActionResponse, err error) {
+	keys := request.Keys
+	valid := func(key string) bool { return recordKey.MatchString(key) }
+	if slices.ContainsFunc(keys, func(key string) bool { return !valid(key) }) || request.Before != "" && !valid(request.Before) {
+		return response, errRequest
 	}
-	var keys []string
-	err := s.Queue.DeadLetters(ctx, func(r queue.Record) bool {
-		if matches(r, wanted.Match) {
-			keys = append(keys, r.Key)
+	wanted := filter{request.Match, request.Failure}
+	if request.All || wanted != (filter{}) {
+		var window window
+		err := window.scan(ctx, dead, q, request.Before, func(r queue.Record) bool {
+			if wanted.selects(r) {
+				keys = append(keys, r.Key)
+			}
+			return true
+		})
+		if err != nil {
+			return response, fmt.Errorf("reading the dead letters: %w", err)
 		}
-		return true
-	})
-	if err != nil {
-		return 0, fmt.Errorf("reading the dead letters: %w", err)
+		response.Next = window.next
+	} else if len(keys) == 0 {
+		return response, errRequest
 	}
-	return s.Queue.Retry(ctx, keys)
+	response.Items, err = q.Retry(ctx, keys)
+	return response, err
 }
 
-func (s *Server) pause(ctx context.Context, _ wish) (int, error)  { return 0, s.Queue.Pause(ctx) }
-func (s *Server) resume(ctx context.Context, _ wish) (int, error) { return 0, s.Queue.Resume(ctx) }
+func pause(ctx context.Context, q *queue.Queue, _ ActionRequest) (ActionResponse, error) {
+	return ActionResponse{}, q.Pause(ctx)
+}
+
+func resume(ctx context.Context, q *queue.Queue, _ ActionRequest) (ActionResponse, error) {
+	return ActionResponse{}, q.Resume(ctx)
+}

@@ -1,21 +1,17 @@
-// Package monitor shows a run to a person: one page that follows it live, the same as JSON, and metrics. It reads only,
-// unless actions are switched on.
+// Package monitor serves one page that follows the runs of a release live, the same data as JSON, and metrics. It is
+// read-only unless actions are enabled.
 package monitor
 
 import (
 	"context"
 	"embed"
-	"fmt"
-	"html"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"path"
-	"strings"
 	"time"
 
-	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/redis/go-redis/v9"
+
 	"github.com/workqueue/workqueue/worker/web"
 )
 
@@ -23,20 +19,21 @@ import (
 var files embed.FS
 
 const (
-	maxBody       = 64 << 10 // bytes in a request that wants something done
+	maxBody       = 64 << 10 // bytes in the body of an action
 	shutdownAfter = 3 * time.Second
 )
 
-// Server is the monitor of one queue.
+// Server is the monitor of the runs of one release. Its fields are set before use and not changed afterwards.
 type Server struct {
-	Queue   *queue.Queue
+	Redis   redis.UniversalClient
+	Queue   string // the queue of the run that opens
 	MaxDead int    // dead items with which a run still counts as a success
 	Actions bool   // whether retry, pause and resume are allowed
-	Token   string // what a person must know for that
+	Token   string // needed for each action
 	Log     *slog.Logger
 
-	sampler sampler
-	running recent[[]Running]
+	runs    runs
+	limiter limiter
 }
 
 // Run serves on the address until ctx is done.
@@ -45,13 +42,14 @@ func (s *Server) Run(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	s.Log.Info("the monitor listens", "address", listener.Addr().String(), "queue", s.Queue.Name, "actions", s.Actions)
+	s.Log.Info("monitor listening", "address", listener.Addr().String(), "queue", s.Queue, "actions", s.Actions)
 	return s.serve(ctx, listener)
 }
 
 func (s *Server) serve(ctx context.Context, listener net.Listener) error {
-	go s.sampler.run(ctx, s.Queue, s.Log)
+	defer s.first().watch(s.Log)()
 	server := web.NewServer(s.Handler(), s.Log)
+	server.BaseContext = func(net.Listener) context.Context { return ctx } // open pages end with it
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()
 	select {
@@ -61,32 +59,37 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownAfter)
 	defer cancel()
-	_ = server.Shutdown(last) // the pages that still listen notice
+	_ = server.Shutdown(last)
 	return nil
 }
 
 // Handler routes the monitor's requests. See docs/monitor.md.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.servePage)
-	mux.HandleFunc("GET /assets/monitor.css", asset("text/css"))
-	mux.HandleFunc("GET /assets/monitor.js", asset("text/javascript"))
+	mux.HandleFunc("GET /{$}", file("page.html", "text/html"))
+	mux.HandleFunc("GET /assets/monitor.css", file("assets/monitor.css", "text/css"))
+	mux.HandleFunc("GET /assets/monitor.js", file("assets/monitor.js", "text/javascript"))
 	mux.HandleFunc("GET /events", s.eventsHandler())
-	mux.HandleFunc("GET /api/counts", s.serveCounts)
-	mux.HandleFunc("GET /api/samples", s.serveSamples)
-	mux.HandleFunc("GET /api/running", s.serveRunning)
-	mux.HandleFunc("GET /api/dead", s.serveDead)
-	mux.HandleFunc("GET /api/dead/{key}", s.serveLetter)
-	mux.HandleFunc("POST /api/retry", s.action(s.retry))
-	mux.HandleFunc("POST /api/pause", s.action(s.pause))
-	mux.HandleFunc("POST /api/resume", s.action(s.resume))
+	mux.HandleFunc("GET /api/runs", s.serveRuns)
+	mux.HandleFunc("GET /api/counts", s.forRun(s.serveCounts))
+	mux.HandleFunc("GET /api/samples", s.forRun(s.serveSamples))
+	mux.HandleFunc("GET /api/workers", s.forRun(s.serveWorkers))
+	mux.HandleFunc("GET /api/failures", s.forRun(s.serveFailures))
+	mux.HandleFunc("GET /api/dead", s.forRun(s.serveRecords(dead)))
+	mux.HandleFunc("GET /api/dead/{key}", s.forRun(s.serveRecord(dead)))
+	mux.HandleFunc("GET /api/results", s.forRun(s.serveRecords(results)))
+	mux.HandleFunc("GET /api/results/{key}", s.forRun(s.serveRecord(results)))
+	mux.HandleFunc("GET /download/{file}", s.forRun(s.downloadHandler()))
+	mux.HandleFunc("POST /api/retry", s.action(retry))
+	mux.HandleFunc("POST /api/pause", s.action(pause))
+	mux.HandleFunc("POST /api/resume", s.action(resume))
 	mux.HandleFunc("GET /metrics", s.serveMetrics)
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /readyz", s.serveReady)
 	return secured(mux)
 }
 
-// secured sets what keeps a hostile payload from becoming more than text, should it ever get past the templates.
+// secured sets the headers that keep a hostile payload from being anything but text in a browser.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -101,54 +104,21 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// asset serves a file that is part of the page.
-func asset(mediaType string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
-		_, _ = io.WriteString(w, file("assets/"+path.Base(r.URL.Path)))
-	}
-}
-
-func file(name string) string {
-	bytes, err := files.ReadFile(name)
+// file serves an embedded file. The page is one of them: it holds nothing of a queue, its script fills it from the API.
+func file(name, mediaType string) http.HandlerFunc {
+	content, err := files.ReadFile(name)
 	if err != nil {
 		panic(err) // it is part of the binary
 	}
-	return string(bytes)
-}
-
-// servePage answers the page even while Redis is away: its script says so, and goes on when it is back.
-func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
-	shot := Snapshot{State: stateAway, Says: "Redis does not answer."}
-	if counts, err := s.Queue.Counts(r.Context()); err == nil {
-		shot = s.snapshot(counts)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+		_, _ = w.Write(content)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, s.render(shot))
 }
 
-// render fills in the page as it is now; its script keeps it up to date afterwards. The package html/template would do
-// it too, and double the size of the program: it calls methods by name, so the linker must keep all there are.
-func (s *Server) render(shot Snapshot) string {
-	part := func(n int) string { return fmt.Sprintf("%.3f", share(n, shot.Total)) }
-	values := []string{}
-	for name, value := range map[string]any{
-		"Queue": s.Queue.Name, "Actions": s.Actions, "State": shot.State, "Says": shot.Says,
-		"Percent": fmt.Sprintf("%.1f", shot.Percent()), "Total": grouped(shot.Total),
-		"Ready": grouped(shot.Ready), "Leased": grouped(shot.Leased), "Delayed": grouped(shot.Delayed),
-		"Suspects": grouped(shot.Suspects), "Done": grouped(shot.Done), "Dead": grouped(shot.Dead),
-		"Failed": grouped(shot.Failed), "Expired": grouped(shot.Expired),
-		"DonePart": part(shot.Done), "DeadPart": part(shot.Dead), "LeasedPart": part(shot.Leased),
-		"DeadAt": part(shot.Done), "LeasedAt": part(shot.Done + shot.Dead),
-	} {
-		values = append(values, "{{"+name+"}}", html.EscapeString(fmt.Sprint(value)))
-	}
-	return strings.NewReplacer(values...).Replace(file("page.html"))
-}
-
-// serveReady says whether Redis can be reached.
+// serveReady reports whether Redis can be read.
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.Queue.Counts(r.Context()); err != nil {
+	if _, err := s.first().queue.Counts(r.Context()); err != nil {
 		unavailable(w, err)
 	}
 }

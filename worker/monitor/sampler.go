@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -9,16 +10,15 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 const (
-	sampleEvery   = time.Second
-	sampleTimeout = 3 * time.Second // then Redis counts as away
-	samplesKept   = 600
-	exactFor      = 2 * time.Minute
-	rateItems     = 30               // that came to an end, over which the rate is taken
-	rateWindow    = 10 * time.Second // and this time at least
-	idleAfter     = 10 * time.Second // without a lease
+	sampleInterval = time.Second
+	readTimeout    = 3 * time.Second // after it Redis counts as unreachable
+	samplesKept    = 600
+	exactFor       = 2 * time.Minute
+	idleAfter      = 10 * time.Second // without a lease
 )
 
 // Sample is how far the run was at one time.
@@ -26,48 +26,49 @@ type Sample struct {
 	At      time.Time `json:"at"`
 	Done    int       `json:"done"`
 	Dead    int       `json:"dead"`
-	Revived int       `json:"revived"` // dead ones that were put back, so that done + dead + revived never falls
+	Revived int       `json:"revived"` // dead items that were retried, so that done + dead + revived never falls
 }
 
 func (s Sample) ended() int { return s.Done + s.Dead + s.Revived }
 
-// sampler reads the counts once a second, however many people look, and keeps how the run went.
+// sampler reads the counts once a second, however many pages are open, and keeps the course of the run.
 type sampler struct {
 	mu      sync.Mutex
 	samples []Sample
+	speed   report.Speed
 	latest  queue.Counts
 	err     error
-	leased  time.Time     // when something was last seen with a worker, or at first
-	exists  bool          // the queue was seen once
+	leased  time.Time     // when an item was last seen leased, or of the first sample
+	exists  bool          // the queue was there once
 	changed chan struct{} // closed at the next sample
 }
 
-// run samples until ctx is done, which those who wait are told.
+// run samples until ctx is done.
 func (s *sampler) run(ctx context.Context, q *queue.Queue, log *slog.Logger) {
-	ticker := time.NewTicker(sampleEvery)
+	ticker := time.NewTicker(sampleInterval)
 	defer ticker.Stop()
-	for away := false; ; {
+	for unreachable := false; ; {
 		counts, err := s.read(ctx, q)
 		if ctx.Err() != nil {
-			s.add(counts, ctx.Err())
 			return
 		}
-		if err != nil && !away {
-			log.Warn("redis does not answer", "error", err)
-		} else if err == nil && away {
-			log.Info("redis answers again")
+		if err != nil && !unreachable {
+			log.Warn("redis is unreachable", "error", err)
+		} else if err == nil && unreachable {
+			log.Info("redis is reachable again")
 		}
-		away = err != nil
+		unreachable = err != nil
 		s.add(counts, err)
 		select {
 		case <-ctx.Done():
+			return
 		case <-ticker.C:
 		}
 	}
 }
 
 func (s *sampler) read(ctx context.Context, q *queue.Queue) (queue.Counts, error) {
-	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	return q.Counts(ctx)
 }
@@ -82,6 +83,7 @@ func (s *sampler) add(counts queue.Counts, err error) {
 		if counts.Leased > 0 || s.leased.IsZero() {
 			s.leased = counts.Now
 		}
+		s.speed.Saw(counts)
 		s.keep(counts)
 	}
 	if s.changed != nil {
@@ -90,7 +92,7 @@ func (s *sampler) add(counts queue.Counts, err error) {
 	}
 }
 
-// keep adds a sample. Before the run and after it nothing happens that would be worth keeping.
+// keep adds a sample. Before the run and after it, samples that show no change are not kept.
 func (s *sampler) keep(c queue.Counts) {
 	sample := Sample{c.Now, c.Done, c.Dead, c.Revived}
 	n := len(s.samples)
@@ -106,8 +108,8 @@ func (s *sampler) keep(c queue.Counts) {
 	s.samples = append(s.samples, sample)
 }
 
-// thin drops the sample that is missed least: the one with the closest neighbours for its age. So a run of a night stays
-// whole, and its last minutes stay exact.
+// thin drops the sample whose neighbours are closest for its age: the course of a whole night stays visible, and its last
+// minutes stay exact.
 func (s *sampler) thin() {
 	now := s.samples[len(s.samples)-1].At
 	least, drop := math.Inf(1), 1
@@ -120,7 +122,7 @@ func (s *sampler) thin() {
 	s.samples = slices.Delete(s.samples, drop, drop+1)
 }
 
-// wait answers the latest counts once there are newer ones than at the time of the call.
+// wait returns the next counts, or the error of reading them.
 func (s *sampler) wait(ctx context.Context) (queue.Counts, error) {
 	s.mu.Lock()
 	if s.changed == nil {
@@ -144,59 +146,30 @@ func (s *sampler) history() []Sample {
 	return append([]Sample{}, s.samples...)
 }
 
-// known says whether the queue was ever seen.
+// known reports whether the queue was there once.
 func (s *sampler) known() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.exists
 }
 
-// idle is for how long no worker had anything.
+// idle is for how long no item has been leased.
 func (s *sampler) idle() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.latest.Now.Sub(s.leased)
 }
 
-// rate is how many items a second became done or dead lately: over the last of them, however slow they are.
+// rate is how many items per second were done or dead lately.
 func (s *sampler) rate() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.samples) < 2 {
-		return 0
-	}
-	last := s.samples[len(s.samples)-1]
-	first := last
-	for i := len(s.samples) - 2; i >= 0; i-- {
-		first = s.samples[i]
-		if last.ended()-first.ended() >= rateItems && last.At.Sub(first.At) >= rateWindow {
-			break
-		}
-	}
-	seconds := last.At.Sub(first.At).Seconds()
-	if seconds <= 0 {
-		return 0
-	}
-	return max(0, float64(last.ended()-first.ended())/seconds)
+	return s.speed.PerSecond()
 }
 
-// recent is an answer that is read from Redis once a second at most, however many pages ask.
-type recent[T any] struct {
-	mu    sync.Mutex
-	at    time.Time
-	value T
-	err   error
-}
-
-func (r *recent[T]) get(ctx context.Context, read func(context.Context) (T, error)) (T, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if time.Since(r.at) >= sampleEvery {
-		// Others wait for it as well: it does not end with the request that happens to be the first.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sampleTimeout)
-		defer cancel()
-		r.value, r.err = read(ctx)
-		r.at = time.Now()
-	}
-	return r.value, r.err
+// deadVersion changes when the dead letters that the latest sample counted do.
+func (s *sampler) deadVersion() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprint(s.latest.Dead, s.latest.Revived)
 }

@@ -13,14 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/web"
 )
 
-// TestEveryAnswerIsGuarded: whatever is asked for, found or not.
+// TestEveryAnswerIsGuarded: every response has the headers that protect a browser, whether the path exists or not.
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	server, _ := serve(t, 3, 1)
-	for _, path := range []string{"/", "/assets/monitor.js", "/api/counts", "/api/dead", "/api/dead?limit=x", "/metrics", "/healthz", "/nowhere", "/<script>"} {
+	for _, path := range []string{"/", "/assets/monitor.js", "/api/counts", "/api/dead", "/api/dead?limit=x", "/download/dead.csv", "/download/dead.jsonl", "/metrics", "/healthz", "/nowhere", "/<script>"} {
 		response, err := http.Get(server.URL + path)
 		if err != nil {
 			t.Fatal(err)
@@ -47,11 +46,11 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 	}
 }
 
-// TestNothingLeadsElsewhere: no path is answered by another site's address, or by a file.
+// TestNothingLeadsElsewhere: no path redirects to another site, or serves another file.
 func TestNothingLeadsElsewhere(t *testing.T) {
 	server, _ := serve(t, 0, 0)
 	for _, path := range []string{"//evil.example/", "//evil.example/..", "/%2f%2fevil.example", "/\\evil.example", "/assets//evil.example", "/assets/",
-		"/assets/../monitor.go", "/assets/..%2fpage.html", "/assets/..%2f..%2fgo.mod", "/assets/index.html", "/api/dead/..%2f..%2f", "/?next=//evil.example"} {
+		"/assets/../monitor.go", "/assets/..%2fpage.html", "/assets/..%2f..%2fgo.mod", "/assets/index.html", "/api/dead/..%2f..%2f", "/download/..%2fpage.html", "/?next=//evil.example"} {
 		connection, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +71,7 @@ func TestNothingLeadsElsewhere(t *testing.T) {
 	}
 }
 
-// TestNobodyHoldsItUp: a request that is endless, slow or one of very many ends, or is refused.
+// TestNobodyHoldsItUp: a request that is endless or slow is ended or refused.
 func TestNobodyHoldsItUp(t *testing.T) {
 	s, _ := fill(t, 3, 0)
 	configured := web.NewServer(s.Handler(), s.Log)
@@ -84,11 +83,11 @@ func TestNobodyHoldsItUp(t *testing.T) {
 	}
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = configured
-	const timeout = 500 * time.Millisecond // as the configured ones, but soon over
+	const timeout = 500 * time.Millisecond // like the configured ones, but short
 	configured.ReadHeaderTimeout, configured.ReadTimeout, configured.WriteTimeout = timeout, timeout, timeout
 	server.Start()
 	defer server.Close()
-	send := func(text string) (answer string, took time.Duration) {
+	send := func(text string) (response string, took time.Duration) {
 		t.Helper()
 		connection, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
@@ -108,13 +107,13 @@ func TestNobodyHoldsItUp(t *testing.T) {
 		"a body that does not come":  {head + "Content-Length: 10\r\n\r\n{", ""},
 		"a body that does not end":   {head + "Transfer-Encoding: chunked\r\n\r\n20000\r\n{\"match\":\"" + strings.Repeat("x", 0x20000), "400"},
 	} {
-		answer, took := send(test.text)
-		if took > 5*time.Second || test.status != "" && !strings.Contains(answer[:min(len(answer), 20)], test.status) {
-			t.Errorf("%s: %.100q after %v, want %s", name, answer, took, test.status)
+		response, took := send(test.text)
+		if took > 5*time.Second || test.status != "" && !strings.Contains(response[:min(len(response), 20)], test.status) {
+			t.Errorf("%s: %.100q after %v, want %s", name, response, took, test.status)
 		}
 	}
 
-	// What is meant to last does.
+	// The events last longer than any other request may.
 	response, err := http.Get(server.URL + "/events")
 	if err != nil {
 		t.Fatal(err)
@@ -142,18 +141,18 @@ func TestTooManyPages(t *testing.T) {
 		}
 	}
 	if code, _ := get(t, server.URL+"/api/counts"); code != http.StatusOK {
-		t.Errorf("with all places for pages taken: status %d", code)
+		t.Errorf("with as many pages open as there may be: status %d", code)
 	}
 }
 
-// TestAway: without Redis the page is there and says so, and nothing tells what leads to it.
-func TestAway(t *testing.T) {
+// TestUnreachable: without Redis the page is still served, and each request for data fails.
+func TestUnreachable(t *testing.T) {
 	s, redis := fill(t, 3, 1)
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
 	redis.Kill()
-	for path, want := range map[string]int{"/": 200, "/healthz": 200, "/readyz": 503, "/api/counts": 503, "/api/running": 503, "/api/dead": 503, "/metrics": 503} {
-		if code, body := get(t, server.URL+path); code != want || path == "/" && !strings.Contains(body, `data-state="away"`) {
+	for path, want := range map[string]int{"/": 200, "/healthz": 200, "/readyz": 503, "/api/counts": 503, "/api/workers": 503, "/api/failures": 503, "/api/results": 503, "/api/runs": 503, "/api/dead": 503, "/metrics": 503} {
+		if code, body := get(t, server.URL+path); code != want {
 			t.Errorf("%s: status %d, want %d: %.300s", path, code, want, body)
 		}
 	}
@@ -162,9 +161,9 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// TestNoTokenIsNoToken: were the settings not checked, an empty token would still let nobody in.
+// TestNoTokenIsNoToken: even if the settings were not checked, an empty token would let nobody in.
 func TestNoTokenIsNoToken(t *testing.T) {
-	s := &Server{Queue: queue.New(nil, "q"), Actions: true, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Queue: "q", Actions: true, Log: slog.New(slog.DiscardHandler)}
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
 	for _, header := range []string{"", "Bearer ", "Bearer"} {

@@ -11,8 +11,7 @@ import (
 
 // States of a run.
 const (
-	stateAway     = "away" // nobody knows: Redis does not answer
-	stateGone     = "gone" // it was there, and is not any more
+	stateVanished = "vanished" // Redis had it, and no longer has it
 	stateUnseeded = "unseeded"
 	stateOpen     = "open"
 	stateRunning  = "running"
@@ -24,8 +23,11 @@ const (
 
 // Snapshot is the run at one instant.
 type Snapshot struct {
+	Queue    string     `json:"queue"`
+	Actions  bool       `json:"actions"`  // whether this monitor allows them
+	MaxDead  int        `json:"max_dead"` // dead items with which the run still counts as a success
 	State    string     `json:"state"`
-	Says     string     `json:"says"` // the same in a sentence
+	Summary  string     `json:"summary"` // the state in a sentence
 	Total    int        `json:"total"`
 	Ready    int        `json:"ready"`
 	Leased   int        `json:"leased"`
@@ -34,67 +36,49 @@ type Snapshot struct {
 	Dead     int        `json:"dead"`
 	Done     int        `json:"done"`
 	Failed   int        `json:"failed"`
+	Snoozed  int        `json:"snoozed"`
+	Returned int        `json:"returned"`
 	Expired  int        `json:"expired"`
 	Revived  int        `json:"revived"`
+	Dropped  int        `json:"results_dropped"`
 	Sealed   bool       `json:"sealed"`
-	Rate     float64    `json:"rate"`              // items a second, lately
-	Seconds  float64    `json:"seconds"`           // since the first lease, until the end
-	Left     *float64   `json:"left"`              // seconds at this rate, null if nobody can tell
-	Now      time.Time  `json:"now"`               // Redis's clock
-	Started  *time.Time `json:"started,omitempty"` // first lease
-	Finished *time.Time `json:"finished,omitempty"`
+	Rate     float64    `json:"rate"`               // items per second lately
+	Seconds  float64    `json:"seconds"`            // from the first lease until the end, or until now
+	Left     *float64   `json:"left"`               // seconds left at this rate, null if unknown
+	Now      time.Time  `json:"now"`                // Redis's clock
+	Started  *time.Time `json:"started,omitempty"`  // first lease
+	Finished *time.Time `json:"finished,omitempty"` // drained
 }
 
-// Percent is how much of the run is over. It is 100 only when all of it is.
-func (s Snapshot) Percent() float64 {
-	percent := share(s.Done+s.Dead, s.Total)
-	if s.Done+s.Dead < s.Total {
-		return min(percent, 99.9)
-	}
-	return percent
-}
-
-// share is n in percent of the total.
-func share(n, total int) float64 {
-	if total == 0 {
-		return 0
-	}
-	return 100 * float64(n) / float64(total)
-}
-
-func (s *Server) snapshot(c queue.Counts) Snapshot {
+func (s *Server) snapshot(r *run, c queue.Counts) Snapshot {
 	shot := Snapshot{
-		State: s.state(c), Total: c.Total(), Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
-		Dead: c.Dead, Done: c.Done, Failed: c.Failed, Expired: c.Expired, Revived: c.Revived, Sealed: c.Sealed, Now: c.Now,
+		Queue: r.queue.Name, Actions: s.Actions, MaxDead: s.MaxDead,
+		State: state(c, s.MaxDead), Total: c.Total(), Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
+		Dead: c.Dead, Done: c.Done, Failed: c.Failed, Snoozed: c.Snoozed, Returned: c.Returned, Expired: c.Expired,
+		Revived: c.Revived, Dropped: c.ResultsDropped, Sealed: c.Sealed, Now: c.Now,
+	}
+	if !c.Exists && r.sampler.known() {
+		shot.State = stateVanished
 	}
 	if !c.Drained() {
-		shot.Rate = s.sampler.rate()
+		shot.Rate = r.sampler.rate()
 	}
-	end := c.Now
-	if !c.Finished.IsZero() {
-		end, shot.Finished = c.Finished, &c.Finished
-	}
-	if !c.Started.IsZero() {
-		shot.Started = &c.Started
-		shot.Seconds = end.Sub(c.Started).Seconds()
-	}
+	shot.Started, shot.Finished, shot.Seconds = times(c)
 	if shot.Rate > 0 {
 		left := float64(c.Open()) / shot.Rate
 		shot.Left = &left
 	}
-	shot.Says = shot.sentence(s.sampler.idle() >= idleAfter)
+	shot.Summary = shot.sentence(r.sampler.idle() >= idleAfter)
 	return shot
 }
 
-func (s *Server) state(c queue.Counts) string {
+func state(c queue.Counts, maxDead int) string {
 	switch {
-	case !c.Exists && s.sampler.known():
-		return stateGone
 	case !c.Exists:
 		return stateUnseeded
 	case c.Stopped:
 		return stateStopped
-	case c.Drained() && c.Dead > s.MaxDead:
+	case c.Drained() && c.Dead > maxDead:
 		return stateFailed
 	case c.Drained():
 		return stateDone
@@ -106,53 +90,54 @@ func (s *Server) state(c queue.Counts) string {
 	return stateRunning
 }
 
-// sentence says how the run is to somebody who has just been woken up.
+// sentence describes the run to somebody who has just been woken up.
 func (s Snapshot) sentence(idle bool) string {
 	dead := ""
 	if s.Dead > 0 {
-		dead = fmt.Sprintf(" %s %s failed for good.", grouped(s.Dead), plural(s.Dead, "item has", "items have"))
+		dead = fmt.Sprintf(" %s dead.", counted(s.Dead, "item is", "items are"))
 	}
-	open := s.Ready + s.Leased + s.Delayed + s.Suspects
+	left := counted(s.Ready+s.Leased+s.Delayed+s.Suspects, "item", "items") + " left"
 	switch s.State {
-	case stateGone:
-		return "The queue is gone: Redis lost its data, or its records have expired."
+	case stateVanished:
+		return "The queue has vanished: Redis lost its data, or the run's records have expired."
 	case stateUnseeded:
-		return "Nothing was put into this queue yet."
+		return "The queue has not been seeded yet."
 	case stateOpen:
-		return "Empty, and open: it waits for more items." + dead
+		return "Every item so far is finished; more may come." + dead
 	case stateStopped:
-		return "Stopped early, because too many items failed." + dead
+		return "Stopped early: too many items are dead." + dead
 	case stateFailed:
-		return "Over, and failed." + dead
+		return "Finished with too many dead items." + dead
 	case stateDone:
-		return fmt.Sprintf("Over: %s %s done.", grouped(s.Done), plural(s.Done, "item is", "items are")) + dead
+		return "Finished: " + counted(s.Done, "item is", "items are") + " done." + dead
 	case statePaused:
 		if s.Leased > 0 {
-			return fmt.Sprintf("Paused: nothing is begun until somebody resumes; %s still %s.", grouped(s.Leased), plural(s.Leased, "runs", "run")) + dead
+			return fmt.Sprintf("Paused: workers start nothing new; %s still running.", counted(s.Leased, "item is", "items are")) + dead
 		}
-		return "Paused: nothing is begun until somebody resumes." + dead
+		return "Paused: workers start nothing new until you resume." + dead
 	}
 	switch {
 	case s.Leased == 0 && s.Ready+s.Suspects == 0:
-		return fmt.Sprintf("%s to go, waiting for another attempt.", grouped(open)) + dead
+		return "Running: " + left + ", all waiting for their next attempt." + dead
 	case s.Leased == 0 && idle:
-		return "Items wait, and no worker takes them: are there any?" + dead
+		return "Stalled: " + left + ", but no worker takes any. Check that worker pods are running." + dead
 	case s.Started == nil:
-		return "Full, and waiting for the first worker."
+		return "Seeded: waiting for the first worker."
 	case s.Left == nil:
-		return fmt.Sprintf("Running: %s to go.", grouped(open)) + dead
+		return "Running: " + left + "." + dead
 	}
-	return fmt.Sprintf("Running: %s to go, about %s.", grouped(open), about(*s.Left)) + dead
+	return "Running: " + left + ", about " + about(*s.Left) + "." + dead
 }
 
-func plural(n int, one, many string) string {
+// counted is a number with the noun, or noun and verb, that agrees with it.
+func counted(n int, one, many string) string {
 	if n == 1 {
-		return one
+		return "1 " + one
 	}
-	return many
+	return grouped(n) + " " + many
 }
 
-// about is a time in seconds, as exact as anybody wants to know it.
+// about is a time in seconds, as exact as a person wants to know it.
 func about(seconds float64) string {
 	switch {
 	case seconds < 10:

@@ -1,7 +1,6 @@
 package monitor
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,46 +11,35 @@ import (
 func TestSentences(t *testing.T) {
 	began := time.Unix(1700000000, 0)
 	for _, test := range []struct {
-		counts queue.Counts
-		state  string
-		says   string
+		counts  queue.Counts
+		state   string
+		summary string
 	}{
-		{queue.Counts{}, stateUnseeded, "Nothing was put into this queue yet."},
-		{queue.Counts{Exists: true}, stateOpen, "Empty, and open: it waits for more items."},
-		{queue.Counts{Exists: true, Ready: 7}, stateRunning, "Full, and waiting for the first worker."},
-		{queue.Counts{Exists: true, Ready: 1000, Leased: 234, Dead: 1, Started: began}, stateRunning, "Running: 1,234 to go. 1 item has failed for good."},
-		{queue.Counts{Exists: true, Delayed: 3, Started: began}, stateRunning, "3 to go, waiting for another attempt."},
-		{queue.Counts{Exists: true, Paused: true, Ready: 3, Leased: 1}, statePaused, "Paused: nothing is begun until somebody resumes; 1 still runs."},
-		{queue.Counts{Exists: true, Stopped: true, Dead: 12, Ready: 3}, stateStopped, "Stopped early, because too many items failed. 12 items have failed for good."},
-		{queue.Counts{Exists: true, Sealed: true, Done: 1}, stateDone, "Over: 1 item is done."},
-		{queue.Counts{Exists: true, Sealed: true, Done: 9, Dead: 2}, stateDone, "Over: 9 items are done. 2 items have failed for good."},
-		{queue.Counts{Exists: true, Sealed: true, Dead: 3}, stateFailed, "Over, and failed. 3 items have failed for good."},
+		{queue.Counts{}, stateUnseeded, "The queue has not been seeded yet."},
+		{queue.Counts{Exists: true}, stateOpen, "Every item so far is finished; more may come."},
+		{queue.Counts{Exists: true, Ready: 7}, stateRunning, "Seeded: waiting for the first worker."},
+		{queue.Counts{Exists: true, Ready: 1000, Leased: 234, Dead: 1, Started: began}, stateRunning, "Running: 1,234 items left. 1 item is dead."},
+		{queue.Counts{Exists: true, Delayed: 3, Started: began}, stateRunning, "Running: 3 items left, all waiting for their next attempt."},
+		{queue.Counts{Exists: true, Paused: true, Ready: 3, Leased: 1}, statePaused, "Paused: workers start nothing new; 1 item is still running."},
+		{queue.Counts{Exists: true, Stopped: true, Dead: 12, Ready: 3}, stateStopped, "Stopped early: too many items are dead. 12 items are dead."},
+		{queue.Counts{Exists: true, Sealed: true, Done: 1}, stateDone, "Finished: 1 item is done."},
+		{queue.Counts{Exists: true, Sealed: true, Done: 9, Dead: 2}, stateDone, "Finished: 9 items are done. 2 items are dead."},
+		{queue.Counts{Exists: true, Sealed: true, Dead: 3}, stateFailed, "Finished with too many dead items. 3 items are dead."},
 	} {
-		s := &Server{MaxDead: 2}
-		s.sampler.latest, s.sampler.leased = queue.Counts{Now: began}, began
-		if shot := s.snapshot(test.counts); shot.State != test.state || shot.Says != test.says {
-			t.Errorf("%+v:\n%s: %s\nwant\n%s: %s", test.counts, shot.State, shot.Says, test.state, test.says)
+		s, r := &Server{MaxDead: 2}, &run{queue: queue.New(nil, "q")}
+		r.sampler.latest, r.sampler.leased = queue.Counts{Now: began}, began
+		if shot := s.snapshot(r, test.counts); shot.State != test.state || shot.Summary != test.summary {
+			t.Errorf("%+v:\n%s: %s\nwant\n%s: %s", test.counts, shot.State, shot.Summary, test.state, test.summary)
 		}
 	}
-	s := &Server{}
-	s.sampler.add(queue.Counts{Exists: true, Ready: 5, Now: began, Started: began}, nil)
-	s.sampler.add(queue.Counts{Exists: true, Ready: 5, Now: began.Add(idleAfter), Started: began}, nil)
-	if shot := s.snapshot(queue.Counts{Exists: true, Ready: 5, Started: began}); !strings.Contains(shot.Says, "no worker takes them") {
-		t.Errorf("without a lease for %v: %s", idleAfter, shot.Says)
+	s, r := &Server{}, &run{queue: queue.New(nil, "q")}
+	r.sampler.add(queue.Counts{Exists: true, Ready: 5, Now: began, Started: began}, nil)
+	r.sampler.add(queue.Counts{Exists: true, Ready: 5, Now: began.Add(idleAfter), Started: began}, nil)
+	if shot := s.snapshot(r, queue.Counts{Exists: true, Ready: 5, Started: began}); !strings.Contains(shot.Summary, "no worker takes any") {
+		t.Errorf("without a lease for %v: %s", idleAfter, shot.Summary)
 	}
-	if shot := s.snapshot(queue.Counts{}); shot.State != stateGone {
-		t.Errorf("a queue that was there is %s", shot.State)
-	}
-}
-
-func TestPercentIsWholeOnlyAtTheEnd(t *testing.T) {
-	for _, test := range []struct {
-		done, total int
-		want        string
-	}{{0, 0, "0.0"}, {1, 3, "33.3"}, {999_999, 1_000_000, "99.9"}, {10, 10, "100.0"}} {
-		if got := fmt.Sprintf("%.1f", Snapshot{Done: test.done, Total: test.total}.Percent()); got != test.want {
-			t.Errorf("%d of %d is %s %%, want %s", test.done, test.total, got, test.want)
-		}
+	if shot := s.snapshot(r, queue.Counts{}); shot.State != stateVanished {
+		t.Errorf("the state of a queue that was there is %s", shot.State)
 	}
 }
 
@@ -68,7 +56,7 @@ func TestNumbersAndTimes(t *testing.T) {
 	}
 }
 
-// sampled runs so many seconds of a run, in which so many items end each second.
+// sampled adds so many seconds of a run, at each of which so many items have ended.
 func sampled(s *sampler, seconds int, ended func(second int) int) {
 	began := time.Unix(1700000000, 0)
 	for i := range seconds {
@@ -77,27 +65,7 @@ func sampled(s *sampler, seconds int, ended func(second int) int) {
 	}
 }
 
-func TestRate(t *testing.T) {
-	for name, test := range map[string]struct {
-		seconds int
-		ended   func(int) int
-		want    float64
-	}{
-		"fast":                        {100, func(i int) int { return 1000 * i }, 1000},
-		"one a minute":                {4000, func(i int) int { return i / 60 }, 1. / 60},
-		"faster lately":               {100, func(i int) int { return max(i, 50*(i-80)+80) }, 50},
-		"nothing for as long as work": {120, func(i int) int { return min(i, 60) }, 30. / 89},
-		"nothing":                     {100, func(int) int { return 0 }, 0},
-	} {
-		s := &sampler{}
-		sampled(s, test.seconds, test.ended)
-		if got := s.rate(); got < test.want*.9-1e-9 || got > test.want*1.1+1e-9 {
-			t.Errorf("%s: %.3f a second, want %.3f", name, got, test.want)
-		}
-	}
-}
-
-// TestHistory: that of a night is small, begins at the beginning, is exact lately, and does not go on after the end.
+// TestHistory: the samples of a whole night are few, start at its start, are exact lately, and end with the run.
 func TestHistory(t *testing.T) {
 	s := &sampler{}
 	const night = 8 * 3600

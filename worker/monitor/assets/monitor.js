@@ -3,14 +3,16 @@
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
-const actionsOn = document.body.dataset.actions === "true";
 const shownItem = 160; // characters of an item in a line
+const recordsShown = 50;
+const failureKinds = 500; // in the table at most
 const samplesKept = 600;
 const columns = 150; // of the chart at most
 
-const samples = []; // how far the run was, over time; the older, the fewer
+const samples = []; // the course of the run; the older, the fewer
+let queue = new URLSearchParams(location.search).get("queue"); // null until the monitor has named the run
 let run = null; // the latest snapshot
-let awaySince = null;
+let lostSince = null;
 
 function element(name, text, className) {
   const e = document.createElement(name);
@@ -35,14 +37,14 @@ function rate(r) {
   return number.format(r < 10 ? Math.round(r * 100) / 100 : Math.round(r));
 }
 
-// clock is a time of day, with the day if that is another.
+// clock returns a time of day, with the date if it is not today.
 function clock(time) {
   const t = new Date(time);
   const today = t.toDateString() === new Date().toDateString();
   return (today ? "" : t.toLocaleDateString([], { month: "short", day: "numeric" }) + " ") + t.toLocaleTimeString([], { hour12: false });
 }
 
-// plain makes every character visible that could hide or turn round others, and leaves out a terminal's colours.
+// plain shows characters that could hide or reorder others, and drops a terminal's colours.
 function plain(s) {
   return s.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "")
     .replace(/\r\n?/g, "\n")
@@ -64,17 +66,77 @@ function line(record) {
   return s.length > shownItem ? s.slice(0, shownItem) + "…" : s;
 }
 
-// ---- how far the run is
+// podName is a pod's name, and nothing that a shell would understand.
+const podName = /^[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?$/;
+
+// logLine returns the command that prints a pod's log, or nothing if the name is no pod's.
+function logLine(pod, since) {
+  if (!podName.test(pod || "")) return "";
+  return "kubectl logs " + pod + (since ? " --since-time=" + new Date(since).toISOString() : "");
+}
+
+// copyButton copies a text, or selects it where the browser does not let a page copy.
+function copyButton(text, label) {
+  const button = element("button", "Copy", "small");
+  button.type = "button";
+  button.title = text;
+  button.setAttribute("aria-label", label);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch (error) {
+      button.textContent = text;
+      getSelection().selectAllChildren(button);
+    }
+  });
+  return button;
+}
+
+// fill brings a table up to date. Rows that stay are kept with their buttons and links, so that the focus stays too.
+function fill(body, rows) {
+  const focused = body.contains(document.activeElement) ? document.activeElement : null;
+  const known = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  const wanted = rows.map((row) => {
+    const kept = known.get(row.dataset.key);
+    if (!kept) return row;
+    [...row.cells].forEach((cell, i) => {
+      const old = kept.cells[i];
+      if (!old.querySelector("button") && old.textContent !== cell.textContent) old.replaceChildren(...cell.childNodes);
+    });
+    return kept;
+  });
+  if (wanted.length !== body.rows.length || wanted.some((row, i) => row !== body.rows[i])) body.replaceChildren(...wanted);
+  if (focused && document.activeElement !== focused) (focused.isConnected ? focused : body.closest(".scroll")).focus();
+}
+
+function link(path, params) {
+  const query = new URLSearchParams(queue === null ? {} : { queue });
+  for (const [name, value] of Object.entries(params || {})) if (value) query.set(name, value);
+  return path + "?" + query;
+}
+
+async function get(path, params, signal) {
+  const response = await fetch(link(path, params), { signal });
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+
+// ---- progress
 
 function show(now) {
   run = now;
-  for (const name of ["ready", "leased", "delayed", "suspects", "done", "dead", "failed", "expired", "total"]) {
+  if (queue !== run.queue) {
+    queue = run.queue;
+    links();
+  }
+  for (const name of ["ready", "leased", "delayed", "suspects", "done", "dead", "total"]) {
     $(name).textContent = number.format(run[name]);
     $(name).parentElement.classList.toggle("zero", run[name] === 0);
   }
-  $("failed").parentElement.hidden = run.failed + run.expired === 0;
+  $("queue").textContent = run.queue;
   state(run.state);
-  $("says").textContent = run.says;
+  $("summary").textContent = run.summary;
   $("clock").textContent = clock(run.now);
   const part = (n) => (run.total ? (100 * n) / run.total : 0);
   const bar = (name, from, n) => {
@@ -84,23 +146,31 @@ function show(now) {
   bar("bar-done", 0, run.done);
   bar("bar-dead", run.done, run.dead);
   bar("bar-leased", run.done + run.dead, run.leased);
-  const over = run.done + run.dead;
-  const percent = (over < run.total ? Math.min(part(over), 99.9) : part(over)).toFixed(1);
+  const ended = run.done + run.dead;
+  const percent = (ended < run.total ? Math.min(part(ended), 99.9) : part(ended)).toFixed(1);
   $("progress").setAttribute("aria-valuenow", percent);
   $("percent").textContent = percent + " %";
-  document.title = percent + " % – " + $("queue").textContent;
-  icon(part(over));
+  document.title = percent + " % – " + run.queue;
+  icon(part(ended));
   const pace = [];
-  if (run.started) pace.push("began " + clock(run.started));
-  if (run.finished) pace.push("ended " + clock(run.finished), "took " + span(run.seconds));
+  if (run.started) pace.push("started " + clock(run.started));
+  if (run.finished) pace.push("finished " + clock(run.finished), "took " + span(run.seconds));
   else if (run.started) pace.push("for " + span(run.seconds));
-  if (run.rate && run.leased) pace.push(rate(run.rate) + " items a second lately");
-  if (run.finished && run.seconds) pace.push(rate(over / run.seconds) + " items a second on average");
+  if (run.rate && run.leased) pace.push(rate(run.rate) + " items per second lately");
+  if (run.finished && run.seconds) pace.push(rate(ended / run.seconds) + " items per second on average");
   if (run.left !== null && run.leased && run.state === "running") pace.push("ends about " + clock(Date.parse(run.now) + 1000 * run.left));
   $("pace").textContent = pace.join(" · ");
+  const attempts = ["dead items allowed: " + number.format(run.max_dead)];
+  if (run.failed) attempts.push("failed attempts that are retried: " + number.format(run.failed));
+  if (run.snoozed) attempts.push("snoozed: " + number.format(run.snoozed));
+  if (run.expired) attempts.push("expired leases: " + number.format(run.expired));
+  if (run.results_dropped) attempts.push("results dropped: " + number.format(run.results_dropped));
+  $("attempts").textContent = attempts.join(" · ");
+  $("actions").hidden = !run.actions;
   $("pause").hidden = run.state === "paused";
-  $("pause").disabled = run.state === "gone" || Boolean(run.finished);
+  $("pause").disabled = run.state === "vanished" || Boolean(run.finished);
   $("resume").hidden = run.state !== "paused";
+  document.body.classList.remove("blank");
 }
 
 function state(name) {
@@ -108,7 +178,7 @@ function state(name) {
   $("state").dataset.state = name;
 }
 
-// icon is the progress as a ring, for those who look at the tab only.
+// icon draws the progress as a ring in the tab.
 function icon(percent) {
   const colour = getComputedStyle($("state")).backgroundColor;
   const ring = (c, part) => `<circle cx="8" cy="8" r="6" fill="none" stroke="${c}" stroke-width="4" pathLength="100" ` +
@@ -118,23 +188,22 @@ function icon(percent) {
   if ($("icon").href !== href) $("icon").href = href;
 }
 
-function away(what) {
-  if (!awaySince) awaySince = Date.now();
-  $("away").textContent = what + " since " + clock(awaySince) + ". " +
-    (run ? "This is how the run was then; the page goes on by itself." : "The page goes on by itself when it does.");
-  $("away").hidden = false;
+function lost(what) {
+  if (!lostSince) lostSince = Date.now();
+  $("alert").textContent = what + " since " + clock(lostSince) + ". " +
+    (run ? "The page shows the run as it was then, and continues by itself." : "The page continues by itself.");
+  $("alert").hidden = false;
   document.body.classList.add("stale");
-  document.body.classList.toggle("blank", run === null); // what was never read is not 0
-  state("away");
+  state("unreachable");
 }
 
-function back() {
-  awaySince = null;
-  $("away").hidden = true;
+function found() {
+  lostSince = null;
+  $("alert").hidden = true;
   document.body.classList.remove("stale");
 }
 
-// ---- the chart
+// ---- chart
 
 function sample(s) {
   const one = { at: Date.parse(s.at), done: s.done, dead: s.dead + s.revived };
@@ -144,7 +213,7 @@ function sample(s) {
   samples.push(one);
 }
 
-// missedLeast is the sample with the closest neighbours for its age, as in sampler.go.
+// missedLeast returns the sample whose neighbours are closest for its age, as in sampler.go.
 function missedLeast(now) {
   const worth = (i) => (samples[i + 1].at - samples[i - 1].at) / (now - samples[i].at + 120000);
   let drop = 1;
@@ -152,7 +221,7 @@ function missedLeast(now) {
   return drop;
 }
 
-// rates is how many items a second ended in each of n equal times, of the one kind.
+// rates returns how many items of a kind ended per second in each of n equal intervals.
 function rates(kind, n) {
   const from = samples[0].at;
   const step = (samples[samples.length - 1].at - from) / n;
@@ -189,249 +258,404 @@ function draw() {
     return path;
   };
   $("chart").replaceChildren(area("done", done.map(() => 0), done), area("dead", done, done.map((r, i) => r + dead[i])));
-  $("chart-top").textContent = rate(top) + " a second";
+  $("chart-top").textContent = rate(top) + " per second";
   $("chart-from").textContent = clock(from);
   $("chart-to").textContent = clock(to);
 }
 
-// ---- what runs
+// ---- workers
 
-async function get(path, signal) {
-  const response = await fetch(path, { signal });
-  if (!response.ok) throw new Error(await response.text());
-  return response.json();
-}
-
-async function loadRunning() {
-  const leases = run && run.leased === 0 ? [] : await get("api/running");
-  leases.sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
+async function loadWorkers() {
+  const all = await get("api/workers");
   const now = run ? Date.parse(run.now) : Date.now();
-  const rows = leases.map((lease) => {
+  const rows = all.workers.map((worker) => {
     const row = element("tr");
-    row.append(element("td", plain(lease.worker)), element("td", span(Math.max(0, (now - Date.parse(lease.since)) / 1000)), "number"),
-      element("td", number.format(lease.open), "number"));
-    const items = element("td");
-    lease.items.forEach((item, i) => {
-      if (i) items.append(", ");
-      items.append(element("code", line(item)));
-      if (item.attempts) items.append(" (attempt " + (item.attempts + 1) + ")");
-    });
-    if (lease.open > lease.items.length) items.append(" …");
-    row.append(items);
+    row.dataset.key = worker.worker;
+    const cell = (text, className) => row.appendChild(element("td", text, className));
+    cell(plain(worker.pod)).title = plain(worker.worker);
+    cell(plain(worker.node || "–"));
+    cell(span(Math.max(0, (now - Date.parse(worker.since)) / 1000)), "number");
+    cell(number.format(worker.leased), "number");
+    const item = cell("", "item");
+    item.append(element("code", line(worker.item)));
+    if (worker.item.attempts) item.append(" (attempt " + (worker.item.attempts + 1) + ")");
+    const recorded = worker.done + worker.dead > 0;
+    cell(recorded ? number.format(worker.done) : "–", "number");
+    cell(recorded ? number.format(worker.dead) : "–", "number");
+    cell(worker.rate ? rate(worker.rate) : "–", "number");
+    cell(worker.last_error ? clock(worker.last_error.at) + " " + plain(worker.last_error.reason) : "–", "item");
+    const log = logLine(worker.pod);
+    const copy = cell("");
+    if (log) copy.append(copyButton(log, "Copy the command for the log of " + worker.pod));
     return row;
   });
-  $("running").replaceChildren(...rows);
-  $("running-none").hidden = rows.length > 0;
-  $("running-table").hidden = rows.length === 0;
+  fill($("workers-rows"), rows);
+  $("workers").hidden = rows.length === 0;
+  $("workers-none").hidden = rows.length > 0;
+  const { attempts, p50, p95, max } = all.latency;
+  $("latency").textContent = (attempts ? "attempts: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max) +
+    ", of the latest " + number.format(attempts) + " on record" : "no attempt is on record yet") +
+    (all.more ? " · only the first " + number.format(rows.length) + " workers are listed" : "");
 }
 
-// ---- dead letters, a page of them at a time
+// ---- runs
 
-let pages = [""]; // where each page begins, up to the one that is shown
-let next = "";
-let deadShown = null; // what the list was made for
-let loading = null;
-
-function letter(dead) {
-  const li = element("li");
-  const details = element("details");
-  const summary = element("summary");
-  summary.append(element("code", line(dead)), element("span", plain(dead.reason || ""), "reason"));
-  if (dead.started) summary.append(element("time", clock(dead.started)));
-  details.append(summary);
-  details.addEventListener("toggle", () => {
-    if (details.open && details.childElementCount === 1) details.append(inside(dead));
-  });
-  li.append(details);
-  return li;
+async function loadRuns() {
+  const all = await get("api/runs");
+  fill($("runs-rows"), all.map((one) => {
+    const row = element("tr");
+    row.dataset.key = one.queue;
+    const to = element("a", one.queue);
+    to.href = "?" + new URLSearchParams({ queue: one.queue });
+    if (one.queue === queue) to.setAttribute("aria-current", "page");
+    row.append(element("td"), element("td", one.state), element("td", one.started ? clock(one.started) : "–"),
+      element("td", one.started ? span(one.seconds) : "–", "number"), element("td", number.format(one.total), "number"),
+      element("td", number.format(one.done), "number"), element("td", number.format(one.dead), "number"));
+    row.firstChild.append(to);
+    return row;
+  }));
 }
 
-function inside(dead) {
-  const all = element("div", undefined, "letter");
-  const facts = element("dl", undefined, "facts");
-  const fact = (name, value) => {
-    const one = element("div");
-    one.append(element("dt", name), element("dd", plain(String(value))));
-    facts.append(one);
+// ---- records: dead letters and results, a page at a time
+
+const fingerprints = { dead: () => run.dead + " " + run.revived, results: () => String(run.done) };
+
+class Records {
+  constructor(kind) {
+    this.kind = kind;
+    this.failure = ""; // only this group is shown
+    this.pages = [""]; // where each page starts, up to the one shown
+    this.next = "";
+    this.shown = null; // fingerprint of what the list was made from
+    this.part("match").addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.first(), 250); });
+    this.part("older").addEventListener("click", () => { this.pages.push(this.next); this.load(); });
+    this.part("newer").addEventListener("click", () => { this.pages.pop(); this.load(); });
+    this.part("fresh").addEventListener("click", () => this.first());
+  }
+
+  part(name) { return $(this.kind + "-" + name); }
+
+  get filter() { return { match: this.part("match").value, failure: this.failure }; }
+
+  get filtered() { return Boolean(this.filter.match || this.failure); }
+
+  first() {
+    this.pages = [""];
+    return this.load();
+  }
+
+  // load fills the page that pages ends with. One request searches only a part of the records: it asks again until the
+  // page is full.
+  async load() {
+    if (this.loading) this.loading.abort();
+    const mine = (this.loading = new AbortController());
+    this.shown = run && fingerprints[this.kind]();
+    links();
+    const records = [];
+    let read = 0;
+    let before = this.pages[this.pages.length - 1];
+    do {
+      let page;
+      try {
+        page = await get("api/" + this.kind, { ...this.filter, before, limit: recordsShown - records.length }, mine.signal);
+      } catch (error) {
+        if (!mine.signal.aborted) this.shown = null; // try again with the next snapshot
+        return;
+      }
+      if (mine !== this.loading) return;
+      records.push(...page.records);
+      read += page.read;
+      before = page.next || "";
+      this.say(records, read, before);
+    } while (before && records.length < recordsShown);
+    this.next = before;
+    this.part("list").replaceChildren(...records.map((record) => this.row(record)));
+    this.part("fresh").classList.add("unseen");
+    this.part("newer").disabled = this.pages.length === 1;
+    this.part("older").disabled = !this.next;
+    if (this.kind === "dead") {
+      $("retry-all").classList.toggle("unseen", !run || !run.actions || records.length === 0);
+      $("retry-all").textContent = this.filtered ? "Retry all of these…" : "Retry all…";
+      $("dead-clear").classList.toggle("unseen", !this.failure);
+    }
+  }
+
+  say(records, read, more) {
+    const searching = more && records.length < recordsShown;
+    this.part("status").textContent = searching ? "Searching: " + number.format(read) + " read, " + number.format(records.length) + " found …"
+      : records.length === 0 ? (this.filtered ? "None matches." : "None.")
+        : "Page " + this.pages.length + ", the latest first" + (this.failure ? ", only “" + plain(this.failure) + "”" : "") + ".";
+  }
+
+  // freshen shows new records at once, but takes nothing away from somebody who reads.
+  freshen() {
+    if (this.shown === fingerprints[this.kind]()) return;
+    if (this.pages.length > 1 || this.part("list").querySelector("details[open]") || this.part("list").contains(document.activeElement)) {
+      this.part("fresh").classList.remove("unseen");
+    } else {
+      this.load();
+    }
+  }
+
+  row(record) {
+    const li = element("li");
+    const details = element("details");
+    const summary = element("summary");
+    summary.append(element("code", line(record)));
+    if (record.reason) summary.append(element("span", plain(record.reason), "reason"));
+    if (record.started) summary.append(element("time", clock(record.started)));
+    details.append(summary);
+    details.addEventListener("toggle", () => {
+      if (details.open && details.childElementCount === 1) details.append(this.inside(record));
+    });
+    li.append(details);
+    return li;
+  }
+
+  inside(record) {
+    const all = element("div", undefined, "record");
+    const facts = element("dl", undefined, "facts");
+    const fact = (name, value) => {
+      const one = element("div");
+      one.append(element("dt", name), element("dd", plain(String(value))));
+      facts.append(one);
+    };
+    const part = (title, content, note) => all.append(element("h3", note ? title + ": " + note : title), element("pre", content));
+    all.append(facts);
+    fact("ID", record.id);
+    if (record.exit_code) fact("exit code", record.exit_code);
+    if (record.attempt) fact("attempt", record.attempt);
+    if (record.crashes) fact("crashes", record.crashes);
+    if (record.host) fact("pod", record.host + (record.node ? ", node " + record.node : ""));
+    if (record.started) fact("started", clock(record.started));
+    if (record.started) fact("took", span(record.seconds || 0));
+    if (record.output) part(this.kind === "dead" ? "The last lines of its output" : "Output", plain(record.output_encoding ? decode(record.output) : record.output), record.truncated ? "cut" : "");
+    const item = text(record);
+    if (item !== line(record)) {
+      const notes = [];
+      if (record.item_encoding) notes.push("not UTF-8; what is not text is shown as \ufffd");
+      if (record.item_bytes) notes.push("the first part of " + size(record.item_bytes));
+      part("Item", item, notes.join("; "));
+    }
+    const tools = element("div", undefined, "tools");
+    if (record.item_bytes || record.truncated) {
+      const whole = element("a", "Whole record as JSON");
+      whole.href = link("api/" + this.kind + "/" + encodeURIComponent(record.key));
+      whole.target = "_blank";
+      whole.rel = "noopener";
+      tools.append(whole);
+    }
+    const log = logLine(record.host, record.started);
+    if (log) tools.append(element("code", log), copyButton(log, "Copy the command for the log of " + record.host));
+    if (this.kind === "dead" && run && run.actions) {
+      const button = element("button", "Retry…");
+      button.type = "button";
+      button.setAttribute("aria-label", "Retry " + line(record));
+      button.addEventListener("click", () => retry({ keys: [record.key] }, "this item"));
+      tools.append(button);
+    }
+    if (tools.childElementCount) all.append(tools);
+    return all;
+  }
+}
+
+const dead = new Records("dead");
+const results = new Records("results");
+
+function links() {
+  for (const records of [dead, results]) {
+    for (const format of ["jsonl", "csv"]) {
+      const a = records.part(format);
+      a.href = link("download/" + records.kind + "." + format, records.filter);
+      a.setAttribute("aria-label", "Download " + (records.filtered ? "these " : "all ") + (records.kind === "dead" ? "dead items" : "results") + " as " + format.toUpperCase());
+    }
+  }
+}
+
+// ---- failures: dead items in groups that failed alike
+
+let counting = null;
+let failuresShown = null;
+let allCounted = false; // somebody asked for all, not only the latest
+
+async function loadFailures() {
+  if (counting) counting.abort();
+  const mine = (counting = new AbortController());
+  failuresShown = fingerprints.dead();
+  const groups = new Map();
+  let others = 0;
+  let read = 0;
+  let before = "";
+  do {
+    let page;
+    try {
+      page = await get("api/failures", { before }, mine.signal);
+    } catch (error) {
+      if (counting === mine) counting = failuresShown = null; // try again with the next snapshot
+      return;
+    }
+    if (mine !== counting) return;
+    for (const group of page.failures) {
+      const known = groups.get(group.failure);
+      if (known) known.count += group.count;
+      else if (groups.size < failureKinds) groups.set(group.failure, group);
+      else others += group.count;
+    }
+    others += page.others;
+    read += page.read;
+    before = page.next || "";
+    if (before && allCounted) $("failures-status").textContent = "Counting: " + number.format(read) + " …";
+  } while (before && allCounted);
+  counting = null;
+  const rows = [...groups.values()].sort((a, b) => b.count - a.count).map(failureRow);
+  fill($("failures-rows"), rows);
+  $("failures-status").textContent = read === 0 ? "No item is dead." : "Kinds of failure of " + (before ? "the latest " : "all ") + number.format(read) + " dead items" +
+    (others ? "; " + number.format(others) + " are of other kinds" : "") + ".";
+  $("failures-all").classList.toggle("unseen", !before);
+}
+
+function failureRow(group) {
+  const row = element("tr");
+  row.dataset.key = group.failure;
+  row.append(element("td", number.format(group.count), "number"), element("td", plain(group.failure), "reason"), element("td"));
+  const button = (name, does) => {
+    const b = element("button", name, "small");
+    b.type = "button";
+    b.setAttribute("aria-label", name + " " + plain(group.failure));
+    b.addEventListener("click", does);
+    row.lastChild.append(b, " ");
   };
-  const part = (title, content, note) => all.append(element("h3", note ? title + ": " + note : title), element("pre", content));
-  all.append(facts);
-  fact("id", dead.id);
-  if (dead.exit_code) fact("exit code", dead.exit_code);
-  fact("failed attempts", dead.attempt || 0);
-  if (dead.crashes) fact("workers that died on it", dead.crashes);
-  if (dead.host) fact("last on", dead.host + (dead.node ? ", node " + dead.node : ""));
-  if (dead.started) fact("began", clock(dead.started));
-  if (dead.started) fact("took", span(dead.seconds || 0));
-  if (dead.output) part("Its last output", plain(dead.output_encoding ? decode(dead.output) : dead.output), dead.truncated ? "there was more" : "");
-  const item = text(dead);
-  if (item !== line(dead)) {
-    const notes = [];
-    if (dead.item_encoding) notes.push("not UTF-8, what is no text is shown as \ufffd");
-    if (dead.item_bytes) notes.push("the beginning of " + size(dead.item_bytes));
-    part("The item", item, notes.join("; "));
-  }
-  if (dead.item_bytes) {
-    const link = element("a", "All of it, as JSON");
-    link.href = "api/dead/" + encodeURIComponent(dead.key);
-    link.target = "_blank";
-    link.rel = "noopener";
-    all.append(link, " ");
-  }
-  if (actionsOn) {
-    const button = element("button", "Retry");
-    button.type = "button";
-    button.setAttribute("aria-label", "Retry " + line(dead));
-    button.addEventListener("click", () => act("retry", { keys: [dead.key] }, button));
-    all.append(button);
-  }
-  return all;
-}
-
-// loadDead shows the page that pages ends with.
-async function loadDead() {
-  if (loading) loading.abort();
-  const mine = (loading = new AbortController());
-  const match = $("match").value;
-  const query = new URLSearchParams({ match, before: pages[pages.length - 1] });
-  deadShown = run && fingerprint();
-  let page;
-  try {
-    page = await get("api/dead?" + query, mine.signal);
-  } catch (error) {
-    if (!mine.signal.aborted) deadShown = null; // try again with the next snapshot
-    return;
-  }
-  if (mine !== loading) return;
-  next = page.next || "";
-  $("letters").replaceChildren(...page.dead.map(letter));
-  $("fresh").hidden = true;
-  $("letters-none").hidden = page.dead.length > 0;
-  $("letters-none").textContent = match ? "None contains that." : "None.";
-  $("newer").hidden = pages.length === 1;
-  $("older").hidden = !next;
-  $("pages").hidden = pages.length === 1 && !next;
-  $("page").textContent = "page " + pages.length + ", the latest first";
-  $("retry-all").hidden = !actionsOn || page.dead.length === 0;
-  if (!sureUntil) unsure();
-}
-
-const fingerprint = () => run.dead + " " + run.revived;
-
-// freshen shows new dead items at once, but takes nothing away from somebody who reads.
-function freshen() {
-  if (deadShown === fingerprint()) return;
-  if (pages.length > 1 || $("letters").querySelector("details[open]")) {
-    $("fresh").hidden = false;
-  } else {
-    loadDead();
-  }
-}
-
-function first() {
-  pages = [""];
-  return loadDead();
+  button("Show", () => { dead.failure = group.failure; $("dead-match").value = ""; dead.first(); });
+  if (run.actions) button("Retry…", () => retry({ failure: group.failure }, "all dead items of the kind “" + plain(group.failure) + "”"));
+  return row;
 }
 
 // ---- actions
 
-function say(what, wrong) {
-  $("said").textContent = what;
-  $("said").classList.toggle("wrong", Boolean(wrong));
+let carryOut = null; // what the dialog asks about
+
+function ask(title, text, yes, does) {
+  $("confirm-title").textContent = title;
+  $("confirm-text").textContent = text;
+  $("confirm-yes").textContent = yes;
+  $("confirm-yes").hidden = $("confirm-who").hidden = false;
+  $("confirm-no").textContent = "Cancel";
+  say("");
+  carryOut = does;
+  $("confirm").showModal();
+  ($("token").value ? $("confirm-yes") : $("token")).focus();
 }
 
-async function act(what, wish, button) {
+function say(what, wrong) {
+  $("confirm-status").textContent = what;
+  $("confirm-status").classList.toggle("wrong", Boolean(wrong));
+}
+
+async function post(action, request) {
+  const response = await fetch(link("api/" + action), {
+    method: "POST",
+    headers: { Authorization: "Bearer " + $("token").value, "Content-Type": "application/json" },
+    body: JSON.stringify(request),
+  });
+  if (response.status === 401) throw new Error("The token is wrong.");
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+
+$("confirm-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if ($("confirm-yes").hidden || $("confirm-yes").disabled) return;
   if (!$("token").value) {
-    say("The token is missing: type it in here.", true);
+    say("The token is missing.", true);
     $("token").focus();
     return;
   }
-  button.disabled = true;
+  $("confirm-yes").disabled = true;
   try {
-    const response = await fetch("api/" + what, {
-      method: "POST",
-      headers: { Authorization: "Bearer " + $("token").value, "Content-Type": "application/json" },
-      body: JSON.stringify(wish),
-    });
-    if (response.status === 401) {
-      say("That is not the token.", true);
-      $("token").focus();
-    } else if (!response.ok) {
-      say(await response.text(), true);
-    } else if (what === "retry") {
-      const over = run && run.finished;
-      const items = (await response.json()).items;
-      say(number.format(items) + (items === 1 ? " item is" : " items are") + " back in the queue." +
-        (over ? " The run was over: if its workers are gone, start some." : ""));
-      await first();
-    } else {
-      say(what === "pause" ? "Paused: nothing is begun until somebody resumes." : "Resumed.");
-    }
+    say(await carryOut());
+    $("confirm-yes").hidden = $("confirm-who").hidden = true;
+    $("confirm-no").textContent = "Close";
+    $("confirm-no").focus();
   } catch (error) {
-    say("The monitor cannot be reached.", true);
+    say(error instanceof TypeError ? "The monitor cannot be reached." : error.message, true);
+    $("token").focus();
   } finally {
-    button.disabled = false;
+    $("confirm-yes").disabled = false;
   }
+});
+
+function retry(request, which) {
+  ask("Retry " + which + "?", "They go back into the queue with no failed attempts on record, and their dead letters are removed. " +
+    "This cannot be undone. To keep them from running for now, pause the run first.", "Retry", async () => {
+    let items = 0;
+    let before = "";
+    do { // one request looks at a part of the dead letters only
+      const response = await post("retry", { ...request, before });
+      items += response.items;
+      before = response.next || "";
+      if (before) say(number.format(items) + " so far …");
+    } while (before);
+    dead.first();
+    failuresShown = null;
+    return number.format(items) + (items === 1 ? " item is" : " items are") + " back in the queue." +
+      (run.finished ? " The run had finished: if its workers are gone, start some." : "");
+  });
 }
 
-// retryAll asks once more before it does what cannot be undone.
-let sureUntil = null;
-function retryAll() {
-  const match = $("match").value;
-  if (sureUntil) {
-    unsure();
-    act("retry", match ? { match } : { all: true }, $("retry-all"));
-    return;
-  }
-  sureUntil = setTimeout(unsure, 5000);
-  $("retry-all").textContent = match ? "Really retry all that contain this?" : "Really retry all " + number.format(run ? run.dead : 0) + "?";
-  $("retry-all").classList.add("sure");
-}
-
-function unsure() {
-  clearTimeout(sureUntil);
-  sureUntil = null;
-  $("retry-all").textContent = $("match").value ? "Retry all that contain this" : "Retry all";
-  $("retry-all").classList.remove("sure");
-}
+$("pause").addEventListener("click", () => ask("Pause the run?", "Workers start nothing new. Items that are running continue. Undo it with Resume.", "Pause", async () => {
+  await post("pause", {});
+  return "Paused. Undo it with Resume.";
+}));
+$("resume").addEventListener("click", () => ask("Resume the run?", "Workers start items again. Undo it with Pause.", "Resume", async () => {
+  await post("resume", {});
+  return "Resumed. Undo it with Pause.";
+}));
+$("confirm-no").addEventListener("click", () => $("confirm").close());
+$("retry-all").addEventListener("click", () => {
+  const { match, failure } = dead.filter;
+  retry(dead.filtered ? { match, failure } : { all: true }, dead.filtered ? "all dead items that match" : "all " + number.format(run.dead) + " dead items");
+});
+$("dead-clear").addEventListener("click", () => { dead.failure = ""; dead.first(); });
+$("failures-all").addEventListener("click", () => { allCounted = true; loadFailures(); });
 
 // ---- live
 
+function refresh() {
+  draw();
+  dead.freshen();
+  if (!counting && failuresShown !== fingerprints.dead()) loadFailures();
+  if ($("results-card").open) results.freshen();
+  if ($("runs-card").open) loadRuns().catch(() => {});
+  loadWorkers().catch(() => {});
+}
+
 function listen() {
   get("api/samples").then((old) => { old.forEach(sample); draw(); }).catch(() => {});
-  const events = new EventSource("events");
+  const events = new EventSource(link("events"));
   let heard = Date.now();
   events.onmessage = (event) => {
     heard = Date.now();
-    back();
+    found();
     show(JSON.parse(event.data));
     sample({ at: run.now, done: run.done, dead: run.dead, revived: run.revived });
-    if (document.hidden) return;
-    draw();
-    freshen();
-    loadRunning().catch(() => {});
+    if (!document.hidden) refresh();
   };
-  events.addEventListener("away", () => { heard = Date.now(); away("Redis has not answered"); });
-  events.onerror = () => away("No connection to the monitor");
-  // A proxy may refuse for good what would come back, or keep open what is dead.
+  events.addEventListener("unreachable", () => { heard = Date.now(); lost("Redis has been unreachable"); });
+  events.onerror = () => lost("No connection to the monitor");
+  // A proxy may refuse for good what would come back, or keep a dead connection open.
   const watch = setInterval(() => {
     if (events.readyState !== EventSource.CLOSED && Date.now() - heard < 15000) return;
-    away("No connection to the monitor");
+    lost("No connection to the monitor");
     events.close();
     clearInterval(watch);
     listen();
   }, 3000);
 }
 
-let typed = null;
-$("match").addEventListener("input", () => { unsure(); clearTimeout(typed); typed = setTimeout(first, 250); });
-$("older").addEventListener("click", () => { pages.push(next); loadDead(); });
-$("newer").addEventListener("click", () => { pages.pop(); loadDead(); });
-$("fresh").addEventListener("click", first);
-$("retry-all").addEventListener("click", retryAll);
-$("pause").addEventListener("click", () => act("pause", {}, $("pause")));
-$("resume").addEventListener("click", () => act("resume", {}, $("resume")));
-$("who").addEventListener("submit", (event) => event.preventDefault());
-$("actions").hidden = !actionsOn;
-get("api/counts").then(show).catch(() => {});
-listen();
+$("results-card").addEventListener("toggle", () => { if ($("results-card").open && run) results.freshen(); });
+$("runs-card").addEventListener("toggle", () => { if ($("runs-card").open) loadRuns().catch(() => {}); });
+get("api/counts").then((now) => { show(now); listen(); }, (error) => {
+  if (!error.message.startsWith("queue:")) return listen();
+  $("alert").textContent = error.message; // it will not become one
+  $("alert").hidden = false;
+});

@@ -1,0 +1,171 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
+)
+
+// A request reads no more than this, however many records there are; it returns where to continue.
+const (
+	maxRead      = 5000
+	maxReadBytes = 16 << 20
+)
+
+const (
+	recordsShown = 50      // in one response
+	mostRecords  = 1000    // that a request may ask for
+	partShown    = 4 << 10 // bytes of each part of a record in a list
+)
+
+// recordKey is the key of an entry of a Redis stream.
+var recordKey = regexp.MustCompile(`^(\d{1,15})-(\d{1,10})$`)
+
+// Record is a dead letter or a result.
+type Record struct {
+	record.Record
+	Failure string `json:"failure,omitempty"` // of a dead letter: the group that /api/failures counts it in
+}
+
+// RecordPage is a part of the dead letters or of the results, the latest first.
+type RecordPage struct {
+	Records []Record `json:"records"`
+	Read    int      `json:"read"`           // how many records were looked at
+	Next    string   `json:"next,omitempty"` // the parameter before of the next request; empty at the end
+}
+
+// kind is one of the two kinds of records that a queue keeps.
+type kind struct {
+	name   string
+	latest func(q *queue.Queue, ctx context.Context, before string, each func(queue.Record) bool) error
+	oldest func(q *queue.Queue, ctx context.Context, each func(queue.Record) bool) error
+}
+
+var (
+	dead    = kind{"dead", (*queue.Queue).LatestDead, (*queue.Queue).DeadLetters}
+	results = kind{"results", (*queue.Queue).LatestResults, (*queue.Queue).Results}
+)
+
+// window is a bounded look at records, from the latest to older ones.
+type window struct {
+	read, bytes int
+	next        string // where to continue, empty at the end
+}
+
+// scan calls each for the records before a key, the latest first, until it returns false or the limits are reached.
+// A record for which it returns false is not counted: the next window starts with it.
+func (w *window) scan(ctx context.Context, k kind, q *queue.Queue, before string, each func(queue.Record) bool) error {
+	last := before
+	return k.latest(q, ctx, before, func(r queue.Record) bool {
+		if w.read >= maxRead || w.bytes >= maxReadBytes || !each(r) {
+			w.next = last
+			return false
+		}
+		w.read++
+		w.bytes += len(r.Payload) + len(r.Report)
+		last = r.Key
+		return true
+	})
+}
+
+// filter selects records. Its zero value selects all.
+type filter struct {
+	match   string // text in any case, in item, id, reason, output, host or node
+	failure string // group of failures
+}
+
+func (f filter) selects(r queue.Record) bool {
+	return (f.match == "" || record.New(r).Contains(f.match)) && (f.failure == "" || failureOf(r) == f.failure)
+}
+
+func filterOf(r *http.Request) filter {
+	query := r.URL.Query()
+	return filter{query.Get("match"), query.Get("failure")}
+}
+
+// beforeOf returns the parameter before of a request, or responds that it is wrong.
+func beforeOf(w http.ResponseWriter, r *http.Request) (before string, ok bool) {
+	before = r.URL.Query().Get("before")
+	if before != "" && !recordKey.MatchString(before) {
+		http.Error(w, "before: it must be the key of a record, such as 1700000000000-0", http.StatusBadRequest)
+		return "", false
+	}
+	return before, true
+}
+
+func (s *Server) serveRecords(k kind) func(http.ResponseWriter, *http.Request, *run) {
+	return func(w http.ResponseWriter, r *http.Request, run *run) {
+		limit := recordsShown
+		if text := r.URL.Query().Get("limit"); text != "" {
+			var err error
+			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostRecords {
+				http.Error(w, fmt.Sprintf("limit: it must be a number from 1 to %d", mostRecords), http.StatusBadRequest)
+				return
+			}
+		}
+		before, ok := beforeOf(w, r)
+		if !ok {
+			return
+		}
+		page, window, wanted := RecordPage{Records: []Record{}}, window{}, filterOf(r)
+		err := window.scan(r.Context(), k, run.queue, before, func(kept queue.Record) bool {
+			if !wanted.selects(kept) {
+				return true
+			}
+			if len(page.Records) == limit {
+				return false
+			}
+			page.Records = append(page.Records, newRecord(k, kept, partShown))
+			return true
+		})
+		if err != nil {
+			unavailable(w, err)
+			return
+		}
+		page.Read, page.Next = window.read, window.next
+		respond(w, page)
+	}
+}
+
+// serveRecord responds with one record, uncut.
+func (s *Server) serveRecord(k kind) func(http.ResponseWriter, *http.Request, *run) {
+	return func(w http.ResponseWriter, r *http.Request, run *run) {
+		key := recordKey.FindStringSubmatch(r.PathValue("key"))
+		if key == nil {
+			http.Error(w, "key: it must be like 1700000000000-0", http.StatusBadRequest)
+			return
+		}
+		sequence, _ := strconv.Atoi(key[2])
+		var found *Record
+		err := k.latest(run.queue, r.Context(), fmt.Sprintf("%s-%d", key[1], sequence+1), func(kept queue.Record) bool {
+			if kept.Key == key[0] {
+				whole := newRecord(k, kept, math.MaxInt)
+				found = &whole
+			}
+			return false
+		})
+		switch {
+		case err != nil:
+			unavailable(w, err)
+		case found == nil:
+			http.Error(w, "there is no such record: it was retried, or it has expired", http.StatusNotFound)
+		default:
+			respond(w, found)
+		}
+	}
+}
+
+// newRecord returns a record with at most limit bytes of each of its parts.
+func newRecord(k kind, kept queue.Record, limit int) Record {
+	r := Record{Record: record.NewPart(kept, limit)}
+	if k.name == dead.name {
+		r.Failure = failureOf(kept)
+	}
+	return r
+}

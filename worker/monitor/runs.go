@@ -1,0 +1,104 @@
+package monitor
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+const historyInterval = 5 * time.Second // finding the runs looks at every key of Redis
+
+// Run is one run of a release, as the history shows it.
+type Run struct {
+	Queue    string     `json:"queue"`
+	State    string     `json:"state"`
+	Total    int        `json:"total"`
+	Done     int        `json:"done"`
+	Dead     int        `json:"dead"`
+	Started  *time.Time `json:"started,omitempty"`  // first lease
+	Finished *time.Time `json:"finished,omitempty"` // drained
+	Seconds  float64    `json:"seconds"`            // from the first lease until the end, or until now
+}
+
+// inputsHash is what the chart appends to the release's name for each list of items.
+var inputsHash = regexp.MustCompile(`-[0-9a-f]{10}$`)
+
+// namesOf matches the names of all runs of the release that a queue belongs to.
+func namesOf(name string) *regexp.Regexp {
+	stem := inputsHash.ReplaceAllString(name, "")
+	return regexp.MustCompile("^" + regexp.QuoteMeta(stem) + "(?:-[0-9a-f]{10})?$")
+}
+
+// Runs returns the runs that Redis still knows of the release that a queue belongs to: those that have not started first,
+// then the latest. A run with more dead items than maxDead has failed.
+func Runs(ctx context.Context, client redis.UniversalClient, name string, maxDead int) ([]Run, error) {
+	names, err := queue.Names(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	all, release := []Run{}, namesOf(name)
+	for _, candidate := range names {
+		if !release.MatchString(candidate) {
+			continue
+		}
+		counts, err := queue.New(client, candidate).Counts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if counts.Exists { // it may have expired in between
+			all = append(all, newRun(candidate, counts, maxDead))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Run) int {
+		switch {
+		case a.Started == nil && b.Started == nil:
+			return strings.Compare(a.Queue, b.Queue)
+		case a.Started == nil:
+			return -1
+		case b.Started == nil:
+			return 1
+		}
+		return b.Started.Compare(*a.Started)
+	})
+	return all, nil
+}
+
+func newRun(name string, c queue.Counts, maxDead int) Run {
+	r := Run{Queue: name, State: state(c, maxDead), Total: c.Total(), Done: c.Done, Dead: c.Dead}
+	r.Started, r.Finished, r.Seconds = times(c)
+	return r
+}
+
+// times returns when a run started and finished, nil if it has not, and the seconds in between or until now.
+func times(c queue.Counts) (started, finished *time.Time, seconds float64) {
+	end := c.Now
+	if !c.Finished.IsZero() {
+		end, finished = c.Finished, &c.Finished
+	}
+	if !c.Started.IsZero() {
+		started, seconds = &c.Started, end.Sub(c.Started).Seconds()
+	}
+	return started, finished, seconds
+}
+
+func (s *Server) history(ctx context.Context) ([]Run, error) {
+	return s.runs.all.get(ctx, "", historyInterval, func(ctx context.Context) ([]Run, error) {
+		return Runs(ctx, s.Redis, s.Queue, s.MaxDead)
+	})
+}
+
+func (s *Server) serveRuns(w http.ResponseWriter, r *http.Request) {
+	all, err := s.history(r.Context())
+	if err != nil {
+		unavailable(w, err)
+		return
+	}
+	respond(w, all)
+}
