@@ -77,7 +77,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a variable that is a number", "{items: [a], worker: {extraEnv: [{name: b, value: 5}]}}", []string{"'/worker/extraEnv/0/value'", "want string"}},
 		{"parallelism", "{items: [a], worker: {parallelism: -1}}", []string{"'/worker/parallelism'", "want 0"}},
 		{"an indexed Deployment", "{queue: {seal: false}, worker: {kind: Deployment, indexed: true}}", []string{"worker.indexed: is for a Job"}},
-		{"an indexed Job without pods", "{items: [a], worker: {indexed: true, parallelism: 0}}", []string{"worker.parallelism: an indexed Job of no pods", "set worker.suspend=true"}},
+		{"an indexed Job that may lose a million pods", "{items: [a], worker: {indexed: true, backoffLimit: 1000000}}", []string{"worker.backoffLimit: 1000000 is more than", "set a lower one"}},
 		{"concurrency", "{items: [a], worker: {concurrency: 0}}", []string{"'/worker/concurrency'", "want 1"}},
 		{"a lease without a unit", `{items: [a], worker: {lease: "30"}}`, []string{"'/worker/lease'", "does not match"}},
 		{"a grace too short", "{items: [a], worker: {terminationGracePeriodSeconds: 5}}", []string{"'/worker/terminationGracePeriodSeconds'", "want 10"}},

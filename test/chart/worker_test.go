@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,14 +34,25 @@ func TestTheWorkerJob(t *testing.T) {
 
 func TestAnIndexedWorkerJob(t *testing.T) {
 	t.Parallel()
-	job := workerJob(t, release{values: "{items: [apple], worker: {indexed: true, parallelism: 7}}"}.objects(t))
+	job := workerJob(t, release{values: "{items: [apple], worker: {indexed: true, parallelism: 7, backoffLimit: 50}}"}.objects(t))
 	spec := job.Spec
-	if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion || spec.BackoffLimitPerIndex == nil {
-		t.Errorf("completionMode is %v and backoffLimitPerIndex %v: lost pods would be counted together", spec.CompletionMode, spec.BackoffLimitPerIndex)
+	// A lost pod costs its index, and the next index starts at once. See docs/faults.md.
+	if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion || spec.BackoffLimitPerIndex == nil || *spec.BackoffLimitPerIndex != 0 {
+		t.Errorf("completionMode is %v and backoffLimitPerIndex %v, want Indexed and 0: Kubernetes would delay replacements", spec.CompletionMode, spec.BackoffLimitPerIndex)
 	}
-	// Kubernetes lets completions be changed only together with parallelism, to the same number.
-	if spec.Parallelism == nil || *spec.Parallelism != 7 || spec.Completions == nil || *spec.Completions != 7 {
-		t.Errorf("parallelism is %v and completions %v, want 7 of both", spec.Parallelism, spec.Completions)
+	if spec.MaxFailedIndexes == nil || *spec.MaxFailedIndexes != 50 || *spec.BackoffLimit != math.MaxInt32 {
+		t.Errorf("maxFailedIndexes is %v and backoffLimit %v, want worker.backoffLimit and no limit", spec.MaxFailedIndexes, *spec.BackoffLimit)
+	}
+	if *spec.Parallelism != 7 || spec.Completions == nil || *spec.Completions != 100000 {
+		t.Errorf("parallelism is %v and completions %v, want 7, which can be changed alone, and more indexes than are ever used", *spec.Parallelism, spec.Completions)
+	}
+	if p := spec.SuccessPolicy; p == nil || len(p.Rules) != 1 || *p.Rules[0].SucceededCount != 1 {
+		t.Errorf("successPolicy is %+v, want one success", p)
+	}
+	for _, rule := range spec.PodFailurePolicy.Rules {
+		if rule.Action != batchv1.PodFailurePolicyActionFailJob {
+			t.Errorf("podFailurePolicy has the action %s: an ignored index waits for its own replacement, and its namespace cannot be deleted", rule.Action)
+		}
 	}
 	if plain := workerJob(t, release{values: "{items: [apple], worker: {parallelism: 7}}"}.objects(t)); plain.Name == job.Name {
 		t.Errorf("both Jobs are called %s, but the one cannot become the other", job.Name)
@@ -419,5 +431,13 @@ func TestRedisKeepsWhatItIsGiven(t *testing.T) {
 	}
 	if got := set.Spec.UpdateStrategy.Type; got != "OnDelete" {
 		t.Errorf("updateStrategy is %s: without hooks, an upgrade would replace Redis, and lose the queue", got)
+	}
+}
+
+func TestAnIndexedJobNeedsAKubernetesThatEndsItByOneSuccess(t *testing.T) {
+	t.Parallel()
+	_, err := release{values: "{items: [apple], worker: {indexed: true}}", kube: "1.30.0"}.render(t)
+	if err == nil || !strings.Contains(err.Error(), "worker.indexed: needs Kubernetes 1.31, and this is v1.30.0") {
+		t.Errorf("for 1.30: %v", err)
 	}
 }

@@ -112,13 +112,17 @@ volumes:
 {{- end }}
 
 {{/* Exit codes after which a new pod would fare no better: too many dead items, lost state, bad configuration. */}}
+{{- define "workqueue.failJobRule" -}}
+- action: FailJob
+  onExitCodes:
+    containerName: {{ . }}
+    operator: In
+    values: [65, 70, 78]
+{{- end }}
+
 {{- define "workqueue.podFailurePolicy" -}}
 rules:
-  - action: FailJob
-    onExitCodes:
-      containerName: {{ . }}
-      operator: In
-      values: [65, 70, 78]
+  {{- include "workqueue.failJobRule" . | nindent 2 }}
   - action: Ignore
     onPodConditions:
       - type: DisruptionTarget

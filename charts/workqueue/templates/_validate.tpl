@@ -64,8 +64,11 @@ worker.capture: with worker.mode={{ .mode }} standard output does not belong to 
 {{- end }}
 {{- end }}
 {{- if eq .kind "Job" }}
-{{- if and .indexed (eq (int64 .parallelism) 0) }}
-worker.parallelism: an indexed Job of no pods would be complete at once, with nothing done; set worker.suspend=true to have none for now
+{{- if and .indexed (semverCompare "<1.31.0-0" $.Capabilities.KubeVersion.Version) }}
+worker.indexed: needs Kubernetes 1.31, and this is {{ $.Capabilities.KubeVersion.Version }}; leave it out
+{{- end }}
+{{- if and .indexed (gt (int64 .backoffLimit) 100000) }}
+worker.backoffLimit: {{ int64 .backoffLimit }} is more than the 100000 pods that Kubernetes lets an indexed Job lose; set a lower one
 {{- end }}
 {{- else }}
 {{- if $.Values.queue.seal }}

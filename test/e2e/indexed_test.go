@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestIndexed loses all pods of an indexed worker Job several times over, scales the Job up and down, and lets it complete.
+func TestIndexed(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "indexed")
+	run := map[string]string{
+		"itemsFrom.range":    `{"start": 1, "end": 150}`,
+		"worker.indexed":     "true",
+		"worker.image":       program(t),
+		"worker.command":     `["sh", "-c", "sleep 1"]`,
+		"worker.parallelism": "3",
+		"worker.lease":       `"5s"`,
+	}
+	s.install(nil, run)
+	s.running(3)
+	// A plain Job would wait for 10 s, then 40 s, then minutes.
+	for loss := range 3 {
+		lost := time.Now()
+		s.Must("delete", "pod", "-l", "app.kubernetes.io/component=worker", "--wait=false")
+		s.running(3)
+		if took := time.Since(lost); took > 30*time.Second {
+			t.Errorf("loss %d: the pods were replaced after %v: does Kubernetes delay new pods?", loss+1, took)
+		}
+	}
+	for _, parallelism := range []int{5, 2} {
+		run["worker.parallelism"] = strconv.Itoa(parallelism)
+		if err := s.deliver("upgrade", nil, run); err != nil {
+			t.Fatalf("helm upgrade to parallelism %d: %v", parallelism, err)
+		}
+		s.running(parallelism)
+	}
+	s.complete("done       150")
+	s.uninstall()
+}
+
+// TestIndexedNamespace deletes a namespace in the middle of an indexed run, with pods that run and pods that cannot start.
+func TestIndexedNamespace(t *testing.T) {
+	t.Parallel()
+	for name, image := range map[string]string{"running": program(t), "pending": `"example.org/no/such:image"`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpace(t, "indexed-"+name)
+			s.install(nil, map[string]string{
+				"itemsFrom.range":                      `{"start": 1, "end": 500}`,
+				"worker.indexed":                       "true",
+				"worker.image":                         image,
+				"worker.command":                       `["sh", "-c", "sleep 1"]`,
+				"worker.terminationGracePeriodSeconds": "10",
+			})
+			eventually(t, "there are two worker pods", func() bool { return len(s.workers()) == 2 }, func() string { return fmt.Sprint(s.phases()) })
+			if name == "running" {
+				s.running(2)
+				s.Must("delete", "pod", "-l", "app.kubernetes.io/component=worker", "--wait=false")
+			}
+			s.Must("delete", "namespace", s.Kubectl.Namespace, "--timeout=60s")
+		})
+	}
+}
+
+// running waits until so many worker pods run and no other is about to.
+func (s *space) running(pods int) {
+	s.Helper()
+	eventually(s.T, fmt.Sprintf("%d worker pods run", pods), func() bool {
+		phases := s.phases()
+		return len(phases) == pods && !slices.ContainsFunc(phases, func(phase corev1.PodPhase) bool { return phase != corev1.PodRunning })
+	}, func() string { return fmt.Sprint(s.phases()) })
+}
+
+// phases are those of the worker pods that have not ended.
+func (s *space) phases() (phases []corev1.PodPhase) {
+	for _, pod := range s.workers() {
+		if phase := pod.Status.Phase; phase != corev1.PodSucceeded && phase != corev1.PodFailed {
+			phases = append(phases, phase)
+		}
+	}
+	return phases
+}
