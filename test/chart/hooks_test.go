@@ -64,13 +64,13 @@ func TestHooksRunInTheirOrder(t *testing.T) {
 	}
 }
 
-// Helm leaves behind what its hooks made. So whatever a hook makes has to have a husk that takes it away.
-func TestEveryHookHasAHusk(t *testing.T) {
+// Helm leaves behind what its hooks made. So whatever a hook makes has to have a placeholder that takes it away.
+func TestEveryHookHasAPlaceholder(t *testing.T) {
 	t.Parallel()
 	all := hookRelease.objects(t)
-	husks := map[string]object{}
+	placeholders := map[string]object{}
 	for _, o := range all.of("post-delete") {
-		husks[kind(o)+" "+o.GetName()] = o
+		placeholders[kind(o)+" "+o.GetName()] = o
 		if got := o.GetAnnotations()["helm.sh/hook-delete-policy"]; got != "before-hook-creation,hook-succeeded" {
 			t.Errorf("%s has the delete policy %q: it takes the original's place only with before-hook-creation, and goes only with hook-succeeded", id(o), got)
 		}
@@ -93,7 +93,7 @@ func TestEveryHookHasAHusk(t *testing.T) {
 			}
 		case *corev1.Service:
 		default:
-			t.Errorf("%s: a husk of this kind may do something, or Helm may wait for it", id(o))
+			t.Errorf("%s: a placeholder of this kind may do something, or Helm may wait for it", id(o))
 		}
 	}
 	used := map[string]bool{}
@@ -101,17 +101,17 @@ func TestEveryHookHasAHusk(t *testing.T) {
 		if o.GetAnnotations()["helm.sh/hook"] == "" {
 			continue
 		}
-		husk := kind(o) + " " + o.GetName()
+		placeholder := kind(o) + " " + o.GetName()
 		if _, ok := o.(*corev1.Pod); ok {
-			// A Pod cannot have a husk that does not run. A Job adopts it instead.
-			husk = "Job " + o.GetName()
+			// A Pod cannot have a placeholder that does not run. A Job adopts it instead.
+			placeholder = "Job " + o.GetName()
 		}
-		h, ok := husks[husk]
+		h, ok := placeholders[placeholder]
 		if !ok {
-			t.Errorf("%s has no husk: helm uninstall would leave it behind", id(o))
+			t.Errorf("%s has no placeholder: helm uninstall would leave it behind", id(o))
 			continue
 		}
-		used[husk] = true
+		used[placeholder] = true
 		if _, ok := o.(*corev1.Pod); !ok {
 			continue
 		}
@@ -129,14 +129,14 @@ func TestEveryHookHasAHusk(t *testing.T) {
 			}
 		}
 	}
-	for husk := range husks {
-		if !used[husk] {
-			t.Errorf("%s is the husk of nothing", husk)
+	for placeholder := range placeholders {
+		if !used[placeholder] {
+			t.Errorf("%s is the placeholder of nothing", placeholder)
 		}
 	}
 }
 
-// What has another name after an upgrade has no husk any more, and has to be gone by then.
+// What has another name after an upgrade has no placeholder any more, and has to be gone by then.
 func TestNoHookOutlivesItsName(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}

@@ -57,7 +57,7 @@ func TestItemsFromElsewhere(t *testing.T) {
 		},
 		{
 			name: "a program", values: "image: tools, command: [sh, -c, 'ls \"$0\" <&-', /data]",
-			want:    map[string]string{"WQ_ITEMS_COMMAND": `["sh","-c","ls \"$0\" <&-","/data"]`},
+			want:    map[string]string{"WQ_ITEMS_COMMAND": `["sh","-c","ls \"\u00240\" <&-","/data"]`},
 			mounted: func(v corev1.VolumeSource) bool { return v.EmptyDir != nil },
 		},
 	} {

@@ -3,18 +3,22 @@
 {{- end }}
 
 {{/*
-The release's name, and the stem of every other. 46 characters, because a StatefulSet's name plus "-redis" has to fit, with
-the revision that Kubernetes appends, into a label of 63; a longer one is cut and gets a hash, so that no two become one.
+The stem of every name. By itself it is the release's name; as a sub-chart, the chart's name or alias is part of it, so that a
+parent may have several. It begins with a letter, as a Service has to. It is cut to 46 characters, because a StatefulSet's
+name plus "-redis" has to fit, with the revision that Kubernetes appends, into a label of 63; one that is cut gets a hash.
 */}}
 {{- define "workqueue.fullname" -}}
 {{- $name := .Values.fullnameOverride }}
 {{- if not $name }}
 {{- $name = .Release.Name }}
-{{- if and .Values.nameOverride (not (contains .Values.nameOverride $name)) }}
+{{- if not .Chart.IsRoot }}
+{{- $name = printf "%s-%s" $name (.Values.nameOverride | default .Chart.Name) }}
+{{- else if and .Values.nameOverride (not (contains .Values.nameOverride $name)) }}
 {{- $name = printf "%s-%s" $name .Values.nameOverride }}
 {{- end }}
 {{- end }}
 {{- $name = $name | replace "." "-" }}
+{{- if regexMatch "^[0-9]" $name }}{{ $name = print "wq-" $name }}{{ end }}
 {{- if gt (len $name) 46 }}
 {{- $name = printf "%s-%s" (trunc 37 $name | trimSuffix "-") (sha256sum $name | trunc 8) }}
 {{- end }}
@@ -54,13 +58,19 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- mustMergeOverwrite (dict) $root.Values.commonLabels $labels | toYaml }}
 {{- end }}
 
-{{/* Reference of an image: (list image default-tag). */}}
+{{/* Reference of an image of the chart's own: (list $ image default-tag). */}}
 {{- define "workqueue.image" -}}
-{{- with index . 0 }}
-{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default (index $ 1) }}{{ end }}
+{{- $root := index . 0 }}
+{{- with index . 1 }}
+{{- $repository := .repository }}
+{{- with $root.Values.global.imageRegistry }}
+{{- /* In place of the registry in the repository's name, if there is one. */}}
+{{- $repository = printf "%s/%s" . (regexReplaceAll "^(localhost|[^/]*[.:][^/]*)/" $repository "") }}
+{{- end }}
+{{- if .digest }}{{ $repository }}@{{ .digest }}{{ else }}{{ $repository }}:{{ .tag | default (index $ 2) }}{{ end }}
 {{- end }}
 {{- end }}
 
 {{- define "workqueue.workerImage" -}}
-{{- include "workqueue.image" (list .Values.image .Chart.AppVersion) }}
+{{- include "workqueue.image" (list . .Values.image .Chart.AppVersion) }}
 {{- end }}

@@ -1,12 +1,38 @@
+{{/*
+Text in an environment variable or argument, as written: Kubernetes replaces $(VAR) and $$ there, so that $ has to be $$.
+*/}}
+{{- define "workqueue.literal" -}}
+{{- toString . | replace "$" "$$" }}
+{{- end }}
+
+{{/*
+A container's env from the JSON of a dict, variable -> value. Text and numbers arrive as written, lists and objects as JSON;
+{valueFrom: …} is Kubernetes' own.
+*/}}
+{{- define "workqueue.toEnv" -}}
+{{- $env := list }}
+{{- range $name, $value := fromJson . }}
+{{- if and (kindIs "map" $value) (hasKey $value "valueFrom") }}
+{{- $env = append $env (dict "name" $name "valueFrom" $value.valueFrom) }}
+{{- else }}
+{{- if or (kindIs "map" $value) (kindIs "slice" $value) }}
+{{- $value = toRawJson $value | replace "$" "\\u0024" }}
+{{- else if kindIs "float64" $value }}
+{{- $value = int64 $value }}
+{{- end }}
+{{- $env = append $env (dict "name" $name "value" (include "workqueue.literal" $value)) }}
+{{- end }}
+{{- end }}
+{{- toYaml $env }}
+{{- end }}
+
 {{/* Variables that every verb of the worker takes. */}}
 {{- define "workqueue.env" -}}
-- name: WQ_QUEUE
-  value: {{ include "workqueue.queue" . | quote }}
-{{- include "workqueue.redis.env" . }}
-- name: WQ_LOG_FORMAT
-  value: {{ .Values.worker.logFormat }}
-- name: WQ_LOG_LEVEL
-  value: {{ .Values.worker.logLevel }}
+{{- merge (dict
+  "WQ_QUEUE" (include "workqueue.queue" .)
+  "WQ_LOG_FORMAT" .Values.worker.logFormat
+  "WQ_LOG_LEVEL" .Values.worker.logLevel
+) (include "workqueue.redis.env" . | fromJson) | toJson }}
 {{- end }}
 
 {{/*
@@ -15,18 +41,21 @@ What every pod has. No service links: a Service called wq-redis would put WQ_RED
 {{- define "workqueue.podDefaults" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
-{{- with .Values.imagePullSecrets }}
+{{- with concat (.Values.global.imagePullSecrets | default list) .Values.imagePullSecrets | uniq }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* What the worker's own image needs to run under Pod Security "restricted". */}}
-{{- define "workqueue.restrictedContainer" -}}
-allowPrivilegeEscalation: false
-capabilities:
-  drop: [ALL]
-readOnlyRootFilesystem: true
+{{/* Where and how a pod runs, from worker, redis or system: whatever is set. */}}
+{{- define "workqueue.podOptions" -}}
+{{- $options := pick . "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "schedulerName" "hostAliases" "dnsPolicy" "dnsConfig" }}
+{{- $_ := set $options "securityContext" .podSecurityContext }}
+{{- range $key, $value := $options }}
+{{- if $value }}
+{{ $key }}: {{ toJson $value }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Where a container of your image finds the worker, and how it gets there. In its own image it is at the root. */}}
@@ -47,60 +76,58 @@ mountPath: /workqueue
 readOnly: true
 {{- end }}
 
-{{/* What copies it: (list $ resources). */}}
+{{/* The init container that copies the worker: (list $ resources). */}}
 {{- define "workqueue.installContainer" -}}
 {{- $root := index . 0 -}}
 name: install
 image: {{ include "workqueue.workerImage" $root }}
 imagePullPolicy: {{ $root.Values.image.pullPolicy }}
 args: [install, /workqueue]
-{{- /* Those of the container that it makes way for, so that they cost the pod nothing and fit any quota. */}}
+{{- /* The resources of the container that runs after it, so that it costs the pod nothing and fits any quota. */}}
 {{- with index . 1 }}
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with $root.Values.system.securityContext }}
 securityContext:
-  {{- include "workqueue.restrictedContainer" . | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 volumeMounts:
   - name: workqueue
     mountPath: /workqueue
+{{- end }}
+
+{{/* The labels and annotations of a pod of the chart's own: (list $ component). */}}
+{{- define "workqueue.systemMetadata" -}}
+{{- $root := index . 0 -}}
+labels:
+  {{- include "workqueue.podLabels" (list $root (index . 1) $root.Values.system.podLabels) | nindent 2 }}
+{{- with $root.Values.system.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* The pod of a verb other than work: (dict root verb env resources). */}}
 {{- define "workqueue.verbPodSpec" -}}
 {{- include "workqueue.podDefaults" .root }}
 restartPolicy: Never
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  seccompProfile:
-    type: RuntimeDefault
-{{- with .root.Values.redis.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .root.Values.redis.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "workqueue.podOptions" .root.Values.system }}
 containers:
   - name: {{ .verb }}
     image: {{ include "workqueue.workerImage" .root }}
     imagePullPolicy: {{ .root.Values.image.pullPolicy }}
     args: [{{ .verb }}]
     env:
-      {{- include "workqueue.env" .root | nindent 6 }}
-      {{- range $name, $value := .env }}
-      - name: {{ $name }}
-        value: {{ $value | quote }}
-      {{- end }}
+      {{- mustMergeOverwrite (include "workqueue.env" .root | fromJson) (.env | default dict) | toJson | include "workqueue.toEnv" | nindent 6 }}
     {{- with .resources }}
     resources:
       {{- toYaml . | nindent 6 }}
     {{- end }}
+    {{- with .root.Values.system.securityContext }}
     securityContext:
-      {{- include "workqueue.restrictedContainer" . | nindent 6 }}
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
     {{- with include "workqueue.redis.volumeMounts" .root }}
     volumeMounts:
       {{- trim . | nindent 6 }}
@@ -111,7 +138,7 @@ volumes:
 {{- end }}
 {{- end }}
 
-{{/* Exit codes after which a new pod would fare no better: too many dead items, lost state, bad configuration. */}}
+{{/* Exit codes after which a new pod would fail the same way: too many dead items, lost state, bad configuration. */}}
 {{- define "workqueue.failJobRule" -}}
 - action: FailJob
   onExitCodes:

@@ -4,7 +4,7 @@ them are reported at once.
 */}}
 {{- define "workqueue.validate" -}}
 {{- $wrong := "" }}
-{{- range list "items" "itemsFrom" "worker" "scaling" "redis" "monitor" "cluster" }}
+{{- range list "items" "itemsFrom" "worker" "scaling" "redis" "monitor" "global" "collisions" "cluster" }}
 {{- $wrong = print $wrong "\n" (include (print "workqueue.validate." .) $) }}
 {{- end }}
 {{- with regexReplaceAll "\\n\\s*" $wrong "\n" | trim }}
@@ -84,11 +84,9 @@ worker.indexed: is for a Job; a Deployment replaces its pods at once anyway, so 
 {{- if and .metrics.podMonitor.enabled (not .metrics.enabled) }}
 worker.metrics.enabled: needed with worker.metrics.podMonitor, which has nothing else to read; set it to true
 {{- end }}
-{{- $chartEnv := list }}
-{{- range include "workqueue.worker.env" $ | fromYamlArray }}{{ $chartEnv = append $chartEnv .name }}{{ end }}
-{{- range .extraEnv }}
-{{- if has .name $chartEnv }}
-worker.extraEnv: {{ .name }} is set by another value of this chart; use that
+{{- if and (eq .kind "Job") (not (kindIs "invalid" .stopAfterDead)) }}
+{{- if and (gt (int64 .stopAfterDead) 0) (lt (int64 .stopAfterDead) (int64 .maxDead)) }}
+worker.stopAfterDead: {{ int64 .stopAfterDead }} is less than worker.maxDead, {{ int64 .maxDead }}, so that a run could stop early and still be a success; leave it out
 {{- end }}
 {{- end }}
 {{- end }}
@@ -167,10 +165,81 @@ redis.external.url: missing; the other values of redis.external are about the Re
 {{- end }}
 {{- end }}
 
+{{/* A parent chart may have globals of its own. */}}
+{{- define "workqueue.validate.global" }}
+{{- if .Chart.IsRoot }}
+{{- range $key, $_ := omit .Values.global "imageRegistry" "imagePullSecrets" }}
+global.{{ $key }}: this chart reads global.imageRegistry and global.imagePullSecrets alone; leave it out
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "workqueue.validate.monitor" }}
 {{- with .Values.monitor }}
 {{- if and .enabled .actions (not .existingSecret.name) }}
 monitor.existingSecret.name: needed with monitor.actions; name a Secret whose key `token` has 16 characters or more
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Names that the chart uses itself. Kubernetes would refuse them only after Redis and the seed Job ran. */}}
+{{- define "workqueue.validate.collisions" }}
+{{- $chartEnv := dict "worker" (include "workqueue.worker.env" . | fromJson) "seed" (mustMerge (include "workqueue.seed.env" . | fromJson) (include "workqueue.env" . | fromJson)) }}
+{{- range $key, $env := $chartEnv }}
+{{- $seen := list }}
+{{- range (get $.Values $key).extraEnv }}
+{{- if hasKey $env .name }}
+{{ $key }}.extraEnv: {{ .name }} is set by another value of this chart; use that
+{{- else if has .name $seen }}
+{{ $key }}.extraEnv: {{ .name }} is there twice; leave one of them out
+{{- end }}
+{{- $seen = append $seen .name }}
+{{- end }}
+{{- end }}
+{{- $own := include "workqueue.worker.volumes" . | fromYaml }}
+{{- $volumes := list }}
+{{- range $own.volumes }}{{ $volumes = append $volumes .name }}{{ end }}
+{{- range .Values.worker.extraVolumes }}
+{{- if has .name $volumes }}
+worker.extraVolumes: the pod has a volume {{ .name }} already; give yours another name
+{{- end }}
+{{- $volumes = append $volumes .name }}
+{{- end }}
+{{- $paths := list }}
+{{- range $own.mounts }}{{ $paths = append $paths .mountPath }}{{ end }}
+{{- range .Values.worker.extraVolumeMounts }}
+{{- if has (clean .mountPath) $paths }}
+worker.extraVolumeMounts: something is mounted at {{ .mountPath }} already; choose another mountPath
+{{- end }}
+{{- if not (has .name $volumes) }}
+worker.extraVolumeMounts: there is no volume {{ .name }}; add it to worker.extraVolumes
+{{- end }}
+{{- $paths = append $paths (clean .mountPath) }}
+{{- end }}
+{{- $names := list "worker" "install" }}
+{{- range $key := list "initContainers" "sidecars" }}
+{{- range get $.Values.worker $key }}
+{{- if has .name $names }}
+worker.{{ $key }}: the pod has a container {{ .name }} already; give yours another name
+{{- end }}
+{{- $names = append $names .name }}
+{{- if and (eq $key "sidecars") (ne (toString .restartPolicy) "Always") }}
+worker.sidecars: {{ .name }} needs `restartPolicy: Always`, or the pod would wait for its end before it starts the worker; for a container that ends, use worker.initContainers
+{{- end }}
+{{- range .ports }}
+{{- if and $.Values.worker.metrics.enabled (or (eq (int64 .containerPort) (int64 $.Values.worker.metrics.port)) (eq (toString .name) "metrics")) }}
+worker.{{ $key }}: a port of {{ $names | last }} is that of worker.metrics; choose another
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $reserved := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/managed-by" "app.kubernetes.io/version" "helm.sh/chart" "job-name" "batch.kubernetes.io/job-name" }}
+{{- $labels := dict "commonLabels" .Values.commonLabels "worker.labels" .Values.worker.labels "worker.podLabels" .Values.worker.podLabels "redis.podLabels" .Values.redis.podLabels "monitor.podLabels" .Values.monitor.podLabels "system.podLabels" .Values.system.podLabels }}
+{{- range $key, $map := $labels }}
+{{- range $label, $_ := $map }}
+{{- if has $label $reserved }}
+{{ $key }}: the label {{ $label }} is set by this chart; leave it out
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

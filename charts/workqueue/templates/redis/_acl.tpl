@@ -1,13 +1,13 @@
 {{/*
-What the user may do: this release's keys, with any command on data that is not dangerous, for KEDA and people use others than
-the workers. The keys are those of every run, for Redis outlives them.
+What the user may do: any command on data that is not dangerous, with the keys of this release. People and KEDA need other
+commands than the workers. The keys are those of every run, because Redis outlives them.
 */}}
 {{- define "workqueue.redis.rules" -}}
 {{- /* A character with a meaning in a pattern is any character. */}}
 {{- $queue := .Values.queue.name | default (printf "%s*" (include "workqueue.queueStem" .)) }}
 {{- if .Values.queue.name }}{{ $queue = regexReplaceAll "[*?\\[\\]\\\\]" $queue "?" }}{{ end }}
-- {{ printf "~%s" $queue | quote }}
-- {{ printf "~{%s}:*" $queue | quote }}
+- {{ printf "~%s" $queue | include "workqueue.literal" | quote }}
+- {{ printf "~{%s}:*" $queue | include "workqueue.literal" | quote }}
 - resetchannels
 - -@all
 - +@read

@@ -32,78 +32,41 @@ key: password
 {{- if and .Values.redis.acl.enabled (not (include "workqueue.redis.external" .)) }}workqueue{{ end }}
 {{- end }}
 
-{{/* Variables that say where Redis is, and how to be let in. */}}
+{{/* Variables that say where Redis is, and with which credentials to connect, as JSON. */}}
 {{- define "workqueue.redis.env" -}}
-{{- $external := .Values.redis.external }}
+{{- $env := dict "WQ_REDIS_UNREACHABLE_TIMEOUT" .Values.redis.unreachableTimeout }}
+{{- $optional := dict }}
 {{- if not (include "workqueue.redis.external" .) }}
-- name: WQ_REDIS_URL
-  value: redis://{{ include "workqueue.redis.serviceName" . }}:6379/0
-{{- with include "workqueue.redis.user" . }}
-- name: WQ_REDIS_USERNAME
-  value: {{ . }}
-{{- end }}
+{{- $_ := set $env "WQ_REDIS_URL" (printf "redis://%s:6379/0" (include "workqueue.redis.serviceName" .)) }}
+{{- $_ := set $optional "WQ_REDIS_USERNAME" (include "workqueue.redis.user" .) }}
 {{- else }}
-{{- with $external.url }}
-- name: WQ_REDIS_URL
-  value: {{ . | quote }}
+{{- with .Values.redis.external }}
+{{- $optional = dict
+  "WQ_REDIS_URL" .url
+  "WQ_REDIS_ADDRS" (join "," .addresses)
+  "WQ_REDIS_USERNAME" .username
+  "WQ_REDIS_CLUSTER" .cluster
+  "WQ_REDIS_SENTINEL_MASTER" .sentinel.master
+  "WQ_REDIS_SENTINEL_USERNAME" .sentinel.username
+  "WQ_REDIS_TLS" .tls.enabled
+  "WQ_REDIS_TLS_SERVER_NAME" .tls.serverName }}
+{{- if and .sentinel.master .sentinel.existingSecret.name }}
+{{- $_ := set $env "WQ_REDIS_SENTINEL_PASSWORD" (dict "valueFrom" (dict "secretKeyRef" .sentinel.existingSecret)) }}
 {{- end }}
-{{- with $external.addresses }}
-- name: WQ_REDIS_ADDRS
-  value: {{ join "," . | quote }}
-{{- end }}
-{{- with $external.username }}
-- name: WQ_REDIS_USERNAME
-  value: {{ . | quote }}
-{{- end }}
-{{- if $external.cluster }}
-- name: WQ_REDIS_CLUSTER
-  value: "true"
-{{- end }}
-{{- with $external.sentinel }}
-{{- with .master }}
-- name: WQ_REDIS_SENTINEL_MASTER
-  value: {{ . | quote }}
-{{- end }}
-{{- with .username }}
-- name: WQ_REDIS_SENTINEL_USERNAME
-  value: {{ . | quote }}
-{{- end }}
-{{- if .existingSecret.name }}
-- name: WQ_REDIS_SENTINEL_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      {{- toYaml .existingSecret | nindent 6 }}
-{{- end }}
-{{- end }}
-{{- with $external.tls }}
-{{- if .enabled }}
-- name: WQ_REDIS_TLS
-  value: "true"
-{{- end }}
-{{- with .serverName }}
-- name: WQ_REDIS_TLS_SERVER_NAME
-  value: {{ . | quote }}
-{{- end }}
-{{- if .existingSecret }}
-- name: WQ_REDIS_TLS_CA
-  value: /etc/redis-tls/ca.crt
-{{- if .clientCertificate }}
-- name: WQ_REDIS_TLS_CERT
-  value: /etc/redis-tls/tls.crt
-- name: WQ_REDIS_TLS_KEY
-  value: /etc/redis-tls/tls.key
+{{- if .tls.existingSecret }}
+{{- $_ := set $env "WQ_REDIS_TLS_CA" "/etc/redis-tls/ca.crt" }}
+{{- if .tls.clientCertificate }}
+{{- $_ := set $env "WQ_REDIS_TLS_CERT" "/etc/redis-tls/tls.crt" }}
+{{- $_ := set $env "WQ_REDIS_TLS_KEY" "/etc/redis-tls/tls.key" }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $name, $value := $optional }}{{ if $value }}{{ $_ := set $env $name $value }}{{ end }}{{ end }}
 {{- with include "workqueue.redis.passwordFrom" . }}
-- name: WQ_REDIS_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      {{- trim . | nindent 6 }}
+{{- $_ := set $env "WQ_REDIS_PASSWORD" (dict "valueFrom" (dict "secretKeyRef" (fromYaml .))) }}
 {{- end }}
-- name: WQ_REDIS_UNREACHABLE_TIMEOUT
-  value: {{ .Values.redis.unreachableTimeout | quote }}
+{{- toJson $env }}
 {{- end }}
 
 {{/* The volume with the certificates for Redis, as a list of one or none; its mount likewise. */}}

@@ -19,17 +19,8 @@
 {{- range rest $volumes }}
 {{- $mounts = append $mounts (dict "name" .name "mountPath" (printf "/items/%s" .name) "readOnly" true) }}
 {{- end }}
-{{- $env := dict
-  "WQ_ITEMS_FILE" "/etc/workqueue/items.json"
-  "WQ_SEAL" (toString .Values.queue.seal)
-  "WQ_SEED_ID" (include "workqueue.inputsHash" .) }}
-{{- if include "workqueue.sources" . }}
-{{- $_ := mustMerge $env (dict "WQ_DELIMITER" $from.delimiter) }}
-{{- end }}
-{{- if $from.unique }}{{ $_ := set $env "WQ_UNIQUE" "true" }}{{ end }}
+{{- $env := include "workqueue.seed.env" . | fromJson }}
 {{- with $paths }}{{ $_ := set $env "WQ_ITEMS_PATHS" (join "," .) }}{{ end }}
-{{- with $from.range }}{{ $_ := set $env "WQ_ITEMS_RANGE" (toRawJson .) }}{{ end }}
-{{- with $from.command }}{{ $_ := set $env "WQ_ITEMS_COMMAND" (toRawJson .) }}{{ end }}
 {{- $spec := include "workqueue.verbPodSpec" (dict "root" . "verb" "seed" "env" $env "resources" .Values.seed.resources) | fromYaml }}
 {{- $container := first $spec.containers }}
 {{- if or $from.command $from.volume }}
@@ -57,4 +48,19 @@
 {{- $_ := set $container "volumeMounts" (concat $mounts ($container.volumeMounts | default list)) }}
 {{- $_ := set $spec "volumes" (concat $volumes ($spec.volumes | default list)) }}
 {{- toYaml $spec }}
+{{- end }}
+
+{{/* The seed pod's own variables, as JSON. */}}
+{{- define "workqueue.seed.env" -}}
+{{- $env := dict
+  "WQ_ITEMS_FILE" "/etc/workqueue/items.json"
+  "WQ_SEAL" .Values.queue.seal
+  "WQ_SEED_ID" (include "workqueue.inputsHash" .) }}
+{{- with .Values.itemsFrom }}
+{{- if include "workqueue.sources" $ }}{{ $_ := set $env "WQ_DELIMITER" .delimiter }}{{ end }}
+{{- if .unique }}{{ $_ := set $env "WQ_UNIQUE" true }}{{ end }}
+{{- with .range }}{{ $_ := set $env "WQ_ITEMS_RANGE" . }}{{ end }}
+{{- with .command }}{{ $_ := set $env "WQ_ITEMS_COMMAND" . }}{{ end }}
+{{- end }}
+{{- toJson $env }}
 {{- end }}

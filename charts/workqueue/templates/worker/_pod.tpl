@@ -27,52 +27,20 @@ spec:
 
 {{- define "workqueue.worker.podSpec" -}}
 {{- $own := not .Values.worker.image }}
-{{- $env := include "workqueue.worker.env" . | fromYamlArray }}
-{{- $mounts := .Values.worker.extraVolumeMounts }}
-{{- $volumes := .Values.worker.extraVolumes }}
-{{- $mounts = concat (include "workqueue.redis.volumeMounts" . | fromYamlArray) $mounts }}
-{{- $volumes = concat (include "workqueue.redis.volumes" . | fromYamlArray) $volumes }}
-{{- if not $own }}
-{{- $mounts = prepend $mounts (include "workqueue.injectedMount" . | fromYaml) }}
-{{- $volumes = prepend $volumes (include "workqueue.injectedVolume" . | fromYaml) }}
-{{- $tmp := false }}
-{{- range $mounts }}{{ if eq (clean .mountPath) "/tmp" }}{{ $tmp = true }}{{ end }}{{ end }}
-{{- if not $tmp }}
-{{- $mounts = append $mounts (dict "name" "tmp" "mountPath" "/tmp") }}
-{{- $volumes = append $volumes (dict "name" "tmp" "emptyDir" dict) }}
-{{- end }}
-{{- end }}
+{{- $volumes := include "workqueue.worker.volumes" . | fromYaml }}
 {{- with .Values.worker -}}
 {{- mustMergeOverwrite (include "workqueue.podDefaults" $ | fromYaml) (dict "automountServiceAccountToken" $.Values.serviceAccount.automount) | toYaml }}
 restartPolicy: {{ ternary "Never" "Always" (eq .kind "Job") }}
 serviceAccountName: {{ include "workqueue.serviceAccountName" $ }}
 terminationGracePeriodSeconds: {{ int64 .terminationGracePeriodSeconds }}
-{{- with .podSecurityContext }}
-securityContext:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .topologySpreadConstraints }}
-topologySpreadConstraints:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
+{{- include "workqueue.podOptions" . }}
+{{- $init := concat .sidecars .initContainers }}
 {{- if and (not $own) (eq .inject "init") }}
+{{- $init = prepend $init (include "workqueue.installContainer" (list $ .resources) | fromYaml) }}
+{{- end }}
+{{- with $init }}
 initContainers:
-  - {{- include "workqueue.installContainer" (list $ .resources) | nindent 4 }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 containers:
   - name: worker
@@ -88,7 +56,7 @@ containers:
     {{- end }}
     args: [work]
     env:
-      {{- concat $env .extraEnv | toYaml | nindent 6 }}
+      {{- concat (include "workqueue.worker.env" $ | include "workqueue.toEnv" | fromYamlArray) .extraEnv | toYaml | nindent 6 }}
     {{- with .extraEnvFrom }}
     envFrom:
       {{- toYaml . | nindent 6 }}
@@ -98,96 +66,82 @@ containers:
       - name: metrics
         containerPort: {{ int64 .metrics.port }}
     {{- end }}
-    {{- with .resources }}
-    resources:
+    {{- range $key, $value := pick . "resources" "securityContext" "lifecycle" }}
+    {{- with $value }}
+    {{ $key }}:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-    {{- with .securityContext }}
-    securityContext:
-      {{- toYaml . | nindent 6 }}
     {{- end }}
-    {{- with $mounts }}
+    {{- with concat $volumes.mounts .extraVolumeMounts }}
     volumeMounts:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-{{- end }}
-{{- with $volumes }}
+{{- with concat $volumes.volumes .extraVolumes }}
 volumes:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+{{- end }}
 
+{{/* The volumes and mounts that are the chart's own. Your image gets a writable /tmp, unless you mount one. */}}
+{{- define "workqueue.worker.volumes" -}}
+{{- $mounts := include "workqueue.redis.volumeMounts" . | fromYamlArray }}
+{{- $volumes := include "workqueue.redis.volumes" . | fromYamlArray }}
+{{- if .Values.worker.image }}
+{{- $mounts = prepend $mounts (include "workqueue.injectedMount" . | fromYaml) }}
+{{- $volumes = prepend $volumes (include "workqueue.injectedVolume" . | fromYaml) }}
+{{- $tmp := false }}
+{{- range .Values.worker.extraVolumeMounts }}{{ if eq (clean .mountPath) "/tmp" }}{{ $tmp = true }}{{ end }}{{ end }}
+{{- if not $tmp }}
+{{- $mounts = append $mounts (dict "name" "tmp" "mountPath" "/tmp") }}
+{{- $volumes = append $volumes (dict "name" "tmp" "emptyDir" dict) }}
+{{- end }}
+{{- end }}
+{{- dict "mounts" $mounts "volumes" $volumes | toYaml }}
+{{- end }}
+
+{{/* The variables of the workers, as JSON. */}}
 {{- define "workqueue.worker.env" -}}
-{{- include "workqueue.env" . }}
+{{- $env := include "workqueue.env" . | fromJson }}
 {{- with .Values.worker }}
-{{- with .command }}
-- name: WQ_COMMAND
-  value: {{ toRawJson . | quote }}
+{{- $env = merge $env (dict
+  "WQ_MODE" .mode
+  "WQ_DELIMITER" .delimiter
+  "WQ_RESULT_BYTES" .resultBytes
+  "WQ_MAX_RESULTS" .maxResults
+  "WQ_OUTPUT" .output
+  "WQ_CONCURRENCY" .concurrency
+  "WQ_LEASE" .lease
+  "WQ_RETENTION" $.Values.queue.retention
+  "WQ_MAX_ATTEMPTS" .maxAttempts
+  "WQ_MAX_CRASHES" .maxCrashes
+  "WQ_MAX_SNOOZES" .maxSnoozes
+  "WQ_MAX_DEAD" .maxDead
+  "WQ_BACKOFF_INITIAL" .backoff.initial
+  "WQ_BACKOFF_MAX" .backoff.max
+  "WQ_ITEM_TIMEOUT" .itemTimeout
+  "WQ_GRACE" (printf "%ds" (sub .terminationGracePeriodSeconds 5))
+  "WQ_DEAD_EXIT_CODES" (join "," .deadExitCodes)
+  "WQ_SNOOZE_EXIT_CODES" (join "," .snoozeExitCodes)
+  "WQ_HOST" (include "workqueue.fieldRef" "metadata.name" | fromYaml)
+  "WQ_NODE" (include "workqueue.fieldRef" "spec.nodeName" | fromYaml)
+  "WQ_SEED_TIMEOUT" (include "workqueue.fieldRef" "metadata.annotations['workqueue/seed-timeout']" | fromYaml)
+) }}
+{{- with .command }}{{ $_ := set $env "WQ_COMMAND" . }}{{ end }}
+{{- if eq .mode "exec" }}{{ $_ := set $env "WQ_CAPTURE" .capture }}
+{{- else if eq .mode "batch" }}{{ $_ := set $env "WQ_BATCH_SIZE" .batchSize }}
+{{- else }}{{ $env = merge $env (dict "WQ_IN_FLIGHT" .inFlight "WQ_START_TIMEOUT" .startTimeout) }}
 {{- end }}
-- name: WQ_MODE
-  value: {{ .mode }}
-- name: WQ_DELIMITER
-  value: {{ .delimiter }}
-{{- if eq .mode "batch" }}
-- name: WQ_BATCH_SIZE
-  value: {{ int64 .batchSize | quote }}
-{{- else if eq .mode "stream" }}
-- name: WQ_IN_FLIGHT
-  value: {{ int64 .inFlight | quote }}
-- name: WQ_START_TIMEOUT
-  value: {{ .startTimeout | quote }}
-{{- else }}
-- name: WQ_CAPTURE
-  value: {{ .capture | quote }}
+{{- if ne .kind "Job" }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" 0 }}
+{{- else if not (kindIs "invalid" .stopAfterDead) }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" .stopAfterDead }}
 {{- end }}
-- name: WQ_RESULT_BYTES
-  value: {{ int64 .resultBytes | quote }}
-- name: WQ_MAX_RESULTS
-  value: {{ int64 .maxResults | quote }}
-- name: WQ_OUTPUT
-  value: {{ .output }}
-- name: WQ_CONCURRENCY
-  value: {{ int64 .concurrency | quote }}
-- name: WQ_LEASE
-  value: {{ .lease | quote }}
-- name: WQ_RETENTION
-  value: {{ $.Values.queue.retention | quote }}
-- name: WQ_MAX_ATTEMPTS
-  value: {{ int64 .maxAttempts | quote }}
-- name: WQ_MAX_CRASHES
-  value: {{ int64 .maxCrashes | quote }}
-- name: WQ_MAX_DEAD
-  value: {{ int64 .maxDead | quote }}
-- name: WQ_STOP_AFTER_DEAD
-  value: {{ ternary (int64 .stopAfterDead) 0 (eq .kind "Job") | quote }}
-- name: WQ_BACKOFF_INITIAL
-  value: {{ .backoff.initial | quote }}
-- name: WQ_BACKOFF_MAX
-  value: {{ .backoff.max | quote }}
-- name: WQ_ITEM_TIMEOUT
-  value: {{ .itemTimeout | quote }}
-- name: WQ_GRACE
-  value: {{ sub .terminationGracePeriodSeconds 5 }}s
-- name: WQ_DEAD_EXIT_CODES
-  value: {{ join "," .deadExitCodes | quote }}
-- name: WQ_SNOOZE_EXIT_CODES
-  value: {{ join "," .snoozeExitCodes | quote }}
-{{- if .metrics.enabled }}
-- name: WQ_METRICS_ADDR
-  value: {{ printf ":%d" (int64 .metrics.port) | quote }}
+{{- if .metrics.enabled }}{{ $_ := set $env "WQ_METRICS_ADDR" (printf ":%d" (int64 .metrics.port)) }}{{ end }}
 {{- end }}
+{{- toJson $env }}
 {{- end }}
-# An annotation, so that the pods are the same, and the Job's name with them, with hooks and without.
-- name: WQ_SEED_TIMEOUT
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.annotations['workqueue/seed-timeout']
-- name: WQ_HOST
-  valueFrom:
-    fieldRef:
-      fieldPath: metadata.name
-- name: WQ_NODE
-  valueFrom:
-    fieldRef:
-      fieldPath: spec.nodeName
+
+{{- define "workqueue.fieldRef" -}}
+valueFrom:
+  fieldRef:
+    fieldPath: {{ . }}
 {{- end }}
