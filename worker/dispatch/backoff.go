@@ -11,7 +11,7 @@ type Backoff struct {
 	Max   time.Duration
 }
 
-// Delay answers how long to wait after the given number of failed attempts: doubled for each, and spread over the upper
+// Delay returns how long to wait after the given number of failed attempts: doubled for each, and spread over the upper
 // half of that time so that items which failed together do not come back together ("equal jitter",
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 func (b Backoff) Delay(failed int) time.Duration {

@@ -37,7 +37,7 @@ func newBatch(ctx context.Context, leased *queue.Batch) *batch {
 
 func (b *batch) unstarted() int { return b.end - b.next }
 
-func (b *batch) has(bitmap []byte, position int) bool {
+func (*batch) has(bitmap []byte, position int) bool {
 	return bitmap[position/8]&(1<<(position%8)) != 0
 }
 
@@ -51,19 +51,32 @@ func (b *batch) finish(position int, outcome *queue.ItemOutcome) {
 	}
 }
 
-// report returns what the queue does not know about the batch yet, with texts outcomes with a text at most.
-func (b *batch) report(texts int) queue.Report {
+// textBudget is how many outcomes with a text may still be reported in one call, and how many bytes.
+type textBudget struct{ texts, bytes int }
+
+// spend reports whether an outcome is within the budget, and takes it off. One outcome always is.
+func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
+	if o.Text == "" {
+		return true
+	}
+	size := len(o.Text) + len(payload)
+	if t.texts < maxTexts && (t.texts == 0 || size > t.bytes) {
+		return false
+	}
+	t.texts, t.bytes = t.texts-1, t.bytes-size
+	return true
+}
+
+// report returns what the queue does not know about the batch yet, within the budget.
+func (b *batch) report(budget *textBudget) queue.Report {
 	r := queue.Report{Batch: b.ID}
 	copy(b.sent, b.bitmap)
 	for _, o := range b.outcomes {
 		switch {
 		case b.has(b.known, o.Position):
-		case o.Text != "" && texts == 0:
+		case !budget.spend(o, b.Items[o.Position].Payload):
 			b.sent[o.Position/8] &^= 1 << (o.Position % 8)
 		default:
-			if o.Text != "" {
-				texts--
-			}
 			r.Outcomes = append(r.Outcomes, o)
 			if o.Outcome != queue.OutcomeDone {
 				r.Done--

@@ -12,7 +12,10 @@ import (
 
 const (
 	idlePoll = time.Second // longest time between two calls of an idle worker
-	maxTexts = 100         // outcomes with a text in one call, so that it keeps Redis for less than 5 ms
+
+	// Outcomes with a text in one call, and bytes of such, so that it keeps Redis for less than 5 ms.
+	maxTexts     = 100
+	maxTextBytes = 1 << 20
 )
 
 // dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
@@ -51,14 +54,14 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	stop := ctx.Done()
 	var graceOver <-chan time.Time
 	started := time.Now()
-	defer func() { d.worker.published.set(&d.stats) }()
+	defer d.publish()
 	for {
 		now := time.Now()
 		d.handOut(now)
 		if n := d.excess(now); n > 0 {
 			d.giveBack(n)
 		}
-		d.worker.published.set(&d.stats)
+		d.publish()
 		if d.stopping && d.open == 0 {
 			break
 		}
@@ -120,6 +123,12 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	return ctx.Err()
 }
 
+// publish lets others see the stats.
+func (d *dispatcher) publish() {
+	s := d.stats
+	d.worker.stats.Store(&s)
+}
+
 // stop starts and leases nothing more.
 func (d *dispatcher) stop() {
 	d.stopping = true
@@ -169,15 +178,9 @@ func (d *dispatcher) giveBack(n int) {
 func (d *dispatcher) call() error {
 	d.takeInAll()
 	var request queue.Request
-	texts := maxTexts
+	budget := textBudget{maxTexts, maxTextBytes}
 	for _, b := range d.batches {
-		report := b.report(texts)
-		for _, o := range report.Outcomes {
-			if o.Text != "" {
-				texts--
-			}
-		}
-		request.Reports = append(request.Reports, report)
+		request.Reports = append(request.Reports, b.report(&budget))
 	}
 	if d.wantsItems(time.Now()) {
 		request.Want = d.leaseSize()

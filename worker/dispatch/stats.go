@@ -2,23 +2,22 @@ package dispatch
 
 import (
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/metrics"
 )
 
-// Stats is what a worker did so far, and does now. The dispatcher counts in its own, and lets others have a copy.
+// Stats is what a worker has done so far, and does now.
 type Stats struct {
-	Done, Failed, Dead int // Failed counts attempts, those before a death among them
-	Snoozed            int // attempts that did not count, as their command said
-	Returned           int // items that were not started, or not finished, when the worker had to end
+	Done, Failed, Dead int // Failed counts attempts, including those that ended in a death
+	Snoozed            int // attempts after which the command asked for "later"
+	Returned           int // items that went back to the queue without an attempt
 	Lost               int // items whose lease was lost
 	LostLeases         int
 	Running            int // items that the handler has
 
-	items metrics.Histogram // their durations
-	calls metrics.Histogram // of the queue
+	items metrics.Histogram // durations of attempts
+	calls metrics.Histogram // durations of calls to the queue
 }
 
 func newStats() Stats {
@@ -31,41 +30,26 @@ func newStats() Stats {
 	}
 }
 
-// attempt takes in how long an attempt took, if it came to its end.
+// attempt counts how long an attempt took, if it came to its end.
 func (s *Stats) attempt(a *attempt) {
 	if ran(a) {
 		s.items.Add(a.Duration, 1)
 	}
 }
 
-// published is the Stats that others may see.
-type published struct {
-	mu    sync.Mutex
-	known bool // there are some
-	stats Stats
-}
-
-func (p *published) set(s *Stats) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stats, p.known = *s, true
-}
-
-// Stats tells what the worker did so far. It may be called at any time.
+// Stats returns what the worker has done so far. It may be called at any time.
 func (w *Worker) Stats() Stats {
-	w.published.mu.Lock()
-	defer w.published.mu.Unlock()
-	if !w.published.known {
-		return newStats()
+	if s := w.stats.Load(); s != nil {
+		return *s
 	}
-	return w.published.stats
+	return newStats()
 }
 
-// ServeMetrics answers a scrape with the worker's own metrics.
+// ServeMetrics responds to a scrape with the worker's own metrics.
 func (w *Worker) ServeMetrics(out http.ResponseWriter, queueName string) {
 	s := w.Stats()
 	page := metrics.NewPage(out, queueName)
-	page.Family("workqueue_worker_items_total", "counter", "What became of the items that this worker had.")
+	page.Family("workqueue_worker_items_total", "counter", "Outcomes of the items that this worker had.")
 	for _, outcome := range []struct {
 		name  string
 		count int
@@ -75,7 +59,7 @@ func (w *Worker) ServeMetrics(out http.ResponseWriter, queueName string) {
 		page.Sample("workqueue_worker_items_total", float64(outcome.count), "outcome", outcome.name)
 	}
 	page.Histogram("workqueue_worker_item_seconds", "How long attempts took.", &s.items)
-	page.Histogram("workqueue_worker_call_seconds", "How long Redis took to answer an exchange.", &s.calls)
-	page.Single("workqueue_worker_leases_lost_total", "counter", "Leases that ran out while this worker had them.", float64(s.LostLeases))
-	page.Single("workqueue_worker_running", "gauge", "Items that its command has now.", float64(s.Running))
+	page.Histogram("workqueue_worker_call_seconds", "How long calls to Redis took.", &s.calls)
+	page.Single("workqueue_worker_leases_lost_total", "counter", "Leases that expired while this worker held them.", float64(s.LostLeases))
+	page.Single("workqueue_worker_running", "gauge", "Items that the command has now.", float64(s.Running))
 }

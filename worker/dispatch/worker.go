@@ -1,7 +1,7 @@
 // Package dispatch is the loop of a worker: lease, run, acknowledge, until the queue is drained.
 //
-// One goroutine, the dispatcher, owns all state and makes all calls to the queue; each slot is a goroutine that runs
-// what the dispatcher hands it and says how it went.
+// One goroutine, the dispatcher, owns all state and makes all calls to the queue. Each slot is a goroutine that runs what the
+// dispatcher hands it. What the dispatcher decides, and when, is in schedule.go.
 package dispatch
 
 import (
@@ -11,27 +11,34 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
-// Policy is what a worker does with items, beside running them.
+// Policy is how a worker treats items, apart from running them.
 type Policy struct {
-	Slots              int           // items, or chunks of items, run at the same time
-	Fill               int           // items that a slot should get at once, if there are as many
+	Slots              int           // chunks of items that run at the same time
+	Fill               int           // items that a slot should take at once, if there are so many
 	MaxAttempts        int           // failed attempts after which an item is dead
 	Backoff            Backoff       // delays between attempts
 	Grace              time.Duration // how long running items may go on once the worker is told to stop
-	UnreachableTimeout time.Duration // how long Redis may be out of reach
+	UnreachableTimeout time.Duration // how long Redis may be unreachable
 	SeedTimeout        time.Duration // how long to wait for a queue that was never seeded, 0 for ever
-	Host, Node         string        // names in records
+	Host, Node         string        // of this worker, for records
 	Limits             queue.Limits
 }
 
-// lastCalls is the time, after the grace, for ending the items that still run and for telling the queue.
-const lastCalls = 4 * time.Second
+const (
+	// lastCalls is the time, after the grace, for ending the items that still run and for reporting to the queue.
+	lastCalls = 4 * time.Second
+	// shortestFailure is how long a worker takes at least to fail for a reason for which its pod is replaced: the next worker
+	// will often fail as well, and Kubernetes may start it at once.
+	shortestFailure = 10 * time.Second
+)
 
 // Errors that end a worker's run, beside those of Redis and queue.ErrVanished.
 var (
@@ -39,12 +46,12 @@ var (
 	ErrUnseeded = errors.New("the queue was never seeded, or Redis lost it")
 )
 
-// InvalidCommandError says that the command cannot be run at all.
+// InvalidCommandError is returned when the command cannot be run at all.
 type InvalidCommandError struct{ Reason string }
 
 func (e *InvalidCommandError) Error() string { return e.Reason }
 
-// Describe turns the error of a run into words for a person, or "" for a run that ended well.
+// Describe returns the error of a run as text for a person, "" for a run that ended well.
 func Describe(err error) string {
 	var invalid *InvalidCommandError
 	switch {
@@ -63,20 +70,50 @@ type Worker struct {
 	Policy  Policy
 	Log     *slog.Logger
 
-	// Name is this process among all workers there ever were. Host names come back, so part of it is random.
+	// Name identifies this process among all workers there ever were. Host names are used again, so part of it is random.
 	Name string
 
-	published published
+	stats atomic.Pointer[Stats] // as of the last publish
 }
 
-// NewName makes a worker name from a host's name.
+// NewName returns a new worker name for a host.
 func NewName(host string) string {
 	return strings.ReplaceAll(host, ":", "-") + "." + strings.ToLower(rand.Text()[:8])
 }
 
-// Run works until the queue is drained (nil), stopped early (ErrStopped), out of reach for too long, or until ctx is
-// done: then nothing more is started, running items get their grace, and the rest is handed back.
+// Run works until the queue is drained (nil), stopped early (ErrStopped), unreachable for too long, or until ctx is done: then
+// nothing more is started, running items get their grace, and the rest is returned to the queue. A failure for which the pod is
+// replaced is returned after ten seconds at the earliest.
 func (w *Worker) Run(ctx context.Context) error {
+	started := time.Now()
+	err := w.run(ctx)
+	if replaced(err) {
+		if wait := shortestFailure - time.Since(started); wait > 0 {
+			w.Log.Error("failed soon after the start: waiting before the exit", "reason", err, "delay", wait.Round(time.Millisecond))
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+			}
+		}
+	}
+	return err
+}
+
+// replaced reports whether a pod whose run ends with err is replaced by another one, without anybody having asked for the end.
+func replaced(err error) bool {
+	var (
+		invalid *InvalidCommandError
+		refused *redisclient.RefusedError
+	)
+	switch {
+	case err == nil, errors.As(err, &invalid), errors.As(err, &refused):
+		return false
+	}
+	return !errors.Is(err, ErrStopped) && !errors.Is(err, ErrUnseeded) && !errors.Is(err, queue.ErrVanished) &&
+		!errors.Is(err, context.Canceled)
+}
+
+func (w *Worker) run(ctx context.Context) error {
 	// The handlers outlive ctx by the grace, and the calls to Redis outlive the handlers: Redis being away ends neither
 	// the running items nor, at once, a worker that was told to stop.
 	running, interrupt := context.WithCancel(context.WithoutCancel(ctx))
@@ -108,11 +145,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer close(d.tasks)
 	err := d.dispatch(ctx, interrupt)
-	// The number of the last call is still needed while a report may be on its way that settles something.
+	// The queue still needs the number of the last call while a report that settles something may be on its way.
 	if d.connected && d.open == 0 {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCalls)
 		defer cancel()
-		_ = d.session.Close(last) // what is left behind is a few bytes that expire
+		_ = d.session.Close(last) // it leaves a few bytes that expire
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,6 +19,11 @@ import (
 )
 
 func main() {
+	// As the verb work does, unless GOGC says otherwise.
+	debug.SetMemoryLimit(20 << 20)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 	peer.Main(map[string]peer.Verb{"seed": seed, "stream": stream, "drain": drain, "crowd": crowd, "hold": hold})
 }
 
