@@ -3,9 +3,11 @@ package chart
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -38,7 +40,7 @@ func examples(t *testing.T) []string {
 	return files
 }
 
-// release is one rendering: which release, of which chart, with which values, for which Kubernetes.
+// release is one rendering: which release, of which chart, with which values, for which Kubernetes. The same is rendered once.
 type release struct {
 	name       string
 	chart      string
@@ -46,6 +48,7 @@ type release struct {
 	values     string
 	kube       string
 	skipSchema bool
+	again      int // tells renderings of the same apart
 }
 
 // resolved returns the release with the defaults of what is not said.
@@ -56,11 +59,23 @@ func (r release) resolved() release {
 	return r
 }
 
+// renderings are the ones that there were, by release: many tests look at the same from several sides.
+var renderings sync.Map
+
+type rendering struct {
+	render.Rendered
+	err error
+}
+
 // install renders in this process what an install would send and print. What the command lines render is the same: see
 // TestTheCommandLinesRenderTheSame.
 func (r release) install(t *testing.T) (render.Rendered, error) {
 	t.Helper()
 	r = r.resolved()
+	key := fmt.Sprintf("%#v", r)
+	if known, ok := renderings.Load(key); ok {
+		return known.(rendering).Rendered, known.(rendering).err
+	}
 	values, err := render.Values(r.files...)
 	if err != nil {
 		t.Fatal(err)
@@ -69,9 +84,11 @@ func (r release) install(t *testing.T) (render.Rendered, error) {
 	if err != nil {
 		t.Fatalf("%v in the values\n%s", err, r.values)
 	}
-	return render.Release{
+	rendered, err := render.Release{
 		Chart: r.chart, Name: r.name, Namespace: namespace, Kube: r.kube, SkipSchema: r.skipSchema,
 	}.Render(chartutil.MergeTables(more, values))
+	renderings.Store(key, rendering{rendered, err})
+	return rendered, err
 }
 
 func (r release) render(t *testing.T) (string, error) {

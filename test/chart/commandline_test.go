@@ -119,20 +119,23 @@ func TestExamplesPassLint(t *testing.T) {
 // upgrade by another major starts nothing anew.
 func TestTheCommandLinesRenderTheSame(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
-		type rendering struct {
+		type template struct {
 			release release
 			options *helm.Options
 			want    string
 		}
-		all := map[string]rendering{}
+		all := map[string]template{}
 		for name, r := range validated(t) {
+			if strings.HasSuffix(name, ", no hooks") && !slices.Contains(withoutHooks, name) {
+				continue
+			}
 			want, err := r.render(t)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			all[name] = rendering{r, r.options(t), withoutChance(want)}
+			all[name] = template{r, r.options(t), withoutChance(want)}
 		}
-		together(all, func(name string, one rendering) {
+		together(all, func(name string, one template) {
 			out, err := one.release.template(t, one.options)
 			if got := withoutChance(out); err != nil || got != one.want {
 				t.Errorf("%s: helm template renders (%v)\n%s\nand this process\n%s", name, err, got, one.want)
@@ -140,6 +143,9 @@ func TestTheCommandLinesRenderTheSame(t *testing.T) {
 		})
 	})
 }
+
+// withoutHooks are the examples that the command lines render without hooks too: each kind of hook is in one of them.
+var withoutHooks = []string{"fruits, no hooks", "persistent-redis, no hooks", "external-redis, no hooks", "items-from-program, no hooks"}
 
 // withoutChance leaves out the order of objects of the same weight or kind, empty lines at their ends, and passwords, each of which
 // is made up.

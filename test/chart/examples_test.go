@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +88,7 @@ func TestKubeconformFindsWrongFields(t *testing.T) {
 	t.Parallel()
 	schemas := t.TempDir()
 	apis.WriteSchemas(t, schemas, apis.Versions[0])
+	dir, names := t.TempDir(), map[string]string{}
 	for name, wrong := range map[string]string{
 		"an unknown field":    "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {paralelism: 1, template: {spec: {containers: [{name: a}]}}}}",
 		"a wrong type":        "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {parallelism: a, template: {spec: {containers: [{name: a}]}}}}",
@@ -97,18 +99,29 @@ func TestKubeconformFindsWrongFields(t *testing.T) {
 		"KEDA's own":          "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, triggers: [{type: cpu, metadata: {}}], replicas: 1}}",
 		"Prometheus' own":     "{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {name: a}, spec: {selector: {}, endpoints: []}}",
 	} {
-		t.Run(name, func(t *testing.T) {
-			manifest := filepath.Join(t.TempDir(), "wrong.yaml")
-			if err := os.WriteFile(manifest, []byte(wrong), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if out, err := kubeconform(t, schemas, manifest); err == nil {
-				t.Errorf("kubeconform accepts it: the test above cannot fail\n%s", out)
-			}
-		})
+		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".yaml")
+		names[path] = name
+		if err := os.WriteFile(path, []byte(wrong), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := kubeconform(t, schemas, "-output", "json", dir)
+	if err == nil {
+		t.Error("kubeconform accepts wrong fields: the test above cannot fail")
+	}
+	var found struct{ Resources []struct{ Filename string } }
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		t.Fatalf("%v in\n%s", err, out)
+	}
+	for _, resource := range found.Resources {
+		delete(names, resource.Filename)
+	}
+	for _, name := range names {
+		t.Errorf("kubeconform accepts %s: the test above cannot fail\n%s", name, out)
 	}
 }
 
+// kubeconform checks files and folders against schemas. More flags may precede them.
 func kubeconform(t *testing.T, schemas string, manifests ...string) (string, error) {
 	t.Helper()
 	args := []string{"-strict", "-summary", "-schema-location", filepath.Join(schemas, apis.Location)}

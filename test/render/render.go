@@ -2,6 +2,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -51,27 +53,46 @@ func Values(files ...string) (map[string]any, error) {
 	return merged, nil
 }
 
+// loaded is a chart with its schema, compiled: that takes Helm longer than anything else about a rendering.
+type loaded struct {
+	*chart.Chart
+	schema *jsonschema.Schema
+}
+
 // charts are the loaded ones by their paths: a test renders the same one hundreds of times.
 var charts sync.Map
 
-func load(path string) (*chart.Chart, error) {
-	if loaded, ok := charts.Load(path); ok {
-		return loaded.(*chart.Chart), nil
+func load(path string) (loaded, error) {
+	if known, ok := charts.Load(path); ok {
+		return known.(loaded), nil
 	}
-	loaded, err := loader.Load(path)
+	chart, err := loader.Load(path)
 	if err != nil {
-		return nil, err
+		return loaded{}, err
 	}
-	if len(loaded.Metadata.Dependencies) > 0 {
-		return nil, fmt.Errorf("%s: has dependencies, which are not rendered here", path)
+	if len(chart.Metadata.Dependencies) > 0 {
+		return loaded{}, fmt.Errorf("%s: has dependencies, which are not rendered here", path)
 	}
-	charts.Store(path, loaded)
-	return loaded, nil
+	text, err := jsonschema.UnmarshalJSON(bytes.NewReader(chart.Schema))
+	if err != nil {
+		return loaded{}, fmt.Errorf("%s: values.schema.json: %w", path, err)
+	}
+	const url = "file:///values.schema.json"
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource(url, text); err != nil {
+		return loaded{}, err
+	}
+	schema, err := compiler.Compile(url)
+	if err != nil {
+		return loaded{}, err
+	}
+	charts.Store(path, loaded{chart, schema})
+	return loaded{chart, schema}, nil
 }
 
 // Render renders the release's first install.
 func (r Release) Render(values map[string]any) (Rendered, error) {
-	loaded, err := load(r.Chart)
+	chart, err := load(r.Chart)
 	if err != nil {
 		return Rendered{}, err
 	}
@@ -81,15 +102,21 @@ func (r Release) Render(values map[string]any) (Rendered, error) {
 		return Rendered{}, fmt.Errorf("version of Kubernetes: %w", err)
 	}
 	capabilities.KubeVersion = *version
-	if wanted := loaded.Metadata.KubeVersion; wanted != "" && !chartutil.IsCompatibleRange(wanted, version.Version) {
+	if wanted := chart.Metadata.KubeVersion; wanted != "" && !chartutil.IsCompatibleRange(wanted, version.Version) {
 		return Rendered{}, fmt.Errorf("the chart needs Kubernetes %s, and this is %s", wanted, version.Version)
 	}
 	options := chartutil.ReleaseOptions{Name: r.Name, Namespace: r.Namespace, Revision: 1, IsInstall: true}
-	all, err := chartutil.ToRenderValuesWithSchemaValidation(loaded, values, options, capabilities, r.SkipSchema)
+	all, err := chartutil.ToRenderValuesWithSchemaValidation(chart.Chart, values, options, capabilities, true)
 	if err != nil {
 		return Rendered{}, err
 	}
-	files, err := engine.Render(loaded, all)
+	if !r.SkipSchema && chart.schema.Validate(all["Values"].(chartutil.Values).AsMap()) != nil {
+		// Once more, for Helm's own words.
+		if _, err := chartutil.ToRenderValuesWithSchemaValidation(chart.Chart, values, options, capabilities, false); err != nil {
+			return Rendered{}, err
+		}
+	}
+	files, err := engine.Render(chart.Chart, all)
 	if err != nil {
 		return Rendered{}, err
 	}
