@@ -1,4 +1,4 @@
-// Worker is the one program of workqueue: it seeds a queue on Redis, works on it, and verifies that all was done.
+// Worker is the one program of workqueue: it seeds a queue on Redis, runs its items, and verifies that all are done.
 // A verb says what to do, environment variables say everything else; see worker help.
 package main
 
@@ -6,58 +6,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
-	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/dispatch"
-	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/initproc"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisclient"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
-// Exit codes. A Job's podFailurePolicy tells by them whether another pod could do better.
+// Exit codes. A Job's podFailurePolicy decides by them whether another pod could do better.
 const (
 	exitOK          = 0
-	exitUsage       = 64 // no such verb
+	exitUsage       = 64 // no such verb, or wrong arguments
 	exitDead        = 65 // too many items are dead
-	exitUnreachable = 69 // Redis did not answer for too long
+	exitUnreachable = 69 // Redis was unreachable for too long
 	exitVanished    = 70 // the queue's state is gone
-	exitConfig      = 78 // something is set wrongly
+	exitConfig      = 78 // a setting is wrong
 	exitStopped     = 143
 )
 
-// verb is one thing the worker can do.
+// verb is one thing that the worker can do.
 type verb struct {
-	name     string
-	summary  string
-	settings func() any
-	run      func(ctx context.Context, args []string) error
+	name    string
+	summary string
+	run     func(ctx context.Context, args []string) error
 }
 
 var verbs []verb
 
 func init() { // not in the declaration: help lists the verbs, and is one
 	verbs = []verb{
-		{"work", "lease, run and acknowledge items until the queue is drained (the default)", func() any { return &config.Work{} }, runWork},
-		{"seed", "fill the queue, once and exactly", func() any { return &config.Seed{} }, runSeed},
-		{"verify", "wait for the end of the run and report on it", func() any { return &config.Verify{} }, runVerify},
-		{"push", "add the items that come on standard input, one a line", func() any { return &config.Push{} }, runPush},
-		{"seal", "say that no more items will come, so that the run can end", func() any { return &config.Seal{} }, runSeal},
-		{"watch", "show how far the run is, until it ends", func() any { return &config.Watch{} }, runWatch},
-		{"results", "print the results, a line of JSON each; with a pattern, those of matching items", func() any { return &config.Results{} }, runResults},
-		{"dead", "print the dead letters in the same way", func() any { return &config.Dead{} }, runDead},
-		{"retry", "put dead items back into the queue; with a pattern, matching ones", func() any { return &config.Retry{} }, runRetry},
-		{"runs", "list the runs of the release that Redis still knows", func() any { return &config.Verify{} }, runRuns},
-		{"purge", "delete the queue; with a pattern, all queues whose whole names match it", func() any { return &config.Purge{} }, runPurge},
-		{"monitor", "serve a page that shows the run", func() any { return &config.Monitor{} }, runMonitor},
-		{"install", "copy this program to the folder that is named", nil, runInstall},
-		{"help", "print this", nil, runHelp},
+		{"work", "lease, run and acknowledge items until the queue is drained (the default)", runWork},
+		{"seed", "fill the queue, once and exactly", runSeed},
+		{"verify", "wait for the end of the run and report on it", runVerify},
+		{"push", "add the items on standard input, one a line", runPush},
+		{"seal", "close the queue: no more items will be added, so the run can end", runSeal},
+		{"pause", "lease no more items until resume; items that run go on", runPause},
+		{"resume", "lease items again", runResume},
+		{"watch", "show the progress of the run until it ends", runWatch},
+		{"results", "print the results as JSON Lines; with a pattern, those of matching items", runResults},
+		{"dead", "print the dead letters as JSON Lines; with a pattern, those of matching items", runDead},
+		{"retry", "put dead items back into the queue; with a pattern, matching ones", runRetry},
+		{"runs", "list the runs of the release that are still in Redis", runRuns},
+		{"purge", "delete the queue; with a pattern, every queue whose whole name matches", runPurge},
+		{"monitor", "serve a page that shows the run", runMonitor},
+		{"install", "copy this program to a folder: worker install DIR", runInstall},
+		{"help", "print this", runHelp},
 	}
 }
 
@@ -67,6 +64,7 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
+// run runs a verb, prints its error and returns the exit code.
 func run(args []string) int {
 	name := "work"
 	if len(args) > 0 {
@@ -76,56 +74,103 @@ func run(args []string) int {
 	defer stop()
 	for _, v := range verbs {
 		if v.name == name {
-			return exitCode(v.run(ctx, args))
+			err := v.run(ctx, args)
+			if message := explain(err); message != "" {
+				fmt.Fprintln(os.Stderr, text.Printable("worker: "+message))
+			}
+			return exitCode(err)
 		}
 	}
 	fmt.Fprintf(os.Stderr, "worker: there is no verb %q; worker help lists them\n", name)
 	return exitUsage
 }
 
-// usageError says that a verb was called wrongly.
+// usageError is a verb called with wrong arguments.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// configError says which variables are wrong.
+// configError is one or more wrong settings.
 type configError struct{ error }
 
-// deadError says that more items are dead than allowed.
+// deadError is a run with more dead items than allowed.
 type deadError struct{ dead, allowed int }
 
 func (e deadError) Error() string {
 	return fmt.Sprintf("%d dead items, %d allowed (WQ_MAX_DEAD)", e.dead, e.allowed)
 }
 
-// silent says that all has been said, and only the exit code is left.
-type silent struct{ error }
+// codeError is an error with an exit code of its own. Without an error inside, everything is printed already.
+type codeError struct {
+	code int
+	err  error
+}
 
-func (s silent) Unwrap() error { return s.error }
+func (e codeError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
 
-// exitCode prints an error and answers the code for it.
+func (e codeError) Unwrap() error { return e.err }
+
+// advice is what to do about an error, by the first match.
+var advice = []struct {
+	err  error
+	text string
+}{
+	{dispatch.ErrStopped, "worker dead lists them; correct the cause, then put them back with worker retry"},
+	{redisclient.ErrUnreachable, "check WQ_REDIS_URL, and that Redis runs"},
+	{queue.ErrVanished, "which items are done is lost; install again, or upgrade with another value of rerun"},
+	{dispatch.ErrUnseeded, "if the seed Job has not run, see its log; if Redis lost its data, install again or upgrade with another value of rerun"},
+}
+
+// explain returns what to print about err, "" for nothing: what happened, and what to do next.
+func explain(err error) string {
+	var (
+		wrong   configError
+		dead    deadError
+		invalid *dispatch.InvalidCommandError
+	)
+	switch {
+	case err == nil || err.Error() == "":
+		return ""
+	case errors.As(err, &wrong):
+		return "wrong environment variables:\n" + err.Error()
+	case errors.As(err, &invalid):
+		return err.Error() + ": no item can be run, so none was tried; correct the command or the image"
+	case errors.Is(err, context.Canceled):
+		return "stopped by a signal"
+	case errors.As(err, &dead):
+		return err.Error() + "; worker dead lists them, worker retry puts them back into the queue"
+	}
+	for _, a := range advice {
+		if errors.Is(err, a.err) {
+			return err.Error() + "; " + a.text
+		}
+	}
+	return err.Error()
+}
+
+// exitCode returns the process exit code for err.
 func exitCode(err error) int {
 	var (
+		own     codeError
 		usage   usageError
 		wrong   configError
 		dead    deadError
 		invalid *dispatch.InvalidCommandError
-		refuse  *redisclient.RefusedError
-		quiet   silent
+		refused *redisclient.RefusedError
 	)
-	if err != nil && !errors.As(err, &quiet) {
-		if errors.As(err, &wrong) {
-			fmt.Fprintf(os.Stderr, "worker: wrong environment variables:\n%v\n", err)
-		} else {
-			fmt.Fprintf(os.Stderr, "worker: %v\n", dispatch.Describe(err))
-		}
-	}
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &own):
+		return own.code
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &wrong), errors.As(err, &invalid), errors.As(err, &refuse):
+	case errors.As(err, &wrong), errors.As(err, &invalid), errors.As(err, &refused):
 		return exitConfig
 	case errors.As(err, &dead), errors.Is(err, dispatch.ErrStopped):
 		return exitDead
@@ -137,83 +182,4 @@ func exitCode(err error) int {
 		return exitStopped
 	}
 	return 1
-}
-
-// load reads a verb's settings and makes its logger.
-func load(settings any, common *config.Common) (*slog.Logger, error) {
-	if err := config.Load(settings); err != nil {
-		return nil, configError{err}
-	}
-	options := &slog.HandlerOptions{Level: common.LogLevel.Level}
-	var h slog.Handler = slog.NewTextHandler(os.Stderr, options)
-	if common.LogFormat == "json" {
-		h = slog.NewJSONHandler(os.Stderr, options)
-	}
-	log := slog.New(h)
-	var known []any
-	for _, v := range verbs {
-		if v.settings != nil {
-			known = append(known, v.settings())
-		}
-	}
-	if unknown := config.Unknown(known...); len(unknown) > 0 {
-		log.Warn("environment variables that mean nothing here: misspelt?", "variables", unknown)
-	}
-	return log, nil
-}
-
-// memoryLimit is what Go's collector tries to stay under, for verbs that hold no more than a batch: the memory is there for
-// the commands. Below it the collector runs seldom: a batch is garbage soon after it was leased, and collecting it at the
-// default pace takes a quarter of the worker's time.
-const (
-	memoryLimit = 20 << 20
-	memoryPace  = 400 // percent of GOGC
-)
-
-func limitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(memoryPace)
-	}
-}
-
-// opened is a queue with the connection that leads to it.
-type opened struct {
-	*queue.Queue
-	io.Closer
-}
-
-// openFor reads a verb's settings and connects it with its queue.
-func openFor(ctx context.Context, settings any, common *config.Common) (opened, *slog.Logger, error) {
-	log, err := load(settings, common)
-	if err != nil {
-		return opened{}, nil, err
-	}
-	client, err := redisclient.Connect(ctx, *common, log)
-	if err != nil {
-		return opened{}, nil, err
-	}
-	return opened{queue.New(client, common.Queue), client}, log, nil
-}
-
-func runInstall(_ context.Context, args []string) error {
-	if len(args) != 1 {
-		return usageError("install takes one folder: worker install /workqueue")
-	}
-	return handler.Install(args[0])
-}
-
-func runHelp(context.Context, []string) error {
-	fmt.Print("worker VERB\n\nVerbs:\n")
-	for _, v := range verbs {
-		fmt.Printf("  %-9s%s\n", v.name, v.summary)
-	}
-	for _, v := range verbs {
-		if v.settings != nil {
-			fmt.Printf("\nEnvironment variables of %s:\n%s", v.name, config.Help(v.settings()))
-		}
-	}
-	return nil
 }

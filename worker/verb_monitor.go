@@ -2,30 +2,29 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/monitor"
-	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 func runMonitor(ctx context.Context, _ []string) error {
 	settings := &config.Monitor{}
-	log, err := load(settings, &settings.Common)
+	s, err := open(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	client, err := redisclient.Connect(ctx, settings.Common, log)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
+	defer s.Close()
 	server := &monitor.Server{
-		Redis:   client,
+		Redis:   s.client,
 		Queue:   settings.Queue,
 		MaxDead: settings.MaxDead,
 		Actions: settings.Actions,
 		Token:   settings.Token,
-		Log:     log,
+		Log:     s.log,
 	}
-	return server.Run(ctx, settings.Listen)
+	if err := server.Run(ctx, string(settings.Listen)); err != nil {
+		return configError{fmt.Errorf("WQ_MONITOR_ADDR: %w", err)}
+	}
+	return nil
 }

@@ -9,23 +9,19 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/monitor"
-	"github.com/workqueue/workqueue/worker/redisclient"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 func runRuns(ctx context.Context, _ []string) error {
-	settings := &config.Verify{}
-	log, err := load(settings, &settings.Common)
+	settings := &config.Runs{}
+	s, err := open(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	client, err := redisclient.Connect(ctx, settings.Common, log)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
+	defer s.Close()
 	var runs []monitor.Run
-	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) (err error) {
-		runs, err = monitor.Runs(ctx, client, settings.Queue, settings.MaxDead)
+	err = s.retry(ctx, func(ctx context.Context) (err error) {
+		runs, err = monitor.Runs(ctx, s.client, settings.Queue, settings.MaxDead)
 		return err
 	})
 	if err != nil {
@@ -39,7 +35,7 @@ func runRuns(ctx context.Context, _ []string) error {
 			started = run.Started.UTC().Format(time.RFC3339)
 			duration = time.Duration(run.Seconds * float64(time.Second)).Round(time.Millisecond).String()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", run.Queue, run.State, run.Total, run.Done, run.Dead, started, duration)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", text.Line(run.Queue, len(run.Queue)), run.State, run.Total, run.Done, run.Dead, started, duration)
 	}
 	return table.Flush()
 }

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/handler"
-	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -20,11 +18,11 @@ const (
 
 func runSeed(ctx context.Context, _ []string) error {
 	settings := &config.Seed{}
-	q, log, err := openFor(ctx, settings, &settings.Common)
+	s, err := open(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	defer q.Close()
+	defer s.Close()
 	if !settings.Unique { // which remembers every item
 		limitMemory()
 	}
@@ -32,28 +30,28 @@ func runSeed(ctx context.Context, _ []string) error {
 	var published bool
 	var items int
 	// Whatever goes wrong on the way, a seed starts from the beginning: nothing of it counts before it is published.
-	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) error {
-		seeded, before, err := q.Seeded(ctx, settings.SeedID)
+	err = s.retry(ctx, func(ctx context.Context) error {
+		seeded, before, err := s.Seeded(ctx, settings.SeedID)
 		if err != nil {
 			return err
 		}
 		if seeded {
 			published, items = false, before
 			if settings.Seal {
-				return q.Seal(ctx)
+				return s.Seal(ctx)
 			}
 			return nil
 		}
-		published, items, err = seed(ctx, q.Queue, settings, log)
+		published, items, err = seed(ctx, s, settings)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	err = redisclient.Retry(ctx, settings.RedisUnreachableTimeout, log, func(ctx context.Context) error {
-		durable, err := q.AwaitDurable(ctx, durableWithin)
+	err = s.retry(ctx, func(ctx context.Context) error {
+		durable, err := s.AwaitDurable(ctx, durableWithin)
 		if err == nil && !durable {
-			log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+
+			s.log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+
 				"if it is lost now the run fails, and has to be started again", "waited", durableWithin)
 		}
 		return err
@@ -65,17 +63,17 @@ func runSeed(ctx context.Context, _ []string) error {
 	if published {
 		message = "the queue is seeded"
 	}
-	log.Info(message, "queue", settings.Queue, "items", items, "sealed", settings.Seal)
+	s.log.Info(message, "queue", settings.Queue, "items", items, "sealed", settings.Seal)
 	return nil
 }
 
-func seed(ctx context.Context, q *queue.Queue, settings *config.Seed, log *slog.Logger) (bool, int, error) {
-	seeder := q.NewSeeder(settings.SeedID)
+func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, error) {
+	seeder := s.NewSeeder(settings.SeedID)
 	started, said := time.Now(), time.Now()
 	add := func(payload string) error {
 		if seeder.Staged()%1000 == 0 && time.Since(said) > progressEvery {
 			said = time.Now()
-			log.Info("seeding", "items", seeder.Staged(), "per second", int(float64(seeder.Staged())/said.Sub(started).Seconds()))
+			s.log.Info("seeding", "items", seeder.Staged(), "per_second", int(float64(seeder.Staged())/said.Sub(started).Seconds()))
 		}
 		return seeder.Add(ctx, payload)
 	}
@@ -95,20 +93,28 @@ func seed(ctx context.Context, q *queue.Queue, settings *config.Seed, log *slog.
 
 // readSources reads all sources that are set, one after another.
 func readSources(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
-	delimiter := byte(settings.Delimiter)
+	delimiter := settings.Delimiter.Byte()
 	if settings.ItemsFile != "" {
 		if err := source.JSON(settings.ItemsFile, add); err != nil {
-			return err
+			return named("WQ_ITEMS_FILE", err)
 		}
 	}
 	if err := source.Paths(settings.ItemsPaths, delimiter, add); err != nil {
-		return err
+		return named("WQ_ITEMS_PATHS", err)
 	}
 	if err := settings.ItemsRange.Each(add); err != nil {
 		return err
 	}
 	if len(settings.ItemsCommand) > 0 {
-		return source.Generator(ctx, settings.ItemsCommand, handler.Environment(), delimiter, add)
+		return named("WQ_ITEMS_COMMAND", source.Generator(ctx, settings.ItemsCommand, handler.Environment(), delimiter, add))
 	}
 	return nil
+}
+
+// named puts a variable's name before what is wrong with the items that it leads to.
+func named(variable string, err error) error {
+	if failed := (*source.Error)(nil); errors.As(err, &failed) {
+		return fmt.Errorf("%s: %w", variable, err)
+	}
+	return err
 }

@@ -4,72 +4,85 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/report"
 )
 
 const (
-	verifyPoll  = 250 * time.Millisecond
-	verifyTells = 10 * time.Second // how often the wait shows how far the run is
-	stalledFor  = 30 * time.Second // without any change, it says where to look
+	verifyPoll     = 250 * time.Millisecond
+	verifyProgress = 10 * time.Second // between two lines of progress
+	stalledAfter   = 30 * time.Second // without any change
 )
 
-var errUnfinished = errors.New("the run did not end in time (WQ_VERIFY_TIMEOUT)")
+var errUnfinished = errors.New("the run did not end in time (WQ_VERIFY_TIMEOUT); look at the workers' pods and logs, or wait longer")
 
 func runVerify(ctx context.Context, _ []string) error {
 	settings := &config.Verify{}
-	q, log, err := openFor(ctx, settings, &settings.Common)
+	s, err := open(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	defer q.Close()
-
-	counts, early := await(ctx, q.Queue, settings, log)
-	if early != nil && !errors.Is(early, errUnfinished) && !errors.Is(early, dispatch.ErrUnseeded) {
-		return early
+	defer s.Close()
+	counts, ended := await(ctx, s, settings)
+	if ended != nil && !errors.Is(ended, errUnfinished) && !errors.Is(ended, dispatch.ErrUnseeded) {
+		return ended
 	}
-	if err := report.Print(ctx, os.Stdout, q.Queue, counts, settings.MaxDead); err != nil {
+	conclusion := report.Conclude(counts, settings.MaxDead)
+	if err := report.Print(os.Stdout, s.Name, counts, settings.MaxDead); err != nil {
 		return err
 	}
-	switch {
-	case early != nil:
-		return early
-	case counts.Dead > settings.MaxDead:
-		return silent{deadError{counts.Dead, settings.MaxDead}}
+	err = s.retry(ctx, func(ctx context.Context) error { return report.PrintDead(ctx, os.Stdout, s.Queue, counts.Dead) })
+	if err != nil {
+		return err
+	}
+	fmt.Println(conclusion.Text)
+	if code := conclusionCode(conclusion); code != exitOK {
+		return codeError{code, ended}
 	}
 	return nil
 }
 
-// await waits until the run is over, or cannot go on.
-func await(ctx context.Context, q *queue.Queue, settings *config.Verify, log *slog.Logger) (queue.Counts, error) {
+// conclusionCode returns the exit code for the end of a run.
+func conclusionCode(c report.Conclusion) int {
+	switch c.Kind {
+	case report.ConclusionOK:
+		return exitOK
+	case report.ConclusionDead:
+		return exitDead
+	case report.ConclusionVanished, report.ConclusionUnbalanced:
+		return exitVanished
+	}
+	return 1
+}
+
+// await waits until the run has ended, or cannot go on.
+func await(ctx context.Context, s *session, settings *config.Verify) (queue.Counts, error) {
 	began := time.Now()
 	var last queue.Counts
-	told, changed := began, began
+	var speed report.Speed
+	printed, changed := began, began
 	for {
-		counts, err := readCounts(ctx, q, settings.Common, log)
+		counts, err := s.counts(ctx)
 		if err != nil {
 			return counts, err
 		}
-		if counts.Drained() || (counts.Stopped && counts.Leased == 0) {
+		if report.Ended(counts) {
 			return counts, nil
 		}
+		speed.Saw(counts)
 		if counts.Done != last.Done || counts.Dead != last.Dead || counts.Leased != last.Leased {
 			changed = time.Now()
 		}
-		if time.Since(told) > verifyTells {
-			told = time.Now()
-			progress(os.Stdout, counts)
-			if time.Since(changed) > stalledFor {
-				fmt.Printf("nothing has changed for %v: look at the workers' pods and logs\n",
-					time.Since(changed).Round(time.Second))
+		if time.Since(printed) > verifyProgress {
+			printed = time.Now()
+			fmt.Println(report.Progress(counts, &speed))
+			if still := time.Since(changed); still > stalledAfter {
+				fmt.Printf("nothing has changed for %v: look at the workers' pods and logs\n", still.Round(time.Second))
 			}
 		}
 		switch waited := time.Since(began); {
@@ -85,23 +98,4 @@ func await(ctx context.Context, q *queue.Queue, settings *config.Verify, log *sl
 		case <-time.After(verifyPoll):
 		}
 	}
-}
-
-func progress(out io.Writer, c queue.Counts) {
-	switch {
-	case !c.Exists:
-		fmt.Fprintln(out, "waiting: the queue was not seeded yet")
-	case c.Open() == 0 && !c.Sealed:
-		fmt.Fprintf(out, "waiting: %d done, %d dead, but the queue is not sealed: more items may come\n", c.Done, c.Dead)
-	default:
-		fmt.Fprintf(out, "waiting: %d of %d done, %d dead, %d running\n", c.Done, c.Total(), c.Dead, c.Leased)
-	}
-}
-
-func readCounts(ctx context.Context, q *queue.Queue, c config.Common, log *slog.Logger) (counts queue.Counts, err error) {
-	err = redisclient.Retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) error {
-		counts, err = q.Counts(ctx)
-		return err
-	})
-	return counts, err
 }

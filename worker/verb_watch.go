@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	watchBar   = 500 * time.Millisecond // between two looks, for a bar
+	watchBar   = 500 * time.Millisecond // between two updates of a bar
 	watchLines = 5 * time.Second        // between two lines, where there is no terminal
 )
 
 func runWatch(ctx context.Context, _ []string) error {
-	settings := &config.Watch{}
-	q, log, err := openFor(ctx, settings, &settings.Common)
+	settings := &config.Common{}
+	s, err := open(ctx, settings, settings)
 	if err != nil {
 		return err
 	}
-	defer q.Close()
+	defer s.Close()
 	var show view = lines{os.Stdout}
 	every := watchLines
 	if term.IsTerminal(int(os.Stdout.Fd())) {
@@ -34,14 +34,14 @@ func runWatch(ctx context.Context, _ []string) error {
 	}
 	var speed report.Speed
 	for {
-		counts, err := readCounts(ctx, q.Queue, settings.Common, log)
+		counts, err := s.counts(ctx)
 		if err != nil {
 			return err
 		}
 		speed.Saw(counts)
-		over := counts.Drained() || (counts.Stopped && counts.Leased == 0)
-		show.update(counts, report.Progress(counts, &speed), over)
-		if over {
+		ended := report.Ended(counts)
+		show.update(counts, report.Progress(counts, &speed), ended)
+		if ended {
 			return nil
 		}
 		select {
@@ -52,7 +52,7 @@ func runWatch(ctx context.Context, _ []string) error {
 	}
 }
 
-// view shows how far a run is.
+// view shows the progress of a run.
 type view interface {
 	update(counts queue.Counts, text string, last bool)
 }
@@ -69,7 +69,7 @@ func newBar(out io.Writer) bar {
 	return bar{progressbar.NewOptions(1,
 		progressbar.OptionSetWriter(out),
 		progressbar.OptionSetWidth(30),
-		progressbar.OptionSetPredictTime(false), // the text tells it, for the workers and not for this verb
+		progressbar.OptionSetPredictTime(false), // the text has the time that is left for the run
 		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionSetTheme(progressbar.ThemeUnicode),
 	)}
@@ -78,9 +78,9 @@ func newBar(out io.Writer) bar {
 func (b bar) update(counts queue.Counts, text string, last bool) {
 	b.ChangeMax(max(1, counts.Total()))
 	b.Describe(text)
-	// A full bar is a finished one and draws no more, but more items may come.
-	if settled := counts.Done + counts.Dead; last || settled < counts.Total() {
-		_ = b.Set(settled)
+	// A full bar has finished and is not drawn again, but more items may come.
+	if ended := counts.Done + counts.Dead; last || ended < counts.Total() {
+		_ = b.Set(ended)
 	}
 	if last {
 		_ = b.Exit()

@@ -15,7 +15,8 @@ import (
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/metrics"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisclient"
+	"github.com/workqueue/workqueue/worker/report"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 const (
@@ -27,60 +28,60 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	settings := &config.Work{}
 	w := &dispatch.Worker{}
 	defer func() { writeTermination(terminationPath, w.Stats(), err) }()
-	log, err := load(settings, &settings.Common)
+	s, err := start(settings, &settings.Common)
 	if err != nil {
 		return err
 	}
 	limitMemory()
-	if settings.MetricsAddr != "" {
-		server, err := metrics.Serve(settings.MetricsAddr, log, func(out http.ResponseWriter, _ *http.Request) {
+	if address := string(settings.MetricsAddr); address != "" {
+		server, err := metrics.Serve(address, s.log, func(out http.ResponseWriter, _ *http.Request) {
 			w.ServeMetrics(out, settings.Queue)
 		})
 		if err != nil {
-			return configError{err}
+			return configError{fmt.Errorf("WQ_METRICS_ADDR: %w", err)}
 		}
 		defer func() { _ = server.Close() }()
 	}
-	client, err := redisclient.Connect(ctx, settings.Common, log)
-	if err != nil {
+	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	defer client.Close()
+	defer s.Close()
 
-	w.Queue = queue.New(client, settings.Queue)
+	w.Queue = s.Queue
 	w.Handler = newHandler(settings)
-	w.Log = log
+	w.Log = s.log
 	w.Name = dispatch.NewName(settings.HostName())
 	w.Policy = newPolicy(settings)
 	if c, ok := w.Handler.(io.Closer); ok {
 		defer c.Close()
 	}
-	log.Info("worker starts", "session", w.Name, "queue", settings.Queue)
-	counts, err := readCounts(ctx, w.Queue, settings.Common, log)
+	s.log.Info("worker starts", "session", w.Name, "queue", settings.Queue)
+	counts, err := s.counts(ctx)
 	if err != nil {
 		return err
 	}
-	log.Info("initial queue state", "empty", counts.Open() == 0, "ready", counts.Ready, "leased", counts.Leased,
+	s.log.Info("initial queue state", "empty", counts.Open() == 0, "ready", counts.Ready, "leased", counts.Leased,
 		"done", counts.Done, "dead", counts.Dead, "sealed", counts.Sealed)
 
 	err = w.Run(ctx)
 
 	stats := w.Stats()
-	log.Info("worker ends", "done", stats.Done, "failed", stats.Failed, "dead", stats.Dead, "snoozed", stats.Snoozed,
+	s.log.Info("worker ends", "done", stats.Done, "failed", stats.Failed, "dead", stats.Dead, "snoozed", stats.Snoozed,
 		"returned", stats.Returned, "lost", stats.Lost, "reason", ending(err))
-	if errors.Is(err, queue.ErrVanished) {
-		err = fmt.Errorf("%w; what was done cannot be known any more. Install again, or upgrade with another value of rerun", err)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		if counts, err = readCounts(ctx, w.Queue, settings.Common, log); err != nil {
-			return err
-		}
-		log.Info("the queue is drained", "done", counts.Done, "dead", counts.Dead, "of", counts.Total())
-		if counts.Dead > settings.MaxDead {
-			err = deadError{counts.Dead, settings.MaxDead}
-		}
+	if counts, err = s.counts(ctx); err != nil {
+		return err
 	}
-	return err
+	s.log.Info("the queue is drained", "done", counts.Done, "dead", counts.Dead, "of", counts.Total())
+	switch c := report.Conclude(counts, settings.MaxDead); c.Kind {
+	case report.ConclusionDead:
+		return deadError{counts.Dead, settings.MaxDead}
+	case report.ConclusionUnbalanced:
+		return codeError{exitVanished, errors.New(c.Text)}
+	}
+	return nil // the queue was drained, whatever somebody has added since
 }
 
 func newPolicy(settings *config.Work) dispatch.Policy {
@@ -98,7 +99,7 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 			Lease:      settings.Lease,
 			BatchBytes: batchBytes,
 			MaxCrashes: settings.MaxCrashes,
-			StopAfter:  settings.StopAfterDead,
+			StopAfter:  settings.StopAfter(),
 			Retention:  settings.Retention,
 			MaxResults: settings.MaxResults,
 		},
@@ -113,11 +114,11 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 }
 
 func newHandler(settings *config.Work) handler.Handler {
-	output := &handler.Output{Format: string(settings.Output), Out: os.Stdout, Err: os.Stderr}
+	output := &handler.Output{Format: settings.Output, Out: os.Stdout, Err: os.Stderr}
 	if len(settings.Command) == 0 {
 		return handler.Print{Output: output}
 	}
-	path, _ := exec.LookPath(settings.Command[0]) // a handler tells what becomes of items if it is not there
+	path, _ := exec.LookPath(settings.Command[0]) // the handler decides what happens to items if there is none
 	command := handler.Command{
 		Args:        settings.Command,
 		Path:        path,
@@ -128,7 +129,7 @@ func newHandler(settings *config.Work) handler.Handler {
 	}
 	switch settings.Mode {
 	case config.Batch:
-		return &handler.Batch{Command: command, Size: settings.BatchSize, Delimiter: byte(settings.Delimiter)}
+		return &handler.Batch{Command: command, Size: settings.BatchSize, Delimiter: settings.Delimiter.Byte()}
 	case config.Stream:
 		return &handler.Stream{Command: command, Processes: settings.Concurrency,
 			InFlight: settings.InFlight, StartTimeout: settings.StartTimeout,
@@ -146,7 +147,7 @@ func ending(err error) string {
 	case err == nil:
 		return "the queue is drained"
 	case errors.Is(err, context.Canceled):
-		return "it was told to"
+		return "a signal told it to"
 	}
 	return err.Error()
 }
@@ -167,5 +168,5 @@ const maxTermination = 4096
 func terminationMessage(stats dispatch.Stats, err error) string {
 	line := fmt.Sprintf("done %d, failed %d, dead %d, snoozed %d, returned %d: %s", stats.Done, stats.Failed,
 		stats.Dead, stats.Snoozed, stats.Returned, ending(err))
-	return strings.ToValidUTF8(line[:min(len(line), maxTermination-1)], "") + "\n"
+	return text.Head(text.Printable(strings.ToValidUTF8(line, "\uFFFD")), maxTermination-1) + "\n"
 }

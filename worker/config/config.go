@@ -1,5 +1,15 @@
-// Package config reads the worker's settings from WQ_… environment variables, one struct per verb. The struct tags are
-// the only place where a variable's name, default and meaning stand; Help prints them from there.
+// Package config reads the worker's settings from WQ_… environment variables, one struct per verb. A setting is one struct field, and
+// its tags are the only place where it is declared:
+//
+//	envconfig  the variable's name
+//	default    its value if it is not set
+//	required   whether it must be set
+//	min, max   limits of a number or a duration
+//	oneof      the words it may be, separated by spaces
+//	secret     whether its value must never be printed
+//	desc       what it means, for worker help
+//	value      the chart's values that set it, separated by spaces
+//	internal   why the chart has no value for it
 package config
 
 import (
@@ -8,24 +18,48 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kelseyhightower/envconfig"
 )
 
-// Validator is implemented by settings whose fields have limits that their types do not express.
+// Validator is implemented by settings that can contradict each other.
 type Validator interface {
-	// Validate answers one error per wrong variable, each beginning with the variable's name.
+	// Validate returns one error per contradiction, each beginning with a variable's name.
 	Validate() []error
 }
 
-// Load fills the struct that settings points to from the environment. The error names every variable that is missing
-// or wrong, and what it should have been; it holds no value of a field tagged secret:"true".
+// Setting is one variable of the worker.
+type Setting struct {
+	Name     string
+	Default  string   // "" for none
+	Help     string   // what it means
+	Values   []string // the chart's values that set it, such as worker.lease
+	Internal string   // why there is no such value
+}
+
+// All returns the variables of all verbs, each once, in the order of worker help.
+func All() []Setting {
+	var all []Setting
+	for _, settings := range everyVerb() {
+		for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+			if !slices.ContainsFunc(all, func(s Setting) bool { return s.Name == f.name() }) {
+				all = append(all, Setting{f.name(), f.tag("default"), f.tag("desc"), strings.Fields(f.tag("value")), f.tag("internal")})
+			}
+		}
+	}
+	return all
+}
+
+// Load fills the struct that settings points to from the environment. The error names every variable that is missing or
+// wrong, and what it should be; it does not contain the value of a secret.
 func Load(settings any) error {
 	var wrong []error
 	for _, f := range fields(reflect.ValueOf(settings).Elem()) {
 		if err := load(f); err != nil {
-			wrong = append(wrong, err)
+			wrong = append(wrong, fmt.Errorf("%s: %w", f.name(), err))
 		}
 	}
 	if v, ok := settings.(Validator); ok && len(wrong) == 0 {
@@ -34,27 +68,27 @@ func Load(settings any) error {
 	return errors.Join(wrong...)
 }
 
-// Unknown lists the WQ_… variables of the environment that no verb knows: probably misspelt.
-func Unknown(allSettings ...any) []string {
-	var known, unknown []string
-	for _, settings := range allSettings {
-		for _, f := range fields(reflect.ValueOf(settings).Elem()) {
-			known = append(known, f.name())
-		}
-	}
+// Unknown returns the names of WQ_… variables in the environment that no verb has: probably misspelt.
+func Unknown() []string {
+	all := All()
+	var unknown []string
 	for _, assignment := range os.Environ() {
 		name, _, _ := strings.Cut(assignment, "=")
-		if strings.HasPrefix(name, "WQ_") && !slices.Contains(known, name) {
+		if strings.HasPrefix(name, "WQ_") && !slices.ContainsFunc(all, func(s Setting) bool { return s.Name == name }) {
 			unknown = append(unknown, name)
 		}
 	}
 	return unknown
 }
 
-// Help describes the variables of the settings, one paragraph each.
+// Help describes the variables of the settings, one paragraph each, without those of embedded structs.
 func Help(settings any) string {
 	var text strings.Builder
-	for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+	for i := range reflect.TypeOf(settings).Elem().NumField() {
+		f := field{reflect.TypeOf(settings).Elem().Field(i), reflect.ValueOf(settings).Elem().Field(i)}
+		if f.Anonymous {
+			continue
+		}
 		fmt.Fprintf(&text, "  %s", f.name())
 		switch {
 		case f.tag("required") != "":
@@ -89,31 +123,77 @@ func fields(settings reflect.Value) []field {
 	return all
 }
 
-// load lets envconfig fill one field. It gives up at the first wrong field of a struct, so each gets a struct of its own.
+// load fills one field, and returns what is wrong with its value. Package envconfig stops at the first wrong field of a struct, so
+// each field gets a struct of its own.
 func load(f field) error {
 	single := reflect.New(reflect.StructOf([]reflect.StructField{f.StructField}))
 	err := envconfig.Process("", single.Interface())
 	var parse *envconfig.ParseError
 	switch {
 	case errors.As(err, &parse) && f.tag("secret") != "":
-		return fmt.Errorf("%s: its value (not shown) is not %s", f.name(), expected(f))
+		return fmt.Errorf("its value (not shown) is not %s", expected(f))
 	case errors.As(err, &parse):
-		return fmt.Errorf("%s: %q is not %s", f.name(), parse.Value, expected(f))
+		return fmt.Errorf("%q is not %s", parse.Value, expected(f))
 	case err != nil:
-		return fmt.Errorf("%s is missing: %s", f.name(), f.tag("desc"))
+		return fmt.Errorf("missing: %s", f.tag("desc"))
 	}
 	f.value.Set(single.Elem().Field(0))
 	if f.tag("required") != "" && f.value.IsZero() { // set, but empty
-		return fmt.Errorf("%s is missing: %s", f.name(), f.tag("desc"))
+		return fmt.Errorf("missing: %s", f.tag("desc"))
+	}
+	return f.limit()
+}
+
+// limit returns what is wrong with a value of the right type.
+func (f field) limit() error {
+	if words := f.words(); len(words) > 0 && !slices.Contains(words, f.value.String()) {
+		return fmt.Errorf("%q is not %s", f.value, list(words))
+	}
+	for _, limit := range []struct {
+		tag, wrong string
+		sign       int64
+	}{{"min", "less", 1}, {"max", "more", -1}} {
+		bound := f.tag(limit.tag)
+		if bound == "" {
+			continue
+		}
+		n, shown := f.number(bound)
+		if is := f.value.Int(); limit.sign*is < limit.sign*n {
+			return fmt.Errorf("%v is %s than %s", f.value, limit.wrong, shown)
+		}
 	}
 	return nil
+}
+
+// number returns a limit in a tag as a number, and as people write it.
+func (f field) number(bound string) (n int64, shown string) {
+	if f.value.Type() == reflect.TypeFor[time.Duration]() {
+		duration, err := time.ParseDuration(bound)
+		if err != nil {
+			panic(err) // the tag is part of the program
+		}
+		return int64(duration), duration.String()
+	}
+	n, err := strconv.ParseInt(bound, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n, bound
+}
+
+func (f field) words() []string { return strings.Fields(f.tag("oneof")) }
+
+// list joins words: a, b or c.
+func list(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func expected(f field) string {
 	if e, ok := f.value.Addr().Interface().(interface{ Expected() string }); ok {
 		return e.Expected()
 	}
-	if f.Type.String() == "time.Duration" {
+	if f.value.Type() == reflect.TypeFor[time.Duration]() {
 		return "a duration, such as 30s or 5m"
 	}
 	switch f.Type.Kind() {
@@ -121,8 +201,6 @@ func expected(f field) string {
 		return "a whole number"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Slice:
-		return "a comma-separated list of whole numbers"
 	}
 	return "a " + f.Type.String()
 }

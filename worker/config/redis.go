@@ -9,27 +9,41 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Validate implements Validator: it finds the settings of Redis that contradict each other.
-func (c *Common) Validate() (wrong []error) {
+// Redis is where Redis is, and how to connect with it.
+type Redis struct {
+	RedisURL                URL           `envconfig:"WQ_REDIS_URL" default:"redis://localhost:6379/0" secret:"true" value:"redis.external.url" desc:"redis://host:port/db, or rediss:// for TLS"`
+	RedisUsername           string        `envconfig:"WQ_REDIS_USERNAME" value:"redis.external.username redis.acl.enabled" desc:"ACL user, if it is not in the URL"`
+	RedisPassword           string        `envconfig:"WQ_REDIS_PASSWORD" secret:"true" value:"redis.password redis.existingSecret" desc:"password, if it is not in the URL"`
+	RedisUnreachableTimeout time.Duration `envconfig:"WQ_REDIS_UNREACHABLE_TIMEOUT" default:"2m" min:"0s" value:"redis.unreachableTimeout" desc:"how long Redis may be unreachable before the worker exits with code 69"`
+
+	RedisAddrs            Addrs    `envconfig:"WQ_REDIS_ADDRS" value:"redis.external.addresses" desc:"comma-separated host:port of the Sentinels, or of some nodes of the Cluster, instead of the one in the URL"`
+	RedisSentinelMaster   string   `envconfig:"WQ_REDIS_SENTINEL_MASTER" value:"redis.external.sentinel.master" desc:"name of the master that the Sentinels watch"`
+	RedisSentinelUsername string   `envconfig:"WQ_REDIS_SENTINEL_USERNAME" value:"redis.external.sentinel.username" desc:"ACL user of the Sentinels themselves"`
+	RedisSentinelPassword string   `envconfig:"WQ_REDIS_SENTINEL_PASSWORD" secret:"true" value:"redis.external.sentinel.existingSecret" desc:"password of the Sentinels themselves"`
+	RedisCluster          bool     `envconfig:"WQ_REDIS_CLUSTER" default:"false" value:"redis.external.cluster" desc:"true if the server is a node of a Redis Cluster"`
+	RedisTLS              bool     `envconfig:"WQ_REDIS_TLS" default:"false" value:"redis.external.tls.enabled" desc:"true to use TLS, as rediss:// in the URL does"`
+	RedisTLSCA            CertPool `envconfig:"WQ_REDIS_TLS_CA" value:"redis.external.tls.existingSecret" desc:"file of the certificates, in PEM, to trust instead of the public ones"`
+	RedisTLSCert          string   `envconfig:"WQ_REDIS_TLS_CERT" value:"redis.external.tls.existingSecret" desc:"file of the client's certificate, in PEM, if the server asks for one"`
+	RedisTLSKey           string   `envconfig:"WQ_REDIS_TLS_KEY" value:"redis.external.tls.existingSecret" desc:"file of the key of WQ_REDIS_TLS_CERT, in PEM"`
+	RedisTLSServerName    string   `envconfig:"WQ_REDIS_TLS_SERVER_NAME" value:"redis.external.tls.serverName" desc:"name in the server's certificate, if it is not the host's name"`
+}
+
+// validate returns one error per contradiction.
+func (c *Redis) validate() (wrong []error) {
 	refuse := func(name, format string, args ...any) {
 		wrong = append(wrong, fmt.Errorf(name+": "+format, args...))
-	}
-	if strings.ContainsAny(c.Queue, "{}") {
-		refuse("WQ_QUEUE", "%q holds a brace, which means something in the names of Redis's keys", c.Queue)
-	}
-	if c.RedisUnreachableTimeout < 0 {
-		refuse("WQ_REDIS_UNREACHABLE_TIMEOUT", "%v is less than 0s", c.RedisUnreachableTimeout)
 	}
 	c.validateAddresses(refuse)
 	c.validateTLS(refuse)
 	return wrong
 }
 
-func (c *Common) validateAddresses(refuse func(name, format string, args ...any)) {
+func (c *Redis) validateAddresses(refuse func(name, format string, args ...any)) {
 	inURL := c.RedisURL.Options
 	if (c.RedisUsername != "" || inURL.Username != "") && c.RedisPassword == "" && inURL.Password == "" {
 		refuse("WQ_REDIS_USERNAME", "a user needs a password: set WQ_REDIS_PASSWORD")
@@ -58,7 +72,7 @@ func (c *Common) validateAddresses(refuse func(name, format string, args ...any)
 	}
 }
 
-func (c *Common) validateTLS(refuse func(name, format string, args ...any)) {
+func (c *Redis) validateTLS(refuse func(name, format string, args ...any)) {
 	if !c.RedisTLS && c.RedisURL.Options.TLSConfig == nil {
 		for _, set := range []struct {
 			name string

@@ -1,11 +1,80 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
-	"log/slog"
+	"net"
+	"regexp"
 	"strconv"
 	"strings"
 )
+
+// Mode is how a command meets its items.
+type Mode string
+
+// The modes.
+const (
+	Exec   Mode = "exec"
+	Batch  Mode = "batch"
+	Stream Mode = "stream"
+)
+
+// Delimiter is what ends an item in a list of items: newline or nul.
+type Delimiter string
+
+// Byte returns the delimiter itself.
+func (d Delimiter) Byte() byte {
+	if d == "nul" {
+		return 0
+	}
+	return '\n'
+}
+
+// Optional is a whole number that is not negative, or nothing.
+type Optional struct {
+	Number int
+	Set    bool
+}
+
+// Decode implements envconfig.Decoder.
+func (o *Optional) Decode(value string) (err error) {
+	*o = Optional{}
+	if value == "" {
+		return nil
+	}
+	o.Number, err = strconv.Atoi(value)
+	if o.Set = err == nil; o.Number < 0 {
+		return errors.New("negative")
+	}
+	return err
+}
+
+// Expected says what Decode takes.
+func (*Optional) Expected() string { return "a whole number, 0 or more" }
+
+// Command is a program and its arguments.
+type Command []string
+
+// Decode implements envconfig.Decoder.
+func (c *Command) Decode(value string) error {
+	if value == "" {
+		return nil
+	}
+	var words []string
+	if err := json.Unmarshal([]byte(value), &words); err != nil {
+		return err
+	}
+	if len(words) == 0 || words[0] == "" {
+		return errors.New("no program")
+	}
+	*c = words
+	return nil
+}
+
+// Expected says what Decode takes.
+func (*Command) Expected() string {
+	return `a JSON array of strings that begins with a program, such as ["convert", "{}", "out.png"]`
+}
 
 // ExitCodes is a set of exit codes.
 type ExitCodes []int
@@ -31,26 +100,36 @@ func (*ExitCodes) Expected() string {
 	return "a comma-separated list of exit codes from 1 to 255, such as 65,78"
 }
 
-// LogFormat is text or json.
-type LogFormat string
+// Addr is an address to listen on, or "".
+type Addr string
 
 // Decode implements envconfig.Decoder.
-func (f *LogFormat) Decode(value string) error {
-	if value != "text" && value != "json" {
-		return errors.New("unknown format")
+func (a *Addr) Decode(value string) error {
+	if _, _, err := net.SplitHostPort(value); value != "" && err != nil {
+		return err
 	}
-	*f = LogFormat(value)
+	*a = Addr(value)
 	return nil
 }
 
 // Expected says what Decode takes.
-func (*LogFormat) Expected() string { return "text or json" }
+func (*Addr) Expected() string { return "an address such as :9090" }
 
-// LogLevel is the least level that is logged.
-type LogLevel struct{ slog.Level }
+// Pattern is a regular expression, or nil for none.
+type Pattern struct{ *regexp.Regexp }
 
 // Decode implements envconfig.Decoder.
-func (l *LogLevel) Decode(value string) error { return l.UnmarshalText([]byte(value)) }
+func (p *Pattern) Decode(value string) (err error) {
+	if value != "" {
+		p.Regexp, err = regexp.Compile(value)
+	}
+	return err
+}
 
 // Expected says what Decode takes.
-func (*LogLevel) Expected() string { return "debug, info, warn or error" }
+func (*Pattern) Expected() string {
+	return `a regular expression, such as \.pdf$ or ^2024- (see https://pkg.go.dev/regexp/syntax)`
+}
+
+// Matches reports whether the pattern is found in the text. Without a pattern it always is.
+func (p Pattern) Matches(text string) bool { return p.Regexp == nil || p.MatchString(text) }

@@ -9,11 +9,11 @@ import (
 	"github.com/workqueue/workqueue/worker/web"
 )
 
-// Serve answers at /metrics what write writes, and at /healthz that the process lives, until the server is closed.
+// Serve serves what write writes at /metrics, and /healthz, until the server is closed.
 func Serve(address string, log *slog.Logger, write http.HandlerFunc) (*http.Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("WQ_METRICS_ADDR: cannot listen on %q: %w", address, err)
+		return nil, fmt.Errorf("cannot listen on %q: %w", address, err)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", write)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-	_ "golang.org/x/crypto/x509roots/fallback" // an image FROM scratch has no public certificates of its own
 
 	"github.com/workqueue/workqueue/worker/config"
 )
@@ -72,6 +71,7 @@ func tlsConfig(c config.Common) *tls.Config {
 	if inURL == nil && !c.RedisTLS {
 		return nil
 	}
+	publicRoots()
 	// Without a name here, a server must be what it is called by.
 	tc := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.RedisTLSServerName, RootCAs: c.RedisTLSCA.Pool}
 	tc.InsecureSkipVerify = inURL != nil && inURL.InsecureSkipVerify // only as the URL says: ?skip_verify=true

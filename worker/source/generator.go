@@ -11,13 +11,12 @@ import (
 	"time"
 )
 
-// patience is how long a generator may take to end after TERM.
-const patience = 5 * time.Second
+// stopTimeout is how long a generator may take to end after TERM.
+const stopTimeout = 5 * time.Second
 
 // Generator runs a command whose output is a list of items: a listing of a bucket, a query, find(1). If it fails, none of
 // what it printed is to be used.
 func Generator(ctx context.Context, args, env []string, delimiter byte, each func(payload string) error) error {
-	const variable = "WQ_ITEMS_COMMAND"
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -25,22 +24,28 @@ func Generator(ctx context.Context, args, env []string, delimiter byte, each fun
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = patience
+	cmd.WaitDelay = stopTimeout
 	output, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
 		missing := errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
-		return &Error{variable, fmt.Errorf("cannot run %s: %w", args[0], err), missing}
+		return &Error{fmt.Errorf("cannot run %s: %w", args[0], err), missing}
 	}
-	if err := from(variable, args[0]+": ", each, NewLines(output, delimiter).Each); err != nil {
+	err = from(each, func(each func(string) error) error {
+		if err := NewLines(output, delimiter).Each(each); err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		return nil
+	})
+	if err != nil {
 		cancel()
 		_ = cmd.Wait()
 		return err
 	}
 	if err := cmd.Wait(); err != nil {
-		return &Error{variable, fmt.Errorf("%s: %w; nothing of what it printed was published", args[0], err), false}
+		return &Error{fmt.Errorf("%s: %w; nothing of what it printed was published", args[0], err), false}
 	}
 	return nil
 }

@@ -12,10 +12,15 @@ import (
 func JSON(path string, each func(payload string) error) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return &Error{"WQ_ITEMS_FILE", err, true}
+		return &Error{err, true}
 	}
 	defer file.Close()
-	return from("WQ_ITEMS_FILE", path+": ", each, func(each func(string) error) error { return readJSON(file, each) })
+	return from(each, func(each func(string) error) error {
+		if err := readJSON(file, each); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
+	})
 }
 
 // itemError says which item of a file cannot be one.

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// maxItem is the longest item that is read from a list. Without any limit a list with the wrong delimiter would
+// maxItem is the longest item that is read from a list. Without a limit, a list with the wrong delimiter would
 // be one item that fills the memory.
 const maxItem = 64 << 20
 
@@ -24,7 +24,7 @@ func NewLines(r io.Reader, delimiter byte) *Lines {
 	return &Lines{bufio.NewReaderSize(r, 64<<10), delimiter}
 }
 
-// Each calls each for every item until it answers an error. The last item needs no delimiter.
+// Each calls each for every item until it returns an error. The last item needs no delimiter.
 func (l *Lines) Each(each func(payload string) error) error {
 	for {
 		item, err := l.next()
@@ -42,16 +42,16 @@ func (l *Lines) Each(each func(payload string) error) error {
 	}
 }
 
-// More says whether more has been read already, so that the next item will probably not keep anyone waiting.
+// More reports whether more is read already, so that the next item will probably not keep anyone waiting.
 func (l *Lines) More() bool { return l.buffer.Buffered() > 0 }
 
-// next answers an item without its delimiter, valid until it is called again, and io.EOF with or after the last.
+// next returns an item without its delimiter, valid until it is called again, and io.EOF with or after the last.
 func (l *Lines) next() ([]byte, error) {
 	var long []byte
 	for {
 		part, err := l.buffer.ReadSlice(l.delimiter)
 		if len(long)+len(part) > maxItem {
-			return nil, fmt.Errorf("an item is longer than %d bytes: is WQ_DELIMITER right?", maxItem)
+			return nil, fmt.Errorf("an item is longer than %d bytes: is the delimiter right?", maxItem)
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			long = append(long, part...)

@@ -11,7 +11,7 @@ import (
 // folders in it; names that begin with a dot are passed over, as Kubernetes keeps the inner workings of a mounted
 // ConfigMap or Secret there.
 func Paths(paths []string, delimiter byte, each func(payload string) error) error {
-	return from("WQ_ITEMS_PATHS", "", each, func(each func(string) error) error {
+	return from(each, func(each func(string) error) error {
 		for _, path := range paths {
 			if err := readPath(path, delimiter, each); err != nil {
 				return err

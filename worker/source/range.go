@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 )
 
 // Range is whole numbers from Start to End, both among them if the steps lead there, as seq(1) counts.
@@ -15,15 +16,17 @@ type Range struct {
 	Format string `json:"format"` // with one %d, or %05d, for the number
 }
 
-// number is the one place for a number that a format must have.
-var number = regexp.MustCompile(`^(?:[^%]|%%)*%0?[0-9]*d(?:[^%]|%%)*$`)
+// number is a format with one place for a number.
+var number = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:[^%]|%%)*%0?[0-9]*d(?:[^%]|%%)*$`)
+})
 
 // Decode implements envconfig.Decoder.
 func (r *Range) Decode(value string) error {
 	if value == "" {
 		return nil
 	}
-	var given struct { // so that what is not said can be told from 0
+	var given struct { // pointers, so that a missing number differs from 0
 		Start, End, Step *int64
 		Format           *string
 	}
@@ -41,7 +44,7 @@ func (r *Range) Decode(value string) error {
 	if given.Format != nil {
 		r.Format = *given.Format
 	}
-	if r.Step == 0 || !number.MatchString(r.Format) {
+	if r.Step == 0 || !number().MatchString(r.Format) {
 		return errors.New("no step or no place for the number")
 	}
 	return nil
@@ -53,7 +56,7 @@ func (*Range) Expected() string {
 		`with a step that is not 0 and one %d in the format`
 }
 
-// Each calls each for every item until it answers an error. The zero Range has none.
+// Each calls each for every item until it returns an error. The zero Range has none.
 func (r Range) Each(each func(payload string) error) error {
 	if r.Step == 0 {
 		return nil

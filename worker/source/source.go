@@ -1,19 +1,16 @@
 package source
 
-import "fmt"
-
-// Error says that items could not be read. It wraps nothing: an error of this machine's files is none of Redis, which
-// would go away by trying again.
+// Error is items that could not be read. It wraps nothing: an error of this machine's files must not be taken for one of
+// Redis, which may pass.
 type Error struct {
-	Variable string
-	Err      error
-	Wrong    bool // what the variable says cannot be right, so that trying again is of no use
+	Err   error
+	Wrong bool // the setting is wrong, so that trying again is of no use
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Variable, e.Err) }
+func (e *Error) Error() string { return e.Err.Error() }
 
-// from calls read and makes an Error of its errors, but not of those that each has answered.
-func from(variable, prefix string, each func(string) error, read func(each func(string) error) error) error {
+// from calls read and makes an Error of its errors, except of those that each has returned.
+func from(each func(string) error, read func(each func(string) error) error) error {
 	var others error
 	err := read(func(payload string) error {
 		others = each(payload)
@@ -23,7 +20,7 @@ func from(variable, prefix string, each func(string) error, read func(each func(
 	case others != nil:
 		return others
 	case err != nil:
-		return &Error{variable, fmt.Errorf("%s%w", prefix, err), true}
+		return &Error{err, true}
 	}
 	return nil
 }

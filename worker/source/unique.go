@@ -2,8 +2,8 @@ package source
 
 import "crypto/sha256"
 
-// Unique passes on each payload once. It remembers 16 bytes of each, whatever its length; that two of a billion
-// payloads are alike in these is less probable than an error of the memory.
+// Unique passes on each payload once. It remembers 16 bytes of a hash of each. That two of a billion payloads have the same is less
+// probable than an error of the memory.
 func Unique(each func(payload string) error) func(payload string) error {
 	seen := map[[16]byte]struct{}{}
 	return func(payload string) error {

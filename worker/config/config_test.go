@@ -1,0 +1,67 @@
+package config
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestSettingsAreDeclaredOnce: each variable in one field, with the chart's value or the reason why there is none; its default is within its limits.
+func TestSettingsAreDeclaredOnce(t *testing.T) {
+	os.Clearenv()
+	t.Setenv("WQ_QUEUE", "job2")
+	declared := map[string]reflect.StructTag{}
+	for _, settings := range everyVerb() {
+		if err := Load(settings); err != nil {
+			t.Errorf("%T: a default is wrong: %v", settings, err)
+		}
+		for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+			if other, again := declared[f.name()]; again && other != f.StructField.Tag {
+				t.Errorf("%s is declared twice", f.name())
+			}
+			declared[f.name()] = f.StructField.Tag
+		}
+	}
+	for _, s := range All() {
+		if (len(s.Values) == 0) == (s.Internal == "") {
+			t.Errorf("%s needs either the tag value, the chart's value that sets it, or the tag internal, why there is none", s.Name)
+		}
+		if s.Help == "" {
+			t.Errorf("%s has no tag desc", s.Name)
+		}
+		delete(declared, s.Name)
+	}
+	if len(declared) > 0 {
+		t.Errorf("All leaves out %v", declared)
+	}
+}
+
+func TestStopAfter(t *testing.T) {
+	for _, test := range []struct {
+		maxDead, stopAfter string
+		want               int
+		refused            string
+	}{
+		{"0", "", 100, ""},
+		{"500", "", 1000, ""},
+		{"500", "0", 0, ""},
+		{"500", "500", 500, ""},
+		{"0", "7", 7, ""},
+		{"500", "499", 0, "WQ_STOP_AFTER_DEAD: 499 is less than WQ_MAX_DEAD, 500"},
+	} {
+		os.Clearenv()
+		t.Setenv("WQ_QUEUE", "job2")
+		t.Setenv("WQ_MAX_DEAD", test.maxDead)
+		t.Setenv("WQ_STOP_AFTER_DEAD", test.stopAfter)
+		var w Work
+		switch err := Load(&w); {
+		case test.refused != "":
+			if err == nil || !strings.Contains(err.Error(), test.refused) {
+				t.Errorf("%+v: got %v", test, err)
+			}
+		case err != nil || w.StopAfter() != test.want:
+			t.Errorf("%+v: got %d, %v", test, w.StopAfter(), err)
+		}
+	}
+}

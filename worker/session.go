@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redisclient"
+)
+
+// session is what a verb works with: its settings, a logger, and the queue once it is connected.
+type session struct {
+	*queue.Queue
+	client redis.UniversalClient
+	common *config.Common
+	log    *slog.Logger
+}
+
+// start reads a verb's settings, of which common is a part, and makes the logger.
+func start(settings any, common *config.Common) (*session, error) {
+	if err := config.Load(settings); err != nil {
+		return nil, configError{err}
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(common.LogLevel)); err != nil {
+		return nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(os.Stderr, options)
+	if common.LogFormat == "json" {
+		h = slog.NewJSONHandler(os.Stderr, options)
+	}
+	s := &session{common: common, log: slog.New(h)}
+	if unknown := config.Unknown(); len(unknown) > 0 {
+		s.log.Warn("unknown environment variables, perhaps misspelt", "variables", unknown)
+	}
+	return s, nil
+}
+
+// connect waits for Redis, WQ_REDIS_UNREACHABLE_TIMEOUT at most.
+func (s *session) connect(ctx context.Context) error {
+	client, err := redisclient.Connect(ctx, *s.common, s.log)
+	if err != nil {
+		return err
+	}
+	s.Queue, s.client = queue.New(client, s.common.Queue), client
+	return nil
+}
+
+// open starts a session and connects it.
+func open(ctx context.Context, settings any, common *config.Common) (*session, error) {
+	s, err := start(settings, common)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.connect(ctx)
+}
+
+// Close closes the connection.
+func (s *session) Close() { _ = s.client.Close() }
+
+// retry calls try until it succeeds, or Redis was unreachable for WQ_REDIS_UNREACHABLE_TIMEOUT.
+func (s *session) retry(ctx context.Context, try func(context.Context) error) error {
+	return redisclient.Retry(ctx, s.common.RedisUnreachableTimeout, s.log, try)
+}
+
+// counts reads the queue's counts.
+func (s *session) counts(ctx context.Context) (counts queue.Counts, err error) {
+	err = s.retry(ctx, func(ctx context.Context) error {
+		counts, err = s.Queue.Counts(ctx)
+		return err
+	})
+	return counts, err
+}
+
+// existing reads the counts of a queue that must exist.
+func (s *session) existing(ctx context.Context) (queue.Counts, error) {
+	counts, err := s.counts(ctx)
+	if err == nil && !counts.Exists && counts.Ready == 0 {
+		// To act on what is not there would turn lost data into a run that ended well.
+		err = errors.New("there is no such queue: seed it, or push items into it, and check WQ_QUEUE")
+	}
+	return counts, err
+}
+
+// warnIfEnded warns that items were put into a queue whose workers have ended.
+func (s *session) warnIfEnded(before queue.Counts) {
+	if !before.Finished.IsZero() {
+		s.log.Warn("the run had ended before, and its workers with it: start workers again, by an upgrade with a changed worker value")
+	}
+}
+
+// memoryLimit is what Go's collector tries to stay under, for verbs that hold no more than a batch: the memory is there for
+// the commands. Below it the collector runs seldom: a batch is garbage soon after it was leased, and collecting it at the
+// default pace takes a quarter of the worker's time.
+const (
+	memoryLimit = 20 << 20
+	memoryPace  = 400 // percent of GOGC
+)
+
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(memoryPace)
+	}
+}
