@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"os"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -22,7 +22,7 @@ func runPush(ctx context.Context, _ []string) error {
 		return err
 	}
 	defer s.Close()
-	p := &pusher{session: s}
+	p := &pusher{session: s, queue: s.NewPusher()}
 	lines := source.NewLines(os.Stdin, settings.Delimiter.Byte())
 	err = lines.Each(func(payload string) error {
 		// An item is not kept waiting for the next one: a pipe is followed as it flows.
@@ -34,6 +34,7 @@ func runPush(ctx context.Context, _ []string) error {
 	if err != nil {
 		return fmt.Errorf("%w; %d items were pushed, and perhaps the %d after them", err, p.pushed, len(p.waiting))
 	}
+	_ = p.queue.Close(ctx) // what is left behind expires
 	fmt.Printf("%d items are in the queue\n", p.pushed)
 	counts, err := s.counts(ctx)
 	switch {
@@ -50,6 +51,7 @@ func runPush(ctx context.Context, _ []string) error {
 // pusher gathers items into calls.
 type pusher struct {
 	session *session
+	queue   *queue.Pusher
 	waiting []string
 	bytes   int
 	pushed  int
@@ -68,10 +70,12 @@ func (p *pusher) flush(ctx context.Context) error {
 	if len(p.waiting) == 0 {
 		return nil
 	}
-	// A call whose reply is lost may have had its effect. A second one with the same name then has none.
-	name := rand.Text()
+	// A call whose reply is lost may have had its effect. Its repetition then has none.
+	push := p.queue.Push
 	err := p.session.retry(ctx, func(ctx context.Context) error {
-		return p.session.Push(ctx, name, p.waiting...)
+		err := push(ctx, p.waiting...)
+		push = p.queue.Repeat
+		return err
 	})
 	if err != nil {
 		return err

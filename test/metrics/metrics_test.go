@@ -31,7 +31,7 @@ func TestMetrics(t *testing.T) {
 	client := server.Client()
 	defer client.Close()
 	q := queue.New(client, queueName)
-	if err := q.Push(t.Context(), "first", "good", "good", "bad"); err != nil {
+	if err := q.NewPusher().Push(t.Context(), "good", "good", "bad"); err != nil {
 		t.Fatal(err)
 	}
 	if err := q.Seal(t.Context()); err != nil {

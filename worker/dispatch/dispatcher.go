@@ -204,7 +204,7 @@ func (d *dispatcher) call() error {
 	d.lastCall = time.Now()
 	d.unreported, d.urgent = time.Time{}, false
 	d.settle(reply)
-	d.exclusive = reply.Suspects > 0 || d.holdsSuspect()
+	d.exclusive = reply.Isolate || d.holdsSuspect()
 	d.status = reply.Status
 	switch {
 	case reply.Batch != nil:

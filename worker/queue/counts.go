@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// Counts is the state of a queue at one instant of Redis's clock.
+// Counts is what a queue holds at one instant of Redis's clock. It outlives the records of single items.
 type Counts struct {
-	Exists  bool // the queue was seeded, or at least sealed
+	Exists  bool // the queue was seeded or sealed
 	Sealed  bool // nothing more will come
 	Paused  bool // nothing is leased until somebody resumes
-	Stopped bool // too many are dead: nothing more is leased to those who work on it now
+	Stopped bool // too many are dead: nothing more is leased to the workers that work on it now
 
 	Ready    int // waiting in the list
 	Leased   int // with a worker
 	Delayed  int // waiting for their next attempt
-	Suspects int // waiting to run alone, after their worker died
-	Dead     int // given up
+	Suspects int // waiting to run alone, since two workers died that had them
+	Dead     int
 	Done     int
 
 	Seeded         int // put in by seeding
@@ -43,16 +43,15 @@ func (c Counts) Pushed() int { return c.Total() - c.Seeded }
 // Open is the number of items that are neither done nor dead.
 func (c Counts) Open() int { return c.Ready + c.Leased + c.Delayed + c.Suspects }
 
-// Drained says that the run is over: every item is done or dead and no more will come.
+// Drained reports whether the run is over: every item is done or dead and no more will come.
 func (c Counts) Drained() bool { return c.Sealed && c.Open() == 0 }
 
-// Consistent says that every item ever put in is accounted for.
+// Consistent reports whether every item that was ever put in is accounted for.
 func (c Counts) Consistent() bool { return c.Total() == c.Open()+c.Dead+c.Done && c.Pushed() >= 0 }
 
 // Counts reads all counts in one atomic call.
 func (q *Queue) Counts(ctx context.Context) (Counts, error) {
-	keys := []string{q.Name, q.key("state"), q.key("leases"), q.key("delayed"), q.key("suspects")}
-	reply, err := countsScript.Run(ctx, q.redis, keys).StringSlice()
+	reply, err := countsScript.Run(ctx, q.redis, q.keys()).StringSlice()
 	if err != nil {
 		return Counts{}, err
 	}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -15,22 +16,22 @@ const (
 	pageBytes   = 4 << 20
 )
 
-// Record is an item with what became of it: a dead letter or a result.
+// Record is a dead letter or a result: an item and what was reported of its last attempt.
 type Record struct {
-	Key      string // place in the stream it was read from
+	Key      string // its id in the stream it was read from
 	ItemID   string
 	Payload  string
 	Attempts int    // failed attempts, dead letters only
-	Crashes  int    // workers that died on it, dead letters only
-	Report   string // the text of the verdict; empty if the item's worker died
+	Crashes  int    // workers that died while they had it, dead letters only
+	Report   string // the text of its last outcome; empty if the item's worker died
 }
 
-// DeadLetters calls each for every dead letter, oldest first, until it answers false.
+// DeadLetters calls each for every dead letter, oldest first, until each returns false.
 func (q *Queue) DeadLetters(ctx context.Context, each func(Record) bool) error {
 	return q.records(ctx, "dead", "-", "+", q.redis.XRangeN, each)
 }
 
-// LatestDead calls each for every dead letter, latest first, until it answers false. With a key it begins after that one.
+// LatestDead calls each for every dead letter, latest first, until each returns false. With a key it begins after that one.
 func (q *Queue) LatestDead(ctx context.Context, before string, each func(Record) bool) error {
 	from := "+"
 	if before != "" {
@@ -39,7 +40,7 @@ func (q *Queue) LatestDead(ctx context.Context, before string, each func(Record)
 	return q.records(ctx, "dead", from, "-", q.redis.XRevRangeN, each)
 }
 
-// Results calls each for every result that was kept, oldest first, until it answers false.
+// Results calls each for every result that was kept, oldest first, until each returns false.
 func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
 	return q.records(ctx, "results", "-", "+", q.redis.XRangeN, each)
 }
@@ -76,23 +77,29 @@ func record(entry redis.XMessage) Record {
 		Crashes: number("crashes"), Report: text("report")}
 }
 
-// Retry puts dead letters back into the queue as if they had never been tried. It answers how many went back; one that
-// somebody else has already put back is passed over.
+const (
+	retryItems = 100       // dead letters in one call of retry.lua, which takes 20 µs for each
+	retryBytes = 256 << 10 // after which such a call ends early
+)
+
+// Retry puts dead letters back into the queue as if they had never been tried. It returns how many went back; those that
+// somebody else has already put back are passed over. So after an error, all may be tried again.
 func (q *Queue) Retry(ctx context.Context, letters []string) (int, error) {
-	keys := []string{q.key("state"), q.key("delayed"), q.key("dead"), q.key("results"), q.key("workers")}
 	back := 0
 	for len(letters) > 0 {
-		n := min(len(letters), 1000)
-		args := make([]any, n)
-		for i, letter := range letters[:n] {
-			args[i] = letter
+		args := []any{retryBytes}
+		for _, letter := range letters[:min(len(letters), retryItems)] {
+			args = append(args, letter)
 		}
-		count, err := retryScript.Run(ctx, q.redis, keys, args...).Int()
+		reply, err := retryScript.Run(ctx, q.redis, q.keys(), args...).Int64Slice()
 		if err != nil {
 			return back, err
 		}
-		back += count
-		letters = letters[n:]
+		if len(reply) != 2 || reply[0] < 1 || reply[0] > int64(len(letters)) {
+			return back, fmt.Errorf("reply of retry.lua: %v", reply)
+		}
+		letters = letters[reply[0]:]
+		back += int(reply[1])
 	}
 	return back, nil
 }

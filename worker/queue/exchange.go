@@ -11,14 +11,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Status is what an exchange says of the queue as a whole.
+// Status is the state of a queue, as an exchange reports it to a worker.
 type Status string
 
-// The states of a queue, as a worker meets them.
+// The statuses.
 const (
 	StatusItems    Status = "items"    // a batch was leased
-	StatusWait     Status = "wait"     // nothing to lease now, but the run is not over
-	StatusPaused   Status = "paused"   // somebody wants nothing to be leased for now
+	StatusWait     Status = "wait"     // nothing to lease now, but the run goes on
+	StatusPaused   Status = "paused"   // nobody leases for now
 	StatusDrained  Status = "drained"  // sealed, and every item is done or dead
 	StatusStopped  Status = "stopped"  // too many dead items: nothing is leased any more
 	StatusUnseeded Status = "unseeded" // nobody has seeded this queue yet
@@ -32,8 +32,8 @@ const (
 	OutcomeDone     Outcome = "done"
 	OutcomeFailed   Outcome = "failed"   // to be retried after a delay
 	OutcomeDead     Outcome = "dead"     // the last failed attempt
-	OutcomeSnoozed  Outcome = "snoozed"  // the program asked for "later"
-	OutcomeReturned Outcome = "returned" // not run, or interrupted
+	OutcomeSnoozed  Outcome = "snoozed"  // the program asked for "later"; dead if it did so more than MaxSnoozes times
+	OutcomeReturned Outcome = "returned" // not run, or interrupted; due again at once
 )
 
 // ItemOutcome is what became of one item of a batch, where that is more than "done".
@@ -41,8 +41,15 @@ type ItemOutcome struct {
 	Position int           // in the batch, from 0
 	Outcome  Outcome       // what to do with the item
 	Delay    time.Duration // until it is due again, for OutcomeFailed and OutcomeSnoozed; whole milliseconds
-	Text     string        // kept with the dead letter or the result
+	Text     string        // kept with the dead letter or the result; JSON
 }
+
+// MaxTexts is how many outcomes with a Text one Exchange may carry, and MaxTextBytes how many bytes of payloads and texts they
+// may come to: it then keeps Redis for less than 5 ms. A single outcome may be larger.
+const (
+	MaxTexts     = 100
+	MaxTextBytes = 1 << 20
+)
 
 // Report tells the queue about one leased batch. A report renews the batch's lease, or ends it.
 type Report struct {
@@ -56,30 +63,35 @@ type Report struct {
 
 // Limits are the parts of the queue's policy that its scripts apply.
 type Limits struct {
-	Lease      time.Duration // how long a worker may be silent before its items go to others
+	Lease      time.Duration // how long a worker may make no call before its items go to others; whole milliseconds
 	BatchBytes int           // cap on the payload bytes of one batch
-	MaxCrashes int           // times a suspect may take its worker down before it is dead
+	MaxCrashes int           // crashes that an item which runs alone may cause before it is dead
+	MaxSnoozes int           // snoozes that an item may have before it is dead, 0 for any number
 	StopAfter  int           // dead letters above which the run stops early, 0 for never
 	MaxResults int           // cap on the number of results kept, 0 for none
-	Retention  time.Duration // how long the keys outlive the end of the run, 0 for ever
+	Retention  time.Duration // how long records outlive the end of the run, 0 for ever; whole milliseconds
 }
 
 // Request is one exchange: reports on what is held, and how much more is wanted.
 type Request struct {
 	Reports []Report
 	Want    int // items at most in the next batch, 0 for none
+
+	// Fill is how many items one slot takes at once, 0 for one. While there is plenty, a lease is not cut below it for
+	// the sake of other workers.
+	Fill int
 }
 
-// Reply is the queue's answer to a Request.
+// Reply is the result of an exchange.
 type Reply struct {
-	Status   Status
-	Wait     time.Duration // until something may change by itself
-	Batch    *Batch        // the newly leased batch, nil without one
-	Suspects int           // items waiting for a worker that holds nothing else
-	Lost     []string      // batches whose lease had expired: the reports about them changed nothing
+	Status  Status
+	Wait    time.Duration // until something may change by itself; a second at least while paused
+	Batch   *Batch        // the newly leased batch, nil without one
+	Isolate bool          // a suspect waits for this worker: lease nothing more until it holds nothing
+	Lost    []string      // batches whose lease had expired: the reports about them changed nothing
 
-	// RolledBack tells, for some batches, which positions are finished as far as Redis knows: it has lost its last second
-	// or so. The reports about them only renewed the leases; whatever else is finished must be reported again.
+	// RolledBack has, for some batches, the bitmap of positions that are finished as far as Redis knows: it has lost its
+	// last second or so. The reports about them only renewed the leases; what else is finished must be reported again.
 	RolledBack map[string][]byte
 }
 
@@ -88,15 +100,16 @@ type Batch struct {
 	ID      string
 	Leased  time.Time // by Redis's clock
 	Items   []Item
-	Suspect bool // the item's worker died before: run it with nothing beside it
+	Suspect bool // its only item was aboard two crashes: run it with nothing beside it
 }
 
 // Item is one unit of work.
 type Item struct {
-	ID       string // its place in the order in which items were first leased, from 1; the same on every attempt
+	ID       string // number in the order in which items were first leased, from 1; the same on every attempt
 	Payload  string // any bytes
 	Attempts int    // failed attempts so far
-	Crashes  int    // workers that died on it so far
+	Crashes  int    // workers that died while they had it; beyond the second, only those that ran it alone
+	Snoozes  int    // times it was snoozed so far
 }
 
 // Session is one worker's connection with a queue. Its calls are numbered, so that a call whose reply was lost can be
@@ -112,15 +125,11 @@ type Session struct {
 
 // NewSession opens a session for the worker of that name, which no other process may ever have used or use.
 func (q *Queue) NewSession(worker string, limits Limits) *Session {
-	keys := []string{q.Name}
-	for _, suffix := range []string{"state", "leases", "delayed", "suspects", "dead", "results", "workers", ""} {
-		keys = append(keys, q.key(suffix))
-	}
-	return &Session{queue: q, worker: worker, limits: limits, keys: keys}
+	return &Session{queue: q, worker: worker, limits: limits, keys: q.keys()}
 }
 
-// Exchange reports, takes back what others let expire, and leases: one call to Redis. After an error the same request
-// may be made again with Repeat; whatever the first try had achieved is not achieved twice.
+// Exchange reports, takes back a batch whose lease has expired, and leases: one call to Redis. After an error the same
+// request may be made again with Repeat; what the first try has done is not done twice.
 func (s *Session) Exchange(ctx context.Context, request Request) (Reply, error) {
 	s.calls++
 	return s.Repeat(ctx, request)
@@ -162,16 +171,17 @@ func (s *Session) call(ctx context.Context, request Request,
 	return raw, batch.Val(), err
 }
 
-// Close forgets the session. Batches that it still holds expire.
+// Close ends the session. Batches that it still holds expire. If it was the last on a sealed run that has not drained, the
+// run's keys expire after the retention, unless another session goes on with the run before.
 func (s *Session) Close(ctx context.Context) error {
-	return s.queue.redis.HDel(ctx, s.queue.key("workers"), s.worker).Err()
+	return leaveScript.Run(ctx, s.queue.redis, s.keys, s.worker, s.limits.Retention.Milliseconds()).Err()
 }
 
 func (s *Session) arguments(request Request) []any {
 	l := s.limits
-	args := make([]any, 0, 11+6*len(request.Reports))
-	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, l.BatchBytes,
-		l.MaxCrashes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, len(request.Reports))
+	args := make([]any, 0, 13+6*len(request.Reports))
+	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
+		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {
@@ -194,13 +204,13 @@ func parseReply(raw []any, values []string) (reply Reply, epoch string, err erro
 	wait, ok2 := raw[1].(int64)
 	epoch, ok3 := raw[2].(string)
 	id, ok4 := raw[3].(string)
-	suspects, ok5 := raw[4].(int64)
+	isolate, ok5 := raw[4].(int64)
 	lost, ok6 := raw[5].([]any)
 	rolledBack, ok7 := raw[6].([]any)
 	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) || len(rolledBack)%2 != 0 {
 		return reply, "", fmt.Errorf("unexpected types %T", raw)
 	}
-	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Suspects: int(suspects)}
+	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Isolate: isolate == 1}
 	for _, l := range lost {
 		reply.Lost = append(reply.Lost, fmt.Sprint(l))
 	}
@@ -263,14 +273,15 @@ func number(items []Item, first int64) {
 	}
 }
 
-// parseEnvelope reads id ':' attempts ':' crashes ':' payload.
+// parseEnvelope reads id ':' attempts ':' crashes ':' snoozes ':' group ':' payload. The group is the queue's own affair.
 func parseEnvelope(envelope string) (Item, error) {
-	parts := strings.SplitN(envelope, ":", 4)
-	if len(parts) == 4 {
+	parts := strings.SplitN(envelope, ":", 6)
+	if len(parts) == 6 {
 		attempts, err1 := strconv.Atoi(parts[1])
 		crashes, err2 := strconv.Atoi(parts[2])
-		if err1 == nil && err2 == nil {
-			return Item{ID: parts[0], Attempts: attempts, Crashes: crashes, Payload: parts[3]}, nil
+		snoozes, err3 := strconv.Atoi(parts[3])
+		if err1 == nil && err2 == nil && err3 == nil {
+			return Item{ID: parts[0], Attempts: attempts, Crashes: crashes, Snoozes: snoozes, Payload: parts[5]}, nil
 		}
 	}
 	return Item{}, fmt.Errorf("not an envelope: %.40q", envelope)

@@ -1,228 +1,269 @@
--- exchange.lua: the one call a worker makes. In a single atomic step it
---   1 settles what the worker reports (items done, failed, handed back) and renews its leases,
+-- exchange.lua: the one call that a worker makes. In a single atomic step it
+--   1 settles what the worker reports, and renews its leases,
 --   2 takes back one batch whose lease has expired,
 --   3 leases the next batch.
 --
--- KEYS[1] ready     LIST    raw payloads, first in first out; the only key others may write
--- KEYS[2] state     HASH    epoch, counters and times of the run
--- KEYS[3] leases    ZSET    batch id, scored by the time its lease expires
--- KEYS[4] delayed   ZSET    envelope, scored by the time it is due
--- KEYS[5] suspects  LIST    envelopes of items whose worker died; leased one at a time
--- KEYS[6] dead      STREAM  dead letters
--- KEYS[7] results   STREAM  outcomes that carry a result
--- KEYS[8] workers   HASH    worker id -> number of its last call
--- Two more keys per open batch, named by KEYS[9] .. 'b:' .. id and KEYS[9] .. 'd:' .. id:
---   b  LIST    origin ':' time of the lease in ms, then the items. Origin is the id of the first item where they are
---              fresh payloads with consecutive ids; 0 where they are envelopes; -1 where there is one suspect's envelope
---   d  STRING  bitmap of finished positions, lowest bit first; absent while none was reported
--- KEYS[9] is the prefix that all keys but `ready` share; no key has that very name.
+-- KEYS[1..10]: see keys.lua. Two more keys per open batch:
+--   b:<batch id>  LIST    origin ':' time of the lease in ms, then the items. Origin is the id of the first item where they
+--                         are fresh payloads with consecutive ids; 0 where they are envelopes; -1 where it is one suspect
+--   d:<batch id>  STRING  bitmap of finished positions, lowest bit first; absent while none was reported
 --
--- An envelope is an item with a past: id ':' attempts ':' crashes ':' payload.
+-- ARGV[1]  epoch of the run as the worker knows it, '' on its first call
+-- ARGV[2]  worker id
+-- ARGV[3]  number of this call. A repeated number is a retry after a lost reply: nothing is settled twice.
+--          A lower number is a call that was overtaken by its own retry: it changes nothing at all
+-- ARGV[4]  lease, ms
+-- ARGV[5]  items wanted, 0 for none
+-- ARGV[6]  items that one slot takes at once
+-- ARGV[7]  cap on the payload bytes of the new batch
+-- ARGV[8]  crashes that an item which runs alone may cause before it is dead
+-- ARGV[9]  snoozes that an item may have before it is dead, 0 for any number
+-- ARGV[10] dead letters above which the run stops early, 0 for never
+-- ARGV[11] ms for which the records are kept once the run has drained, 0 for ever
+-- ARGV[12] cap on the number of results, 0 for none
+-- ARGV[13] number of batches reported; then for each of them:
+--   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
+--   that were reported before, number of items newly done, number of outcomes; then for each outcome:
+--   position (from 1), outcome, delay ms, text
+--     failed    a failed attempt; due again after the delay
+--     snoozed   not an attempt; due again after the delay, or dead if it was snoozed too often
+--     returned  not an attempt; due again at once
+--     dead      the last failed attempt; text goes into the dead letter
+--     done      done (and counted among the newly done); text goes into the results
 --
--- ARGV[1] epoch of the run as the worker knows it, '' on its first call
--- ARGV[2] worker id
--- ARGV[3] number of this call; a repeated number is a retry after a lost reply: nothing is settled twice.
---         A lower one is a call that was overtaken by its own retry on the way: it changes nothing at all
--- ARGV[4] lease, ms
--- ARGV[5] items wanted, 0 for none
--- ARGV[6] cap on the payload bytes of the new batch
--- ARGV[7] times a suspect, leased alone, may take its worker down before it is dead
--- ARGV[8] number of dead letters above which the run stops early, 0 for never
--- ARGV[9] ms for which the keys are kept once the run has drained, 0 for ever
--- ARGV[10] cap on the number of results, 0 for none
--- ARGV[11] number of batches reported; then for each of them:
---   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged),
---   number of finished positions that were reported before, number of items newly done, number of verdicts;
---   then for each verdict:
---   position (from 1), kind, delay ms, text
---   kinds: failed  a failed attempt; back after the delay
---          snoozed not an attempt; back after the delay
---          returned   not an attempt, as the item was not run to its end; back at once
---          dead    a failed attempt, the last one; text goes into the dead letter
---          done    done (and counted among the done); text goes into the results
---
--- Reply: { status, wait ms, epoch, batch id, suspects waiting, lost batch ids, forgotten }
---   status: items | wait | paused | drained | stopped | unseeded | vanished
---   wait:   ms until something is due to change by itself
---   batch id: worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
---           trip: to send payloads by way of a script costs several times as much
---   lost:   reported batches whose lease had expired; the report about them changed nothing
---   forgotten: id, bitmap, id, bitmap, … of reported batches of which this server knows another number of
---           finished positions than were reported before: it has lost its last second or so, by a crash or
---           a failover. Their leases were renewed, but nothing was settled; all that is not in the bitmap
---           must be reported again
+-- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back }
+--   status       items | wait | paused | drained | stopped | unseeded | vanished
+--   wait         ms until something is due to change by itself; a second at least while paused
+--   batch id     worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
+--                trip: to send payloads by way of a script costs several times as much
+--   isolate      1 if a suspect waits for this worker: it should lease nothing more until it holds nothing
+--   lost         reported batches whose lease had expired; the report about them changed nothing
+--   rolled back  id, bitmap, id, bitmap, … of reported batches of which this server knows another number of finished
+--                positions than were reported before: it has lost its last second or so, by a crash or a failover. Their
+--                leases were renewed, but nothing was settled; all that is not in the bitmap must be reported again
 
-local ready, state, leases, delayed, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local dead, results, workers, prefix = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local worker, callno = ARGV[2], ARGV[3]
-local lease, want, max_bytes = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
-local max_crashes, stop_after = tonumber(ARGV[7]), tonumber(ARGV[8])
-local retention, max_results = tonumber(ARGV[9]), tonumber(ARGV[10])
-local call = redis.call
+local worker_epoch, worker, call_number = ARGV[1], ARGV[2], ARGV[3]
+local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
+local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local stop_after, retention, max_results = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local reports, FIRST_REPORT = tonumber(ARGV[13]), 14
 
-local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local bid = worker .. ':' .. callno
+-- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
+local SUSPECT = 2
 
-local known = call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused', 'heard')
-local epoch = known[1]
-local taken = tonumber(known[2] or 0)
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, stopped, paused, heard, left, alone, isolated, turn, unjoined =
+  unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused',
+    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined'))
+taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
+dead_count, alone = tonumber(dead_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
 
 if not epoch then
-  return { ARGV[1] == '' and 'unseeded' or 'vanished', 1000, '', '', 0, {}, {} }
+  return { worker_epoch == '' and 'unseeded' or 'vanished', 1000, '', '', 0, {}, {} }
 end
-if (ARGV[1] ~= '' and ARGV[1] ~= epoch) or taken + ready_len < tonumber(known[3] or 0) then
+local join_lost = unjoined > 0 and call('EXISTS', call('LINDEX', joining, 0) or joining) == 0
+if (worker_epoch ~= '' and worker_epoch ~= epoch) or taken + ready_len + unjoined < seeded or join_lost then
   return { 'vanished', 0, epoch, '', 0, {}, {} }
 end
-
-local last = call('HGET', workers, worker)
-if last and tonumber(callno) < tonumber(last) then
+local last_call = call('HGET', workers, worker)
+if last_call and tonumber(call_number) < tonumber(last_call) then
   return { 'wait', 0, epoch, '', 0, {}, {} }
 end
-local repeated = last == callno
+local repeated = last_call == call_number
 
--- A full Redis refuses a script's writes, unless one went before that takes no memory, as this one, which does nothing: what is
--- in the queue is worked off, which makes room, while nobody can add to it.
+-- A full Redis refuses a script's writes, unless a write went before that takes no memory. This one does nothing, so that the
+-- items are worked off, which makes room, while nobody can add to them.
 call('ZREM', leases, '')
-call('HSET', workers, worker, callno)
-
--- While nobody calls, this server is away, or all workers are. They can renew nothing then, so no more than a third of a
--- lease runs out meanwhile, or a second, within which somebody calls if anybody can: else all that was in hand when
--- Redis failed would be run a second time, and a suspect be blamed for it.
-local heard = tonumber(known[10] or now)
-local excess = math.floor(now - heard - math.max(lease / 3, 1000))
-if excess > 0 then
-  for _, id in ipairs(call('ZRANGE', leases, 0, -1)) do call('ZINCRBY', leases, excess, id) end
-end
-if not known[10] or math.abs(now - heard) > 500 then call('HSET', state, 'heard', now) end
+call('HSET', workers, worker, call_number)
+if left then reopen() end
 
 local function count(field, by)
   if by ~= 0 then call('HINCRBY', state, field, by) end
 end
 
-local dead_count = tonumber(known[7] or 0)
+local function origin_of(batch) return tonumber(string.match(call('LINDEX', batch, 0) or '', '^(-?%d+):')) end
 
-local function origin_of(head) return tonumber(string.match(head, '^(-?%d+):')) end
-
--- item answers id, attempts, crashes and payload of what stands at a position of a batch.
+-- item returns the parts of the envelope that a value of a batch is, or would be.
 local function item(origin, position, value)
-  if origin > 0 then return string.format('%.0f', origin + position - 1), 0, 0, value end
-  local _, last, id, attempts, crashes = string.find(value, '^(%d+):(%d+):(%d+):')
-  return id, tonumber(attempts), tonumber(crashes), string.sub(value, last + 1)
+  if origin > 0 then return string.format('%.0f', origin + position - 1), 0, 0, 0, 0, value end
+  local _, last, id, attempts, crashes, snoozes, group = string.find(value, '^(%d+):(%d+):(%d+):(%d+):(%d+):')
+  return id, tonumber(attempts), tonumber(crashes), tonumber(snoozes), tonumber(group), string.sub(value, last + 1)
 end
 
-local function envelope(id, attempts, crashes, payload)
-  return id .. ':' .. attempts .. ':' .. crashes .. ':' .. payload
-end
-
-local function bury(id, attempts, crashes, payload, text)
+local function kill(id, attempts, crashes, payload, text)
   call('XADD', dead, '*', 'id', id, 'attempts', attempts, 'crashes', crashes, 'item', payload, 'report', text)
   count('dead', 1)
   dead_count = dead_count + 1
 end
 
 local function drop(id)
+  if alone > 0 and origin_of(prefix .. 'b:' .. id) == -1 then
+    alone = alone - 1
+    count('alone', -1)
+  end
   call('ZREM', leases, id)
   call('DEL', prefix .. 'b:' .. id, prefix .. 'd:' .. id)
 end
 
--- 1 Settle.
-local lost, forgotten, held, arg = {}, {}, 0, 12
-for _ = 1, tonumber(ARGV[11]) do
-  local id, action, bitmap = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
-  local before, done, verdicts = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4]), tonumber(ARGV[arg + 5])
-  arg = arg + 6
-  local mine = call('ZSCORE', leases, id)
-  if mine and action == 'keep' then held = held + 1 end
-  if not mine then
-    if not repeated then lost[#lost + 1] = id end
-    arg = arg + 4 * verdicts
-  elseif repeated and action == 'keep' then
-    arg = arg + 4 * verdicts
-  elseif call('BITCOUNT', prefix .. 'd:' .. id) ~= before then
-    forgotten[#forgotten + 1] = id
-    forgotten[#forgotten + 1] = call('GET', prefix .. 'd:' .. id) or ''
-    if action == 'release' then held = held + 1 end
-    call('ZADD', leases, now + lease, id)
-    arg = arg + 4 * verdicts
-  else
-    local stored, gone = prefix .. 'b:' .. id, done
-    local origin = verdicts > 0 and origin_of(call('LINDEX', stored, 0))
-    for _ = 1, verdicts do
-      local position, kind = tonumber(ARGV[arg]), ARGV[arg + 1]
-      local delay, text = tonumber(ARGV[arg + 2]), ARGV[arg + 3]
-      arg = arg + 4
-      local item_id, attempts, crashes, payload = item(origin, position, call('LINDEX', stored, position))
-      if kind == 'done' then
-        call('XADD', results, '*', 'id', item_id, 'item', payload, 'report', text)
-      else
-        gone = gone + 1
-        if kind == 'failed' then
-          call('ZADD', delayed, now + delay, envelope(item_id, attempts + 1, crashes, payload))
-          count('failed', 1)
-        elseif kind == 'snoozed' or kind == 'returned' then
-          call('ZADD', delayed, now + delay, envelope(item_id, attempts, crashes, payload))
-          count(kind, 1)
-        else
-          bury(item_id, attempts + 1, crashes, payload, text)
-        end
+-- join moves items of lists that were published into a queue which was not empty: a whole list by a rename if the queue is
+-- empty now, else as many items as keep Redis for about a millisecond.
+local function join()
+  local moved, bytes = 0, 0
+  local list = call('LINDEX', joining, 0)
+  while list and bytes < 65536 do
+    if ready_len + moved == 0 then
+      call('RENAME', list, ready)
+      moved = call('LLEN', ready)
+    else
+      local payload = call('LMOVE', list, ready, 'LEFT', 'RIGHT')
+      if payload then
+        moved, bytes = moved + 1, bytes + #payload + 64
       end
     end
-    count('done', done)
-    count('leased', -gone)
-    if action == 'release' then
-      drop(id)
-    else
-      call('ZADD', leases, now + lease, id)
-      if bitmap ~= '' then call('SET', prefix .. 'd:' .. id, bitmap) end
+    if call('EXISTS', list) == 0 then
+      call('LPOP', joining)
+      list = call('LINDEX', joining, 0)
     end
   end
+  count('unjoined', -moved)
+  ready_len = ready_len + moved
 end
-if max_results > 0 then
-  local over = call('XLEN', results) - max_results
+
+-- While nobody calls, this server is away, or all workers are, and they can renew nothing. So no more than a third of a lease
+-- runs out meanwhile, or a second, within which somebody calls if anybody can. Otherwise everything that was leased when Redis
+-- failed would be run a second time, and be suspected.
+local function spare_leases()
+  heard = tonumber(heard or now)
+  local excess = math.floor(now - heard - math.max(lease / 3, 1000))
+  if excess > 0 then
+    for _, id in ipairs(call('ZRANGE', leases, 0, -1)) do call('ZINCRBY', leases, excess, id) end
+  end
+  if heard == now or math.abs(now - heard) > 500 then call('HSET', state, 'heard', now) end
+end
+
+-- 1 Settle.
+
+-- settle_item applies one outcome and returns 1 if the item has left its batch by that, 0 if it was counted as done.
+local function settle_item(outcome, delay, text, id, attempts, crashes, snoozes, group, payload)
+  if outcome == 'done' then
+    call('XADD', results, '*', 'id', id, 'item', payload, 'report', text)
+    return 0
+  end
+  if outcome == 'dead' then
+    kill(id, attempts + 1, crashes, payload, text)
+  elseif outcome == 'snoozed' and max_snoozes > 0 and snoozes >= max_snoozes then
+    if text == '' then text = '{"reason":"snoozed ' .. snoozes + 1 .. ' times, ' .. max_snoozes .. ' allowed"}' end
+    kill(id, attempts, crashes, payload, text)
+  else
+    if outcome == 'failed' then attempts = attempts + 1 end
+    if outcome == 'snoozed' then snoozes = snoozes + 1 end
+    if outcome == 'returned' then delay = 0 end
+    call('ZADD', delayed, now + delay, envelope(id, attempts, crashes, snoozes, group, payload))
+    count(outcome, 1)
+  end
+  return 1
+end
+
+-- settle applies the reports. It returns the lost batches, the rolled back ones, and how many this worker still holds.
+local function settle()
+  local lost, rolled_back, held, arg = {}, {}, 0, FIRST_REPORT
+  for _ = 1, reports do
+    local id, action, bitmap = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
+    local before, done, outcomes = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4]), tonumber(ARGV[arg + 5])
+    local first_outcome = arg + 6
+    arg = first_outcome + 4 * outcomes
+    local batch, finished = prefix .. 'b:' .. id, prefix .. 'd:' .. id
+    local leased = call('ZSCORE', leases, id)
+    if leased and action == 'keep' then held = held + 1 end
+    if not leased then
+      if not repeated then lost[#lost + 1] = id end
+    elseif repeated and action == 'keep' then
+      -- the first try of this call has settled it
+    elseif call('BITCOUNT', finished) ~= before then
+      rolled_back[#rolled_back + 1] = id
+      rolled_back[#rolled_back + 1] = call('GET', finished) or ''
+      if action == 'release' then held = held + 1 end
+      call('ZADD', leases, now + lease, id)
+    else
+      local gone = done
+      local origin = outcomes > 0 and origin_of(batch)
+      for at = first_outcome, arg - 4, 4 do
+        local position = tonumber(ARGV[at])
+        gone = gone + settle_item(ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3],
+          item(origin, position, call('LINDEX', batch, position)))
+      end
+      count('done', done)
+      count('leased', -gone)
+      if action == 'release' then
+        drop(id)
+      else
+        call('ZADD', leases, now + lease, id)
+        if bitmap ~= '' then call('SET', finished, bitmap) end
+      end
+    end
+  end
+  return lost, rolled_back, held
+end
+
+local function trim_results()
+  local over = max_results > 0 and call('XLEN', results) - max_results or 0
   if over > 0 then
     call('XTRIM', results, 'MAXLEN', max_results)
     count('results_dropped', over)
   end
 end
 
--- 2 Take back. The worker of this batch died, or was away for longer than its lease.
-local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 1)[1]
-if expired then
-  local items = call('LRANGE', prefix .. 'b:' .. expired, 0, -1)
-  local origin = origin_of(table.remove(items, 1))
-  local bitmap = call('GET', prefix .. 'd:' .. expired) or ''
-  local back = 0
-  for position = 1, #items do
+-- 2 Take back.
+
+-- unfinished returns the items of a batch without an outcome, each as the parts of an envelope.
+local function unfinished(id)
+  local values = call('LRANGE', prefix .. 'b:' .. id, 0, -1)
+  local origin = tonumber(string.match(table.remove(values, 1) or '', '^(-?%d+):'))
+  local bitmap = call('GET', prefix .. 'd:' .. id) or ''
+  local items = {}
+  for position = 1, #values do
     local byte = string.byte(bitmap, math.floor((position - 1) / 8) + 1) or 0
     if math.floor(byte / 2 ^ ((position - 1) % 8)) % 2 == 0 then
-      local id, attempts, crashes, payload = item(origin, position, items[position])
-      -- Only an item that had its worker to itself can be blamed for that worker's end.
-      if origin == -1 then crashes = crashes + 1 end
-      if crashes >= max_crashes then
-        bury(id, attempts, crashes, payload, '')
-      else
-        call('RPUSH', suspects, envelope(id, attempts, crashes, payload))
-      end
-      back = back + 1
+      items[#items + 1] = { item(origin, position, values[position]) }
     end
   end
-  drop(expired)
-  count('leased', -back)
+  return items, origin == -1
+end
+
+-- take_back ends a lease that has expired: its worker died, or was away for too long. The items go back into the queue. How
+-- many of them may be leased together is the square root of how many there were, so that a second crash leaves few suspects,
+-- and yet does not take many leases.
+local function take_back(id)
+  local items, ran_alone = unfinished(id)
+  local group = math.max(1, math.floor(math.sqrt(#items)))
+  for _, parts in ipairs(items) do
+    local item_id, attempts, crashes, snoozes, _, payload = unpack(parts)
+    if ran_alone or crashes < SUSPECT then crashes = crashes + 1 end
+    local again = envelope(item_id, attempts, crashes, snoozes, group, payload)
+    if ran_alone and crashes >= SUSPECT + max_crashes then
+      kill(item_id, attempts, crashes, payload, '')
+    elseif crashes >= SUSPECT then
+      call('RPUSH', suspects, again)
+    else
+      call('ZADD', delayed, now, again)
+    end
+  end
+  drop(id)
+  count('leased', -#items)
   count('expired', 1)
 end
 
 -- 3 Lease.
 
-local batch = prefix .. 'b:' .. bid
+local batch_id = worker .. ':' .. call_number
+local batch = prefix .. 'b:' .. batch_id
 
--- gather calls take(k), which answers up to k payloads or envelopes, in growing steps until the batch has n of them or
--- enough bytes: a few huge payloads must not make one huge batch.
+-- gather fills the batch by calls of take(k, size), which returns up to k more values for a batch of that size. They grow
+-- until the batch has n items or enough bytes: a few huge payloads must not make one huge batch.
 local function gather(n, take)
   local size, bytes, step = 0, 0, 4
   while size < n and bytes < max_bytes do
-    local more = take(math.min(n - size, step))
+    local more = take(math.min(n - size, step), size)
     if not more or #more == 0 then break end
     call('RPUSH', batch, unpack(more))
     size = size + #more
@@ -232,13 +273,22 @@ local function gather(n, take)
   return size
 end
 
-local function take_due(k)
-  local due = call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, k)
-  if #due > 0 then call('ZREM', delayed, unpack(due)) end
-  return due
+-- gather_due leases items that are due, no more than the smallest of their groups.
+local function gather_due(n)
+  return gather(n, function(k, size)
+    local due = call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, k)
+    for i = 1, #due do
+      local group = tonumber(string.match(due[i], '^%d+:%d+:%d+:%d+:(%d+):'))
+      if group > 0 then n = math.min(n, group) end
+      if size + i > n then
+        due = { unpack(due, 1, i - 1) }
+        break
+      end
+    end
+    if #due > 0 then call('ZREM', delayed, unpack(due)) end
+    return due
+  end)
 end
-
-local function take_ready(k) return call('LPOP', ready, k) end
 
 -- gather_ready does for payloads what gather does, without a look at any of them: a SORT that does not sort is Redis's
 -- way to copy a part of a list. Each step replaces what the one before it has copied.
@@ -249,7 +299,7 @@ local function gather_ready(n)
     local bytes = size < n and redis.pcall('MEMORY', 'USAGE', batch, 'SAMPLES', 0) or 0
     if type(copied) ~= 'number' or type(bytes) ~= 'number' then -- not allowed, or not known, here
       call('DEL', batch)
-      return gather(n, take_ready)
+      return gather(n, function(k) return call('LPOP', ready, k) end)
     end
     local more = size < n and math.min(n, 8 * size, math.floor(size * max_bytes / bytes)) or 0
     if more <= size then break end
@@ -259,66 +309,103 @@ local function gather_ready(n)
   return size
 end
 
-local suspects_len = call('LLEN', suspects)
+-- fair_share is how many of so many waiting items one worker may lease. By guided self-scheduling nobody takes more than half
+-- of an equal share of what is left. But it does not cut a slot's fill up while there are two of them, nor into crumbs later.
+local function fair_share(waiting, open)
+  local least = waiting >= 2 * fill and fill or math.ceil(fill / 4)
+  return math.max(math.ceil(waiting / (2 * (open + 1))), least)
+end
 
-local function next_batch()
-  -- A suspect runs in a worker that holds nothing else, so that it can take nothing else down.
-  if suspects_len > 0 and held == 0 then
-    suspects_len = suspects_len - 1
-    call('RPUSH', batch, call('LPOP', suspects))
-    return -1, 1
+-- isolate decides whether this worker should make itself free for a suspect. One worker at a time does, for one lease's time,
+-- as it may be held up by a long item; then another one has its turn.
+local function isolate()
+  local chosen, till = string.match(isolated or '', '^(.*) (%d+)$')
+  if chosen == worker and now <= tonumber(till) then return true end
+  if chosen and now <= tonumber(till) + (chosen == worker and lease or 0) then return false end
+  call('HSET', state, 'isolated', worker .. ' ' .. string.format('%.0f', now + lease))
+  return true
+end
+
+local suspects_len
+
+-- next_batch fills the batch. It returns its origin and its size, which is 0 if nothing was leased, and whether this worker is
+-- to make itself free.
+local function next_batch(held)
+  local due_len, open = call('ZCOUNT', delayed, '-inf', now), call('ZCARD', leases)
+  local waiting = ready_len + due_len
+  -- Suspects run in few workers at a time while there is other work, each in a worker that holds nothing else.
+  if suspects_len > 0 and (waiting == 0 or alone < math.max(1, math.floor(open / 4))) then
+    if held == 0 then
+      call('RPUSH', batch, call('LPOP', suspects))
+      suspects_len = suspects_len - 1
+      count('alone', 1)
+      if isolated then call('HDEL', state, 'isolated') end
+      return -1, 1
+    end
+    if waiting > 0 and isolate() then return 0, 0, true end
   end
-  -- Guided self-scheduling: nobody takes more than half of an equal share of what is left.
-  local due = call('ZCOUNT', delayed, '-inf', now)
-  local share = math.ceil((ready_len + due) / (2 * (call('ZCARD', leases) + 1)))
-  local n = math.min(want, share)
-  if due > 0 then return 0, gather(n, take_due) end
-  if ready_len == 0 then return 0, 0 end
-  local size = gather_ready(n)
+  if waiting == 0 then return 0, 0 end
+  local due_turn = due_len > 0 and (ready_len == 0 or turn ~= 'due')
+  if due_len > 0 and ready_len > 0 then call('HSET', state, 'turn', due_turn and 'due' or 'fresh') end
+  local n = math.min(want, fair_share(waiting, open))
+  if due_turn then return 0, gather_due(n) end
+  local size = gather_ready(math.min(n, ready_len))
   count('taken', size)
   ready_len = ready_len - size
   return taken + 1, size
 end
 
-local status = 'wait'
-if stop_after > 0 and dead_count > stop_after then
-  status = 'stopped'
-  if not known[8] then call('HSET', state, 'stopped', 1) end
-elseif want > 0 and not known[9] then
-  if repeated and call('EXISTS', batch) == 1 then
-    status = 'items'
-  else
-    local origin, size = next_batch()
-    if size > 0 then
-      status = 'items'
-      call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
-      call('ZADD', leases, now + lease, bid)
-      count('leased', size)
-      if known[8] then call('HDEL', state, 'stopped') end
-      if not known[5] then call('HSET', state, 'started_at', now) end
-      if known[6] then
-        call('HDEL', state, 'finished_at')
-        for _, key in ipairs({ state, dead, results, workers }) do call('PERSIST', key) end
-      end
-    end
+-- lease_batch returns the status after an attempt to lease, and whether this worker is to make itself free.
+local function lease_batch(held)
+  if repeated and call('EXISTS', batch) == 1 then return 'items' end
+  local origin, size, free = next_batch(held)
+  if size == 0 then return 'wait', free end
+  call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
+  call('ZADD', leases, now + lease, batch_id)
+  count('leased', size)
+  if stopped then call('HDEL', state, 'stopped') end
+  if not started_at then call('HSET', state, 'started_at', now) end
+  if finished_at then reopen() end
+  return 'items'
+end
+
+-- finish notes that the run has drained. The records of single items expire; the state stays, so that the run is not seeded
+-- again, nor waited for.
+local function finish()
+  if finished_at then return end
+  call('HSET', state, 'finished_at', now)
+  if retention > 0 then
+    for _, key in ipairs({ dead, results, workers }) do call('PEXPIRE', key, retention) end
   end
 end
 
-local wait = 0
-if status == 'wait' then
+-- pending returns the status of a queue of which nothing was leased, and the ms until that changes by itself.
+local function pending()
   local next_due = call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
   local next_expiry = call('ZRANGE', leases, 0, 0, 'WITHSCORES')[2]
-  if known[4] and ready_len == 0 and suspects_len == 0 and not next_due and not next_expiry then
-    status = 'drained'
-    if not known[6] then
-      call('HSET', state, 'finished_at', now)
-      if retention > 0 then
-        for _, key in ipairs({ state, dead, results, workers }) do call('PEXPIRE', key, retention) end
-      end
-    end
-  else
-    if known[9] then status = 'paused' end
-    wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
+  if sealed and ready_len == 0 and suspects_len == 0 and not next_due and not next_expiry then
+    finish()
+    return 'drained', 0
   end
+  local wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
+  if paused then return 'paused', math.max(wait, 1000) end
+  return 'wait', wait
 end
-return { status, wait, epoch, status == 'items' and bid or '', suspects_len, lost, forgotten }
+
+if unjoined > 0 then join() end
+spare_leases()
+local lost, rolled_back, held = settle()
+trim_results()
+local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 1)[1]
+if expired then take_back(expired) end
+suspects_len = call('LLEN', suspects)
+
+local status, wait, free = 'wait', 0, false
+if stop_after > 0 and dead_count > stop_after then
+  status = 'stopped'
+  if not stopped then call('HSET', state, 'stopped', 1) end
+elseif want > 0 and not paused then
+  status, free = lease_batch(held)
+end
+if status == 'wait' then status, wait = pending() end
+return { status, wait, epoch, status == 'items' and batch_id or '', free and 1 or 0, lost, rolled_back }

@@ -2,10 +2,11 @@ package queue_test
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 )
 
 const (
-	modelCrashes = 2
+	modelCrashes = 2 // of an item that runs alone
+	modelSnoozes = 2
 	far          = time.Hour // a lease or a delay that does not run out by itself during the test
 )
 
@@ -25,14 +27,19 @@ const (
 type model struct {
 	ready    []string
 	taken    int
+	unjoined []string // published while the list was not empty, and not yet at its end
 	open     map[string]*modelBatch
 	delayed  map[string]*modelItem // by id
+	groups   map[string]int        // how many items may be leased with an item at most, by its id
 	suspects []queue.Item
 	dead     []queue.Item
 	done     int
 	sealed   bool
 	results  int
 	away     bool // nobody has called since Redis was away
+	paused   bool
+	dueLast  bool   // the last batch that could have been either was of due items
+	isolated string // worker that makes itself free for a suspect
 }
 
 type modelBatch struct {
@@ -98,37 +105,77 @@ func (m *model) takeBack() {
 		return
 	}
 	delete(m.open, first.ID)
-	for _, item := range first.unfinished() {
-		if first.Suspect {
+	items := first.unfinished()
+	for _, item := range items {
+		if first.Suspect || item.Crashes < 2 {
 			item.Crashes++
 		}
-		if item.Crashes >= modelCrashes {
+		m.groups[item.ID] = max(1, int(math.Sqrt(float64(len(items)))))
+		switch {
+		case first.Suspect && item.Crashes == 2+modelCrashes:
 			m.dead = append(m.dead, item)
-		} else {
+		case item.Crashes >= 2:
 			m.suspects = append(m.suspects, item)
+		default:
+			m.delayed[item.ID] = &modelItem{item, true}
 		}
 	}
 }
 
-// lease predicts the next batch for a worker that holds so many others. Items that are due may come in any order among
-// themselves, so for them only the number is predicted.
-func (m *model) lease(want, held int) (fresh, suspects []queue.Item, due int) {
-	if want == 0 {
-		return nil, nil, 0
+// join brings a published list to the end of the ready one, when somebody calls.
+func (m *model) join() {
+	m.ready, m.unjoined = append(m.ready, m.unjoined...), nil
+}
+
+// alone counts the suspects that run now.
+func (m *model) alone() (n int) {
+	for _, b := range m.open {
+		if b.Suspect {
+			n++
+		}
 	}
-	if len(m.suspects) > 0 && held == 0 {
-		return nil, m.suspects[:1], 0
+	return n
+}
+
+// lease is what a call should lease: nothing, a suspect, due items or fresh ones, and how many at most.
+type lease struct {
+	suspect, due bool
+	atMost       int
+	isolate      bool // nothing, as a suspect waits for this worker
+}
+
+// lease predicts the next batch for a worker that holds so many others.
+func (m *model) lease(worker string, request queue.Request, held int) lease {
+	if request.Want == 0 || m.paused {
+		return lease{}
 	}
-	waiting := len(m.ready) + len(m.due())
+	due := len(m.due())
+	waiting := len(m.ready) + due
+	if len(m.suspects) > 0 && (waiting == 0 || m.alone() < max(1, len(m.open)/4)) {
+		if held == 0 {
+			m.isolated = ""
+			return lease{suspect: true, atMost: 1}
+		}
+		if waiting > 0 && (m.isolated == "" || m.isolated == worker) {
+			m.isolated = worker
+			return lease{isolate: true}
+		}
+	}
+	fill := max(request.Fill, 1)
+	least := fill
+	if waiting < 2*fill {
+		least = (fill + 3) / 4
+	}
 	share := (waiting + 2*(len(m.open)+1) - 1) / (2 * (len(m.open) + 1))
-	n := min(want, share)
-	if len(m.due()) > 0 {
-		return nil, nil, min(n, len(m.due()))
+	n := min(request.Want, max(share, least))
+	isDue := due > 0 && (len(m.ready) == 0 || !m.dueLast)
+	if due > 0 && len(m.ready) > 0 {
+		m.dueLast = isDue
 	}
-	for i := range min(n, len(m.ready)) {
-		fresh = append(fresh, queue.Item{ID: fmt.Sprint(m.taken + i + 1), Payload: m.ready[i]})
+	if isDue {
+		return lease{due: true, atMost: min(n, due)}
 	}
-	return fresh, nil, 0
+	return lease{atMost: min(n, len(m.ready))}
 }
 
 // machine runs the model beside a queue on a real Redis.
@@ -144,14 +191,16 @@ type machine struct {
 // modelSession is a worker: what it believes to hold, which is more than it has once a lease of it has expired.
 type modelSession struct {
 	*queue.Session
+	name string
 	held []string
 	all  map[string]*modelBatch
 }
 
 func (m *machine) newSession() *modelSession {
 	m.names++
-	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxResults: 1000}
-	return &modelSession{Session: m.queue.NewSession(fmt.Sprintf("w%d", m.names), limits), all: map[string]*modelBatch{}}
+	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxSnoozes: modelSnoozes, MaxResults: 1000}
+	name := fmt.Sprintf("w%d", m.names)
+	return &modelSession{Session: m.queue.NewSession(name, limits), name: name, all: map[string]*modelBatch{}}
 }
 
 var payloads = rapid.OneOf(
@@ -168,27 +217,33 @@ func TestModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &machine{redis: client, queue: queue.New(client, "job2")}
-		m.open, m.delayed = map[string]*modelBatch{}, map[string]*modelItem{}
+		m.open, m.delayed, m.groups = map[string]*modelBatch{}, map[string]*modelItem{}, map[string]int{}
 		seed := rapid.SliceOfN(payloads, 0, 40).Draw(t, "seed")
-		seeder := m.queue.NewSeeder("s")
-		for _, p := range seed {
-			must(t, seeder.Add(ctx, p))
-		}
-		if _, n, err := seeder.Publish(ctx, false); err != nil || n != len(seed) {
-			t.Fatalf("seeded %d of %d: %v", n, len(seed), err)
-		}
-		m.ready = seed
+		m.seed(t, "first", seed)
 		m.sessions = []*modelSession{m.newSession(), m.newSession(), m.newSession()}
 		t.Repeat(map[string]func(*rapid.T){
 			"exchange":   m.exchange,
 			"exchange 2": m.exchange, // more often than the rest
 			"push": func(t *rapid.T) {
 				some := rapid.SliceOfN(payloads, 1, 5).Draw(t, "payloads")
-				name := rand.Text()
-				for range rapid.IntRange(1, 2).Draw(t, "tries") { // the second because the first's reply was lost
-					must(t, m.queue.Push(ctx, name, some...))
+				pusher := m.queue.NewPusher()
+				must(t, pusher.Push(ctx, some...))
+				if rapid.Bool().Draw(t, "reply lost") {
+					must(t, pusher.Repeat(ctx, some...))
 				}
+				must(t, pusher.Close(ctx))
 				m.ready = append(m.ready, some...)
+			},
+			"seed": func(t *rapid.T) {
+				m.names++
+				m.seed(t, fmt.Sprintf("s%d", m.names), rapid.SliceOfN(payloads, 0, 10).Draw(t, "seed"))
+			},
+			"pause": func(t *rapid.T) {
+				if m.paused = rapid.IntRange(0, 3).Draw(t, "paused") == 0; m.paused {
+					must(t, m.queue.Pause(ctx))
+				} else {
+					must(t, m.queue.Resume(ctx))
+				}
 			},
 			"seal": func(t *rapid.T) {
 				must(t, m.queue.Seal(ctx))
@@ -203,8 +258,11 @@ func TestModel(t *testing.T) {
 				for id, item := range m.delayed {
 					if !item.due && rapid.Bool().Draw(t, "due "+id) {
 						item.due = true
-						e := fmt.Sprintf("%s:%d:%d:%s", id, item.Attempts, item.Crashes, item.Payload)
+						e := fmt.Sprintf("%s:%d:%d:%d:%d:%s", id, item.Attempts, item.Crashes, item.Snoozes, m.groups[id], item.Payload)
 						must(t, client.ZAddXX(ctx, "{job2}:delayed", redis.Z{Score: 1, Member: e}).Err())
+						if client.ZScore(ctx, "{job2}:delayed", e).Val() != 1 {
+							t.Fatalf("no envelope %q", e)
+						}
 					}
 				}
 			},
@@ -218,8 +276,9 @@ func TestModel(t *testing.T) {
 func (m *machine) exchange(t *rapid.T) {
 	ctx := context.Background()
 	s := m.sessions[rapid.IntRange(0, 2).Draw(t, "who")]
-	request := queue.Request{Want: rapid.IntRange(0, 6).Draw(t, "want")}
+	request := queue.Request{Want: rapid.IntRange(0, 6).Draw(t, "want"), Fill: rapid.IntRange(0, 5).Draw(t, "fill")}
 	m.comeBack()
+	m.join()
 	var lost []string
 	held := 0
 	still := s.held[:0:0]
@@ -233,32 +292,42 @@ func (m *machine) exchange(t *rapid.T) {
 			}
 		}
 		finished := slices.Clone(b.finished)
-		var fates []func()
+		var ends []func()
 		for i, item := range b.Items {
 			if finished[i] || !rapid.Bool().Draw(t, "end "+item.ID) {
 				continue
 			}
 			finished[i] = true
-			kind := rapid.SampledFrom([]queue.Outcome{"", "", "", queue.OutcomeFailed, queue.OutcomeSnoozed, queue.OutcomeDead, queue.OutcomeDone}).Draw(t, "kind")
+			kind := rapid.SampledFrom([]queue.Outcome{"", "", "", queue.OutcomeFailed, queue.OutcomeSnoozed, queue.OutcomeSnoozed,
+				queue.OutcomeReturned, queue.OutcomeDead, queue.OutcomeDone}).Draw(t, "kind")
 			if kind == "" || kind == queue.OutcomeDone {
 				report.Done++
-				fates = append(fates, func() { m.done++ })
+				ends = append(ends, func() { m.done++ })
 			}
 			verdict := queue.ItemOutcome{Position: i, Outcome: kind, Delay: far, Text: "text"}
 			switch kind {
 			case "":
 				continue
 			case queue.OutcomeDone:
-				fates = append(fates, func() { m.results++ })
+				ends = append(ends, func() { m.results++ })
 			case queue.OutcomeSnoozed:
-				fates = append(fates, func() { m.delayed[item.ID] = &modelItem{item, false} })
+				ends = append(ends, func() {
+					if item.Snoozes == modelSnoozes {
+						m.dead = append(m.dead, item)
+						return
+					}
+					item.Snoozes++
+					m.delayed[item.ID] = &modelItem{item, false}
+				})
+			case queue.OutcomeReturned:
+				ends = append(ends, func() { m.delayed[item.ID] = &modelItem{item, true} })
 			case queue.OutcomeFailed:
-				fates = append(fates, func() {
+				ends = append(ends, func() {
 					item.Attempts++
 					m.delayed[item.ID] = &modelItem{item, false}
 				})
 			case queue.OutcomeDead:
-				fates = append(fates, func() {
+				ends = append(ends, func() {
 					item.Attempts++
 					m.dead = append(m.dead, item)
 				})
@@ -276,8 +345,8 @@ func (m *machine) exchange(t *rapid.T) {
 		}
 		copy(b.finished, finished)
 		b.expired, b.outages = 0, 0 // a late report is a good one while nobody has noticed
-		for _, fate := range fates {
-			fate()
+		for _, end := range ends {
+			end()
 		}
 		if report.Release {
 			delete(m.open, id)
@@ -288,74 +357,82 @@ func (m *machine) exchange(t *rapid.T) {
 	}
 	s.held = still
 	m.takeBack()
-	fresh, suspects, due := m.lease(request.Want, held)
-	drained := m.sealed && m.leased()+len(m.ready)+len(m.delayed)+len(m.suspects) == 0 && len(m.open) == 0
-
+	want := m.lease(s.name, request, held)
 	reply, err := s.Exchange(ctx, request)
 	must(t, err)
 	if !slices.Equal(reply.Lost, lost) {
 		t.Fatalf("lost batches: got %v, want %v", reply.Lost, lost)
 	}
-	m.leasedBatch(t, s, reply, fresh, suspects, due, drained)
+	m.leasedBatch(t, s, reply, want)
 
 	if rapid.Bool().Draw(t, "reply lost") {
 		m.takeBack()
+		var want lease
+		if reply.Batch == nil { // what was just taken back may be leased now
+			want = m.lease(s.name, request, held)
+		}
 		again, err := s.Repeat(ctx, request)
 		must(t, err)
-		if reply.Batch != nil && m.open[reply.Batch.ID] == nil {
+		if reply.Batch == nil {
+			m.leasedBatch(t, s, again, want)
+			return
+		}
+		if m.open[reply.Batch.ID] == nil {
 			t.Fatalf("the batch leased last is the last to expire")
 		}
-		switch {
-		case reply.Batch != nil:
-			if again.Batch == nil || again.Batch.ID != reply.Batch.ID || !slices.Equal(again.Batch.Items, reply.Batch.Items) {
-				t.Fatalf("a repeated call leased %+v, the first one %+v", again.Batch, reply.Batch)
-			}
-		case again.Batch != nil: // what was just taken back may be leased now
-			fresh, suspects, due := again.Batch.Items, []queue.Item(nil), 0
-			if again.Batch.Suspect {
-				fresh, suspects = nil, m.suspects[:1]
-			}
-			m.leasedBatch(t, s, again, fresh, suspects, due, false)
+		if again.Batch == nil || again.Batch.ID != reply.Batch.ID || !slices.Equal(again.Batch.Items, reply.Batch.Items) {
+			t.Fatalf("a repeated call leased %+v, the first one %+v", again.Batch, reply.Batch)
 		}
 	}
 }
 
+// status is what a call returns that leases nothing.
+func (m *model) status() queue.Status {
+	switch {
+	case m.sealed && len(m.ready)+len(m.delayed)+len(m.suspects)+len(m.open) == 0:
+		return queue.StatusDrained
+	case m.paused:
+		return queue.StatusPaused
+	}
+	return queue.StatusWait
+}
+
 // leasedBatch compares a reply with the prediction, and takes the batch into the model.
-func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, fresh, suspects []queue.Item, due int, drained bool) {
-	want := len(fresh) + len(suspects) + due
-	if want == 0 {
-		expected := queue.StatusWait
-		if drained {
-			expected = queue.StatusDrained
+func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, want lease) {
+	if reply.Isolate != want.isolate {
+		t.Fatalf("isolate %v, want %v; the state is %v, the model %+v", reply.Isolate, want.isolate,
+			m.redis.HGetAll(context.Background(), "{job2}:state").Val(), m.model)
+	}
+	if want.atMost == 0 {
+		if reply.Batch != nil || reply.Status != m.status() {
+			t.Fatalf("status %s, want %s (batch %+v)", reply.Status, m.status(), reply.Batch)
 		}
-		if reply.Batch != nil || reply.Status != expected {
-			t.Fatalf("status %s, want %s (batch %+v)", reply.Status, expected, reply.Batch)
+		if reply.Status == queue.StatusPaused && reply.Wait < time.Second {
+			t.Fatalf("to wait for %v only while paused", reply.Wait)
 		}
 		return
 	}
 	if reply.Batch == nil {
-		t.Fatalf("nothing leased, status %s; want %d fresh, %d suspects, %d due", reply.Status, len(fresh), len(suspects), due)
+		t.Fatalf("nothing leased, status %s; want %+v", reply.Status, want)
 	}
 	got := reply.Batch.Items
+	if reply.Batch.Suspect != want.suspect {
+		t.Fatalf("leased %+v, want %+v", reply.Batch, want)
+	}
 	switch {
-	case due > 0:
-		if len(got) != due {
-			t.Fatalf("leased %d due items, want %d", len(got), due)
-		}
-		for _, item := range got {
-			d := m.delayed[item.ID]
-			if d == nil || !d.due || d.Item != item {
-				t.Fatalf("leased %+v, which was not due: %+v", item, d)
-			}
-			delete(m.delayed, item.ID)
-		}
-	case len(suspects) > 0:
-		if !slices.Equal(got, suspects) || !reply.Batch.Suspect {
-			t.Fatalf("leased %+v, want the suspect %+v alone", reply.Batch, suspects)
+	case want.due:
+		m.takeDue(t, got, want.atMost)
+	case want.suspect:
+		if !slices.Equal(got, m.suspects[:1]) {
+			t.Fatalf("leased %+v, want the suspect %+v alone", reply.Batch, m.suspects[0])
 		}
 		m.suspects = m.suspects[1:]
 	default:
-		if !slices.Equal(got, fresh) || reply.Batch.Suspect {
+		var fresh []queue.Item
+		for i := range want.atMost {
+			fresh = append(fresh, queue.Item{ID: fmt.Sprint(m.taken + i + 1), Payload: m.ready[i]})
+		}
+		if !slices.Equal(got, fresh) {
 			t.Fatalf("leased %+v, want %+v", reply.Batch, fresh)
 		}
 		m.ready = m.ready[len(fresh):]
@@ -364,6 +441,48 @@ func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, fr
 	b := &modelBatch{Batch: *reply.Batch, finished: make([]bool, len(got))}
 	m.open[b.ID], s.all[b.ID] = b, b
 	s.held = append(s.held, b.ID)
+}
+
+// takeDue takes leased items that were due out of the model. They may come in any order, which decides how many they are: no
+// more than the group of any of them allows.
+func (m *machine) takeDue(t *rapid.T, got []queue.Item, atMost int) {
+	size := len(got)
+	for _, item := range got {
+		d := m.delayed[item.ID]
+		if d == nil || !d.due || d.Item != item {
+			t.Fatalf("leased %+v, which was not due: %+v", item, d)
+		}
+		if group := m.groups[item.ID]; group > 0 && size > group {
+			t.Fatalf("leased %d items with %+v, which allows for %d", size, item, group)
+		}
+		delete(m.delayed, item.ID)
+		atMost = min(atMost, max(m.groups[item.ID], 1000*(1-min(1, m.groups[item.ID]))))
+	}
+	if size < atMost { // the next one must have forbidden it
+		next, err := m.redis.ZRange(context.Background(), "{job2}:delayed", 0, 0).Result()
+		must(t, err)
+		id, _, _ := strings.Cut(next[0], ":")
+		if group := m.groups[id]; group == 0 || group > size {
+			t.Fatalf("leased %d due items, want %d", size, atMost)
+		}
+	}
+}
+
+// seed publishes a further list.
+func (m *machine) seed(t *rapid.T, name string, items []string) {
+	ctx := context.Background()
+	seeder := m.queue.NewSeeder(name)
+	for _, p := range items {
+		must(t, seeder.Add(ctx, p))
+	}
+	if _, n, err := seeder.Publish(ctx, false); err != nil || n != len(items) {
+		t.Fatalf("seeded %d of %d: %v", n, len(items), err)
+	}
+	if len(m.ready) == 0 && len(m.unjoined) == 0 {
+		m.ready = slices.Clone(items)
+	} else {
+		m.unjoined = append(m.unjoined, items...)
+	}
 }
 
 // expire lets a lease run out.
@@ -417,6 +536,7 @@ func (m *machine) retry(t *rapid.T) {
 		}
 		if rapid.Bool().Draw(t, "retry "+dead.ID) {
 			letters = append(letters, r.Key)
+			m.groups[dead.ID] = 0
 			m.delayed[dead.ID] = &modelItem{queue.Item{ID: dead.ID, Payload: dead.Payload}, true}
 		} else {
 			left = append(left, dead)
@@ -440,7 +560,7 @@ func (m *machine) check(t *rapid.T) {
 	c, err := m.queue.Counts(context.Background())
 	must(t, err)
 	got := []int{c.Ready, c.Leased, c.Delayed, c.Suspects, c.Dead, c.Done, c.Taken}
-	want := []int{len(m.ready), m.leased(), len(m.delayed), len(m.suspects), len(m.dead), m.done, m.taken}
+	want := []int{len(m.ready) + len(m.unjoined), m.leased(), len(m.delayed), len(m.suspects), len(m.dead), m.done, m.taken}
 	if !slices.Equal(got, want) {
 		t.Fatalf("ready, leased, delayed, suspects, dead, done, taken: got %v, want %v", got, want)
 	}

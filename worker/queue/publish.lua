@@ -1,9 +1,7 @@
--- publish.lua: makes a staged seed part of the queue, all of it or nothing, and at most once.
+-- publish.lua: makes a staged seed part of the queue, all of it or nothing, and at most once. No item is moved by it.
 --
--- KEYS[1] ready    LIST  raw payloads
--- KEYS[2] state    HASH  epoch, counters and times of the run
--- KEYS[3] staging  LIST  the payloads of this seed, in order; private to one seeder
--- KEYS[4..6] dead, results, workers: kept from expiring if an earlier run had drained
+-- KEYS[1..10]: see keys.lua
+-- KEYS[11] staging  LIST  the payloads of this seed, in order; private to one seeder
 --
 -- ARGV[1] name of the seed: a second seed of that name adds nothing
 -- ARGV[2] number of items the seeder has staged
@@ -13,40 +11,31 @@
 -- Reply: { outcome, items of the seed of this name }
 --   outcome: published | already (the staged items were dropped) | incomplete (nothing was changed: Redis
 --   holds another number of staged items than the seeder sent)
-local ready, state, staging = KEYS[1], KEYS[2], KEYS[3]
-local seed, staged = 'seed:' .. ARGV[1], tonumber(ARGV[2])
-local call = redis.call
+local staging = KEYS[11]
+local seed, staged, epoch, seal = 'seed:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 
-local function seal()
-  if ARGV[4] == '1' then call('HSET', state, 'sealed', 1) end
-end
-
-local before = call('HGET', state, seed)
-if before then
-  seal()
-  call('DEL', staging)
-  return { 'already', tonumber(before) }
-end
-if call('LLEN', staging) ~= staged then
-  return { 'incomplete', call('LLEN', staging) }
-end
-
-local time = call('TIME')
-call('HSETNX', state, 'epoch', ARGV[3])
-call('HSET', state, seed, staged, 'seeded_at', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
-if staged > 0 then
-  if call('EXISTS', ready) == 0 then
-    call('RENAME', staging, ready)
-    call('PERSIST', ready)
-  else
-    repeat
-      local some = call('LPOP', staging, 1000)
-      if some then call('RPUSH', ready, unpack(some)) end
-    until not some
+local function publish()
+  local before = call('HGET', state, seed)
+  if before then
+    call('UNLINK', staging)
+    return { 'already', tonumber(before) }
   end
-  call('HINCRBY', state, 'seeded', staged)
-  call('HDEL', state, 'finished_at')
-  for _, key in ipairs({ state, KEYS[4], KEYS[5], KEYS[6] }) do call('PERSIST', key) end
+  if call('LLEN', staging) ~= staged then return { 'incomplete', call('LLEN', staging) } end
+  call('HSETNX', state, 'epoch', epoch)
+  call('HSET', state, seed, staged, 'seeded_at', string.format('%.0f', now))
+  if staged > 0 then
+    call('HINCRBY', state, 'seeded', staged)
+    if call('EXISTS', ready) == 0 and call('EXISTS', joining) == 0 then
+      call('RENAME', staging, ready)
+    else
+      call('RPUSH', joining, staging)
+      call('HINCRBY', state, 'unjoined', staged)
+    end
+    reopen()
+  end
+  return { 'published', staged }
 end
-seal()
-return { 'published', staged }
+
+local reply = publish()
+if seal and reply[1] ~= 'incomplete' then call('HSET', state, 'sealed', 1) end
+return reply

@@ -4,7 +4,7 @@
 //	seeded + pushed = ready + leased + delayed + suspects + dead + done
 //
 // The waiting items are a plain list of raw payloads under the queue's own name, which anyone may fill with RPUSH and
-// read with LRANGE; all else lives beside it under "{name}:". Each .lua file in this folder documents the keys it uses.
+// read with LRANGE; all else lives beside it under "{name}:". The file keys.lua lists the keys.
 //
 // An item whose worker dies is leased again once the lease has expired by Redis's clock. Items are therefore run at
 // least once, and counted exactly once.
@@ -25,23 +25,25 @@ import (
 var sources embed.FS
 
 func script(file string) *redis.Script {
-	source, err := sources.ReadFile(file)
-	if err != nil {
-		panic(err) // the file is part of the binary
+	keys, err1 := sources.ReadFile("keys.lua")
+	source, err2 := sources.ReadFile(file)
+	if err := errors.Join(err1, err2); err != nil {
+		panic(err) // the files are part of the binary
 	}
-	return redis.NewScript(string(source))
+	return redis.NewScript(string(keys) + string(source))
 }
 
 var (
-	exchangeScript = script("exchange.lua")
 	countsScript   = script("counts.lua")
+	exchangeScript = script("exchange.lua")
+	leaveScript    = script("leave.lua")
 	publishScript  = script("publish.lua")
 	pushScript     = script("push.lua")
 	retryScript    = script("retry.lua")
 	runningScript  = script("running.lua")
 )
 
-// ErrVanished says that the queue's state is gone or is another run's: Redis lost its data, or was replaced.
+// ErrVanished is returned when the queue's state is gone or is another run's: Redis lost its data, or was replaced.
 var ErrVanished = errors.New("the queue's state has vanished: Redis lost its data or was replaced")
 
 // Queue is a named queue on a Redis server. It is safe for concurrent use and holds no state of its own.
@@ -51,31 +53,23 @@ type Queue struct {
 	prefix string
 }
 
-// New names a queue on a server. It does not talk to the server.
+// New names a queue on a server. It does not connect to the server.
 func New(client redis.UniversalClient, name string) *Queue {
 	return &Queue{Name: name, redis: client, prefix: "{" + name + "}:"}
 }
 
-// key answers the name of one of the keys beside the list. The braces put all of them, and the list, into the same slot
+// key returns the name of one of the keys beside the list. The braces put all of them, and the list, into the same slot
 // of a Redis Cluster.
 func (q *Queue) key(suffix string) string { return q.prefix + suffix }
 
-// pushMemory is how long a push is remembered: longer than anybody waits for the answer to one.
-const pushMemory = time.Hour
-
-// Push appends payloads to the queue as they are, in one call. Its name makes it happen once: when the answer to a push is
-// lost, another of that name, made within the hour, adds nothing if the first had its effect.
-func (q *Queue) Push(ctx context.Context, name string, payloads ...string) error {
-	args := make([]any, 0, 1+len(payloads))
-	args = append(args, pushMemory.Milliseconds())
-	for _, p := range payloads {
-		args = append(args, p)
-	}
-	return pushScript.Run(ctx, q.redis, []string{q.Name, q.key("push:" + name)}, args...).Err()
+// keys returns the keys that every script gets, in the order of keys.lua, and more.
+func (q *Queue) keys(more ...string) []string {
+	return append([]string{q.Name, q.key("state"), q.key("leases"), q.key("delayed"), q.key("suspects"), q.key("dead"),
+		q.key("results"), q.key("workers"), q.key("joining"), q.prefix}, more...)
 }
 
-// Seal says that nothing more will come: once the queue is empty it is drained. A queue that was filled without any
-// seed begins to be worked on by this.
+// Seal closes the queue: no more items will come, so once the queue is empty it is drained. A queue that was filled without
+// any seed can be worked on from then on.
 func (q *Queue) Seal(ctx context.Context) error {
 	_, err := q.redis.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.HSetNX(ctx, q.key("state"), "epoch", rand.Text())

@@ -52,38 +52,93 @@ func allDone(b *queue.Batch) queue.Report {
 	return queue.Report{Batch: b.ID, Release: true, Done: len(b.Items)}
 }
 
-// TestRecordsExpire: in a Redis that is shared, a queue must not stay for ever after its end, nor go before.
+// ttl returns the keys of the queue that expire, and those that stay.
+func ttl(t *testing.T, client *redis.Client) (expire, stay []string) {
+	t.Helper()
+	for _, key := range client.Keys(t.Context(), "*").Val() {
+		if client.PTTL(t.Context(), key).Val() > 0 {
+			expire = append(expire, key)
+		} else {
+			stay = append(stay, key)
+		}
+	}
+	slices.Sort(expire)
+	slices.Sort(stay)
+	return expire, stay
+}
+
+// TestRecordsExpire: in a Redis that is shared, the records of items must not stay for ever after the end, nor go before. What
+// stays is small, and enough to neither seed the run again nor wait for it.
 func TestRecordsExpire(t *testing.T) {
-	client, q := seeded(t, "apple")
+	client, q := seeded(t, "apple", "pear")
 	keep := limits
 	keep.Retention = time.Hour
 	s := q.NewSession("w", keep)
 	batch := exchange(t, s, 1).Batch
-	expiring := func() (names []string) {
-		for _, key := range client.Keys(t.Context(), "*").Val() {
-			// The mark of a push goes by itself, sooner than all else.
-			if client.PTTL(t.Context(), key).Val() > 0 && !strings.Contains(key, ":push:") {
-				names = append(names, key)
-			}
-		}
-		return names
+	if expire, _ := ttl(t, client); len(expire) > 0 {
+		t.Fatalf("expiring in the middle of a run: %v", expire)
 	}
-	if names := expiring(); len(names) > 0 {
-		t.Fatalf("expiring in the middle of a run: %v", names)
-	}
-	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.StatusDrained {
+	reply := exchange(t, s, 1, queue.Report{Batch: batch.ID, Release: true,
+		Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeDead, Text: "{}"}}})
+	if reply := exchange(t, s, 1, allDone(reply.Batch)); reply.Status != queue.StatusDrained {
 		t.Fatalf("status %s after the last item", reply.Status)
 	}
-	if all, names := client.Keys(t.Context(), "*").Val(), expiring(); len(names) != len(all) {
-		t.Fatalf("of %v only %v expire after the end", all, names)
+	expire, stay := ttl(t, client)
+	if !slices.Equal(expire, []string{"{job2}:dead", "{job2}:workers"}) || !slices.Equal(stay, []string{"{job2}:state"}) {
+		t.Fatalf("after the end %v expire and %v stay", expire, stay)
 	}
+
+	client.Del(t.Context(), expire...) // the retention is over
+	if bytes := client.MemoryUsage(t.Context(), "{job2}:state").Val(); bytes > 512 {
+		t.Errorf("a run that has ended takes %d bytes", bytes)
+	}
+	if published, items, err := q.NewSeeder("test").Publish(t.Context(), true); published || items != 2 || err != nil {
+		t.Errorf("seeded again: %v, %d items, %v", published, items, err)
+	}
+	if reply := exchange(t, q.NewSession("later", keep), 1); reply.Status != queue.StatusDrained {
+		t.Errorf("a worker made later finds the run %s", reply.Status)
+	}
+	counts, err := q.Counts(t.Context())
+	must(t, err)
+	if counts.Done != 1 || counts.Dead != 1 || !counts.Drained() || !counts.Consistent() {
+		t.Errorf("counts %+v", counts)
+	}
+
 	// A late push makes it a queue again.
-	must(t, q.Push(t.Context(), "p", "late"))
+	must(t, q.NewPusher().Push(t.Context(), "late"))
 	if reply := exchange(t, s, 1); reply.Batch == nil {
 		t.Fatalf("a pushed item is not leased: %+v", reply)
 	}
-	if names := expiring(); len(names) > 0 {
-		t.Fatalf("expiring though the run goes on: %v", names)
+	if expire, _ := ttl(t, client); len(expire) > 1 || strings.Contains(strings.Join(expire, ""), "dead") {
+		t.Fatalf("expiring though the run goes on: %v", expire)
+	}
+}
+
+// TestLeft: a run that its workers leave expires after the retention, unless somebody goes on with it.
+func TestLeft(t *testing.T) {
+	client, q := seeded(t, numbered(10)...)
+	must(t, q.NewPusher().Push(t.Context(), "x"))
+	client.Del(t.Context(), client.Keys(t.Context(), "*:push:*").Val()...)
+	_, _, err := q.NewSeeder("second").Publish(t.Context(), true)
+	must(t, err)
+	keep := limits
+	keep.Retention = time.Hour
+	first, second := q.NewSession("first", keep), q.NewSession("second", keep)
+	batch := exchange(t, second, 1).Batch
+	exchange(t, first, 0)
+	must(t, first.Close(t.Context()))
+	if expire, _ := ttl(t, client); len(expire) > 0 {
+		t.Errorf("%v expire while another worker has an item", expire)
+	}
+	returned := queue.ItemOutcome{Outcome: queue.OutcomeReturned}
+	exchange(t, second, 0, queue.Report{Batch: batch.ID, Release: true, Outcomes: []queue.ItemOutcome{returned}})
+	must(t, second.Close(t.Context()))
+	if expire, stay := ttl(t, client); len(expire) == 0 || len(stay) > 0 {
+		t.Errorf("left by all workers, %v expire and %v stay", expire, stay)
+	}
+	exchange(t, q.NewSession("third", keep), 0)
+	if expire, _ := ttl(t, client); len(expire) > 0 {
+		t.Errorf("%v expire though a worker is there again", expire)
 	}
 }
 
@@ -133,14 +188,17 @@ func TestLargeBatches(t *testing.T) {
 	if n := len(reply.Batch.Items); n != 5000 {
 		t.Fatalf("leased %d, want the cap of 5000", n)
 	}
-	// All of them are handed back, and come again.
+	// All of them are returned, and come again.
 	report := queue.Report{Batch: reply.Batch.ID, Release: true}
 	for i := range reply.Batch.Items {
-		report.Outcomes = append(report.Outcomes, queue.ItemOutcome{Position: i, Outcome: queue.OutcomeSnoozed})
+		report.Outcomes = append(report.Outcomes, queue.ItemOutcome{Position: i, Outcome: queue.OutcomeReturned})
 	}
 	again := exchange(t, s, 100000, report)
-	if n := len(again.Batch.Items); n != 5000 || again.Batch.Items[0].Attempts != 0 {
-		t.Errorf("of 5000 items handed back %d came again, the first as %+v", n, again.Batch.Items[0])
+	if again = exchange(t, s, 100000, allDone(again.Batch)); again.Batch == nil { // due and fresh items alternate
+		t.Fatal("nothing leased")
+	}
+	if n := len(again.Batch.Items); n < 4000 || again.Batch.Items[0].Attempts != 0 {
+		t.Errorf("of 5000 items returned %d came again, the first as %+v", n, again.Batch.Items[0])
 	}
 }
 
@@ -163,8 +221,8 @@ func TestWrongType(t *testing.T) {
 func TestOutOfMemory(t *testing.T) {
 	client, q := seeded(t, numbered(100)...)
 	must(t, client.ConfigSet(t.Context(), "maxmemory", "1").Err())
-	if err := q.Push(t.Context(), "p", "more"); err == nil || !strings.Contains(err.Error(), "OOM") {
-		t.Errorf("a push answered %v, want OOM", err)
+	if err := q.NewPusher().Push(t.Context(), "more"); err == nil || !strings.Contains(err.Error(), "OOM") {
+		t.Errorf("a push returned %v, want OOM", err)
 	}
 	s := q.NewSession("w", limits)
 	failed := 0
@@ -214,13 +272,15 @@ func TestPurge(t *testing.T) {
 		if _, _, err := q.NewSeeder("s").Publish(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		must(t, q.Push(t.Context(), "p", "x"))
+		pusher := q.NewPusher()
+		must(t, pusher.Push(t.Context(), "x"))
+		must(t, pusher.Close(t.Context()))
 	}
 	for i, name := range []string{"job*", "[job]", "job?", `a\b`} {
 		deleted, err := queue.New(client, name).Purge(t.Context())
 		must(t, err)
-		if left, want := client.DBSize(t.Context()).Val(), int64(3*(4-i)); deleted != 3 || left != want {
-			t.Errorf("purging %s deleted %d keys, want 3, and left %d, want %d", name, deleted, left, want)
+		if left, want := client.DBSize(t.Context()).Val(), int64(2*(4-i)); deleted != 2 || left != want {
+			t.Errorf("purging %s deleted %d keys, want 2, and left %d, want %d", name, deleted, left, want)
 		}
 	}
 	names, err := queue.Names(t.Context(), client)
@@ -242,7 +302,7 @@ func TestAwaitPush(t *testing.T) {
 	for client.ClientList(t.Context()).Val() != "" && !strings.Contains(client.ClientList(t.Context()).Val(), "cmd=blmove") {
 		time.Sleep(5 * time.Millisecond)
 	}
-	must(t, q.Push(t.Context(), "p", "kiwi", "lime"))
+	must(t, q.NewPusher().Push(t.Context(), "kiwi", "lime"))
 	if took := <-done; took > 20*time.Second {
 		t.Errorf("woken only after %v", took)
 	}
@@ -320,7 +380,7 @@ func TestOutage(t *testing.T) {
 				}
 				reply = exchange(t, other, 1)
 			}
-			if suspect := reply.Batch != nil && reply.Batch.Suspect; suspect != test.isLost {
+			if crashed := reply.Batch != nil && reply.Batch.Items[0].Crashes > 0; crashed != test.isLost {
 				t.Errorf("the other worker gets %+v", reply.Batch)
 			}
 			if lost := len(exchange(t, away, 0, allDone(batch)).Lost) > 0; lost != test.isLost {
@@ -336,8 +396,11 @@ func TestPause(t *testing.T) {
 	s := q.NewSession("w", limits)
 	batch := exchange(t, s, 1).Batch
 	must(t, q.Pause(t.Context()))
-	if reply := exchange(t, s, 1, allDone(batch)); reply.Status != queue.StatusPaused {
-		t.Errorf("status %s while paused", reply.Status)
+	// A due item must not make every idle worker call again at once.
+	snoozed := queue.ItemOutcome{Outcome: queue.OutcomeSnoozed}
+	reply := exchange(t, s, 1, queue.Report{Batch: batch.ID, Release: true, Outcomes: []queue.ItemOutcome{snoozed}})
+	if reply.Status != queue.StatusPaused || reply.Wait < time.Second {
+		t.Errorf("status %s, wait %v while paused", reply.Status, reply.Wait)
 	}
 	must(t, q.Resume(t.Context()))
 	if reply := exchange(t, s, 1); reply.Batch == nil {

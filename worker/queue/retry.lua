@@ -1,28 +1,29 @@
--- retry.lua: puts dead letters back into the queue with a clean record.
+-- retry.lua: puts dead letters back into the queue as if they had never been tried.
 --
--- KEYS[1] state  KEYS[2] delayed  KEYS[3] dead  KEYS[4] results  KEYS[5] workers  (as in exchange.lua)
+-- KEYS[1..10]: see keys.lua
 --
--- ARGV: ids of dead letters in the stream, 1000 at most
+-- ARGV[1]   payload and record bytes after which the call ends, so that it does not keep Redis from its work
+-- ARGV[2..] ids of dead letters in the stream, a hundred at most
 --
--- Reply: how many went back; an id that is no longer there is passed over.
-local call = redis.call
-local time = call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local back = 0
-for _, letter in ipairs(ARGV) do
-  local entry = call('XRANGE', KEYS[3], letter, letter)[1]
+-- Reply: { ids that were seen to, those of them that went back }. An id that is no longer there is passed over.
+local budget, seen, back = tonumber(ARGV[1]), 0, 0
+for i = 2, #ARGV do
+  if budget <= 0 then break end
+  local key = ARGV[i]
+  local entry = call('XRANGE', dead, key, key)[1]
   if entry then
     local field = {}
-    for i = 1, #entry[2], 2 do field[entry[2][i]] = entry[2][i + 1] end
-    call('ZADD', KEYS[2], now, field.id .. ':0:0:' .. field.item)
-    call('XDEL', KEYS[3], letter)
+    for j = 1, #entry[2], 2 do field[entry[2][j]] = entry[2][j + 1] end
+    call('ZADD', delayed, now, envelope(field.id, 0, 0, 0, 0, field.item))
+    call('XDEL', dead, key)
+    budget = budget - #field.item - #field.report
     back = back + 1
   end
+  seen = seen + 1
 end
 if back > 0 then
-  call('HINCRBY', KEYS[1], 'dead', -back)
-  call('HINCRBY', KEYS[1], 'revived', back)
-  call('HDEL', KEYS[1], 'finished_at')
-  for _, key in ipairs({ KEYS[1], KEYS[3], KEYS[4], KEYS[5] }) do call('PERSIST', key) end
+  call('HINCRBY', state, 'dead', -back)
+  call('HINCRBY', state, 'revived', back)
+  reopen()
 end
-return back
+return { seen, back }

@@ -13,16 +13,16 @@ import (
 type Lease struct {
 	Worker  string    // name of the session that holds it
 	Since   time.Time // by Redis's clock
-	Expires time.Time // if nothing is heard of the worker before
+	Expires time.Time // unless the worker renews it
 	Open    int       // items without an outcome, as far as reported
 	Items   []Item    // the first of those
 }
 
-// Running answers what is with workers now: so many batches at most, those whose leases expire first, and so many of the
-// items of each.
+// Running returns what workers have now: so many batches at most, those whose leases expire first, and so many of the items
+// of each.
 func (q *Queue) Running(ctx context.Context, batches, items int) ([]Lease, error) {
 	const parts = 6
-	reply, err := runningScript.Run(ctx, q.redis, []string{q.key("leases"), q.key("")}, batches, items).Slice()
+	reply, err := runningScript.Run(ctx, q.redis, q.keys(), batches, items).Slice()
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func parseLease(parts []any) (Lease, error) {
 	return lease, nil
 }
 
-// Pause stops the leasing of items until Resume. What is with workers goes on.
+// Pause stops the leasing of items until Resume. What was leased before goes on.
 func (q *Queue) Pause(ctx context.Context) error {
 	return q.redis.HSet(ctx, q.key("state"), "paused", 1).Err()
 }

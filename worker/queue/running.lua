@@ -1,7 +1,7 @@
 -- running.lua: who has what, read in one atomic step. Of a large batch only some items are read: this is for people to look
 -- at, once a second, and must not keep Redis from its work.
 --
--- KEYS[1] leases  KEYS[2] prefix  (as in exchange.lua)
+-- KEYS[1..10]: see keys.lua
 --
 -- ARGV[1] number of batches at most, those that expire first before the others
 -- ARGV[2] number of unfinished items at most of each batch; up to seven more may come, and finished ones
@@ -9,14 +9,15 @@
 -- Reply: batch id, expiry in ms, number of items, bitmap of finished positions, position of the first item that is read,
 -- the head of b and those items; and so on for each batch
 local reply = {}
-local leases = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1, 'WITHSCORES')
-for i = 1, #leases, 2 do
-  local b = KEYS[2] .. 'b:' .. leases[i]
-  local finished = redis.call('GET', KEYS[2] .. 'd:' .. leases[i]) or ''
+local open = call('ZRANGE', leases, 0, tonumber(ARGV[1]) - 1, 'WITHSCORES')
+for i = 1, #open, 2 do
+  local id, expires = open[i], open[i + 1]
+  local batch = prefix .. 'b:' .. id
+  local finished = call('GET', prefix .. 'd:' .. id) or ''
   local first = 8 * ((string.find(finished, '[^\255]') or #finished + 1) - 1)
-  local items = redis.call('LRANGE', b, 1 + first, first + tonumber(ARGV[2]) + 7)
-  table.insert(items, 1, redis.call('LINDEX', b, 0))
-  for _, part in ipairs({ leases[i], leases[i + 1], redis.call('LLEN', b) - 1, finished, first, items }) do
+  local items = call('LRANGE', batch, 1 + first, first + tonumber(ARGV[2]) + 7)
+  table.insert(items, 1, call('LINDEX', batch, 0))
+  for _, part in ipairs({ id, expires, call('LLEN', batch) - 1, finished, first, items }) do
     reply[#reply + 1] = part
   end
 end

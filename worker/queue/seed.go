@@ -83,12 +83,11 @@ func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items 
 		return false, 0, err
 	}
 	q := s.queue
-	keys := []string{q.Name, q.key("state"), s.staging, q.key("dead"), q.key("results"), q.key("workers")}
 	sealed := "0"
 	if seal {
 		sealed = "1"
 	}
-	reply, err := publishScript.Run(ctx, q.redis, keys, s.name, s.staged, rand.Text(), sealed).Slice()
+	reply, err := publishScript.Run(ctx, q.redis, q.keys(s.staging), s.name, s.staged, rand.Text(), sealed).Slice()
 	if err != nil {
 		return false, 0, err
 	}

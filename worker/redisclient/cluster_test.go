@@ -82,7 +82,7 @@ func TestPushOnce(t *testing.T) {
 	}
 	defer client.Close()
 	for _, want := range []error{io.EOF, nil} {
-		if err := queue.New(client, "job2").Push(t.Context(), "p", "a"); !errors.Is(err, want) {
+		if err := queue.New(client, "job2").NewPusher().Push(t.Context(), "a"); !errors.Is(err, want) {
 			t.Errorf("the push ended with %v, want %v", err, want)
 		}
 		if n := direct.LLen(context.Background(), "job2").Val(); n != 1 {

@@ -213,7 +213,7 @@ func TestIdleThroughFailover(t *testing.T) {
 	})
 	time.Sleep(500 * time.Millisecond)
 	sentinels.Servers[0].Kill()
-	redistest.Eventually(t, "an item can be pushed", func() error { return q.Push(t.Context(), "p", "item") })
+	redistest.Eventually(t, "an item can be pushed", func() error { return q.NewPusher().Push(t.Context(), "item") })
 	pushed := time.Now()
 	for r.soFar() == 0 && time.Since(pushed) < 10*time.Second {
 		time.Sleep(time.Millisecond)

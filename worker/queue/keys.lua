@@ -1,0 +1,39 @@
+-- keys.lua is put in front of every other script of this folder. It names the keys of a queue, which each script gets in this order:
+--
+-- KEYS[1] ready     LIST    raw payloads, first in first out; the only key that others may write
+-- KEYS[2] state     HASH    epoch, counters, times and flags of the run; see state.go
+-- KEYS[3] leases    ZSET    batch id, scored by the time in ms at which its lease expires
+-- KEYS[4] delayed   ZSET    envelope, scored by the time in ms at which it is due
+-- KEYS[5] suspects  LIST    envelopes of items that were aboard two crashes; leased one at a time
+-- KEYS[6] dead      STREAM  dead letters
+-- KEYS[7] results   STREAM  outcomes that carry a result
+-- KEYS[8] workers   HASH    worker id -> number of its last call
+-- KEYS[9] joining   LIST    names of lists, once staged and now published, that join the end of `ready` bit by bit
+-- KEYS[10]          the prefix that all keys but `ready` share; no key has that very name
+--
+-- An open batch has two more keys: <prefix>b:<batch id> and <prefix>d:<batch id>, see exchange.lua.
+--
+-- An envelope is an item that was leased before: id ':' attempts ':' crashes ':' snoozes ':' group ':' payload.
+--   crashes  workers that died while they had the item; beyond the second, only those that ran it alone are counted
+--   group    how many items may be leased together with this one, itself included; 0 for any number
+local ready, state, leases, delayed, suspects, dead, results, workers, joining, prefix = unpack(KEYS, 1, 10)
+local call = redis.call
+
+local clock = call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000) -- ms since 1970, which a double holds exactly
+
+local function envelope(id, attempts, crashes, snoozes, group, payload)
+  return id .. ':' .. attempts .. ':' .. crashes .. ':' .. snoozes .. ':' .. group .. ':' .. payload
+end
+
+-- each_key calls f for all keys that a queue has while no batch is open.
+local function each_key(f)
+  for _, key in ipairs(call('LRANGE', joining, 0, -1)) do f(key) end
+  for i = 1, 9 do f(KEYS[i]) end
+end
+
+-- reopen makes the keys of a run that had ended, or was left by its workers, stay for good again.
+local function reopen()
+  each_key(function(key) call('PERSIST', key) end)
+  call('HDEL', state, 'finished_at', 'left')
+end
