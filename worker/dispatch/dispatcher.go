@@ -183,7 +183,7 @@ func (d *dispatcher) call() error {
 		request.Reports = append(request.Reports, b.report(&budget))
 	}
 	if d.wantsItems(time.Now()) {
-		request.Want = d.leaseSize()
+		request.Want, request.Fill = d.leaseSize(), d.fill
 		d.lastBatch = request.Want
 	}
 	exchange := d.session.Exchange

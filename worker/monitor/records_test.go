@@ -125,7 +125,7 @@ func TestFailuresAreGrouped(t *testing.T) {
 		{text("cannot open https://host/x?y=1", 0, ""), "cannot open …"},
 		{text("exit code 1", 1, "  \r\n \n"), "exit code 1"},
 		{`not JSON of item 12345 <b>`, "not JSON of item … <b>"},
-		{"", "its worker died 0 times while it ran the item alone"},
+		{"", "0 workers died while they had the item, the last ones while they ran it alone"},
 		{`{"reason":"exit code 1","exit_code":1,"output":"//8=","output_encoding":"base64"}`, "exit code 1"},
 	} {
 		if got := failureOf(queue.Record{Report: test.report}); got != test.want {

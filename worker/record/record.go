@@ -77,7 +77,7 @@ func NewPart(r queue.Record, atMost int) Record {
 	switch a := &record.Attempt; {
 	case r.Report == "":
 		a.Number = r.Attempts
-		a.Reason = fmt.Sprintf("its worker died %d times while it ran the item alone", r.Crashes)
+		a.Reason = fmt.Sprintf("%d workers died while they had the item, the last ones while they ran it alone", r.Crashes)
 	case json.Unmarshal([]byte(r.Report), a) != nil:
 		*a = Attempt{Number: r.Attempts, Reason: r.Report}
 	}

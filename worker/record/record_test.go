@@ -21,7 +21,7 @@ func TestNew(t *testing.T) {
 				`"started":"2023-11-14T22:13:20Z","seconds":1.5,"exit_code":3,"output":"/w==","output_encoding":"base64"}`},
 		{"a worker that died", queue.Record{Key: "1700000001000-0", ItemID: "8", Payload: "\xfe", Attempts: 1, Crashes: 3},
 			`{"item":"/g==","item_encoding":"base64","id":"8","key":"1700000001000-0","recorded":"2023-11-14T22:13:21Z","crashes":3,` +
-				`"reason":"its worker died 3 times while it ran the item alone","attempt":1,"seconds":0,"exit_code":0,"output":""}`},
+				`"reason":"3 workers died while they had the item, the last ones while they ran it alone","attempt":1,"seconds":0,"exit_code":0,"output":""}`},
 		{"a report of an unknown form", queue.Record{Key: "1700000001000-0", ItemID: "9", Attempts: 1, Report: "\u009b31m no JSON"},
 			`{"item":"","id":"9","key":"1700000001000-0","recorded":"2023-11-14T22:13:21Z","reason":"\u009b31m no JSON","attempt":1,"seconds":0,"exit_code":0,"output":""}`},
 	} {
