@@ -21,7 +21,8 @@ help: ## List the targets
 ## ---- build
 
 bin/linux-%/worker: $(SOURCES)
-	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -ldflags '-s -w' -o $@ ./worker
+	@echo "Compiling $@"
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -ldflags '-s -w' -o $@ ./worker 2>&1 | { grep -v '^go: downloading ' || true; }
 
 .PHONY: worker
 worker: $(WORKER) ## Build the worker's binary
@@ -63,11 +64,12 @@ try: bin/try $(WORKER) ## Run VALUES (default: the nine fruits) as processes of 
 
 bin/try: test/go.mod test/go.sum $(wildcard test/try/*.go test/render/*.go)
 	@echo "Compiling test/try (a few minutes the first time, seconds after that)"
-	@cd test && go build -o $(abspath $@) ./try
+	@cd test && go build -o $(abspath $@) ./try 2>&1 | { grep -v '^go: downloading ' || true; }
 
 .PHONY: demo
-demo: tools image ## Cluster, image, helm install of the nine fruits, helm test
-	test/demo
+demo: image ## Cluster, image, helm install of the nine fruits, helm test
+	@test/tools/build helm4
+	@test/demo
 
 ## ---- tests
 
