@@ -63,7 +63,7 @@ func writeCustomSchemas(t testing.TB, dir string) {
 	}
 }
 
-// makeStrict makes fields wrong that the API server would drop in silence.
+// makeStrict refuses fields that the API server would silently drop.
 func makeStrict(node any) {
 	switch node := node.(type) {
 	case map[string]any:

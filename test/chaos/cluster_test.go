@@ -99,7 +99,7 @@ func (c *cluster) heal(t *testing.T) {
 	}
 }
 
-// command runs a program of this machine, and answers what it printed.
+// command runs a program of this machine, and returns what it printed.
 func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()

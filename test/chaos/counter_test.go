@@ -44,7 +44,7 @@ func newCounter(t *testing.T, address string, items int) *counter {
 	return c
 }
 
-// begin answers how often the item has begun, this time included.
+// begin returns how often the item has begun, this time included.
 func (c *counter) begin(w http.ResponseWriter, r *http.Request) {
 	if item, ok := c.item(w, r); ok {
 		c.mu.Lock()

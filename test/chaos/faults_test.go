@@ -14,7 +14,7 @@ type fault struct {
 	sees   string                             // what somebody who watches will see
 	values func(c *cluster) map[string]string // chart values that it takes; an empty one takes a value away
 	before func(r *run)                       // what it takes before the chart is installed
-	do     func(r *run) int                   // breaks a run that has begun, and answers how often
+	do     func(r *run) int                   // breaks a run that has begun, and returns how often
 	loses  bool                               // the queue is lost, and the run has to say so
 	dead   []int                              // items that are dead at the end, and were never counted
 }

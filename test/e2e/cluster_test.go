@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// The tests wait for the cluster more than they keep it busy. -parallel says otherwise.
+	// The tests wait for the cluster more than they keep it busy. -parallel overrides this.
 	_ = flag.Set("test.parallel", "4")
 	code := m.Run()
 	removeCustomKinds()
@@ -150,7 +150,7 @@ func (s *space) options() *helm.Options {
 	return &helm.Options{KubectlOptions: s.Kubectl, Logger: logger.Discard}
 }
 
-// helm runs the Helm of this test, and answers what it printed on its standard output.
+// helm runs the Helm of this test, and returns what it printed on its standard output.
 func (s *space) helm(args ...string) (string, error) {
 	command := helm.PrepareHelmCommand(s.options(), args[0], args[1:]...)
 	command.Command = filepath.Join(root, "bin", s.major, "helm")
@@ -169,7 +169,7 @@ func values(files []string, single map[string]string) []string {
 	return args
 }
 
-// deliver installs or upgrades with values files, single values as JSON, and whatever more Helm is to be told.
+// deliver installs or upgrades with values files, single values as JSON, and further arguments for Helm.
 func (s *space) deliver(verb string, files []string, single map[string]string, more ...string) error {
 	args := append([]string{verb, kube.Release, chart}, values(files, single)...)
 	_, err := s.helm(append(args, more...)...)
@@ -205,7 +205,7 @@ func (s *space) uninstall() {
 	}, func() string { return "still there: " + strings.Join(left, " ") })
 }
 
-// keep spares what is in the namespace now the question of what is left of the release.
+// keep notes what is in the namespace now: uninstall does not ask where it comes from.
 func (s *space) keep() {
 	s.Helper()
 	s.others = map[string]bool{}
@@ -218,8 +218,8 @@ func (s *space) keep() {
 	}, func() string { return "it did not" })
 }
 
-// objects are the names of all that is in the namespace, but for what Kubernetes itself puts there. It fails when another test
-// takes a kind away meanwhile.
+// objects returns the names of everything in the namespace except what Kubernetes itself puts there. It fails when another test
+// removes a kind meanwhile.
 func (s *space) objects() ([]string, error) {
 	kinds, err := s.Try("api-resources", "--namespaced", "--verbs=list", "-o", "name")
 	if err != nil {
@@ -241,7 +241,7 @@ func (s *space) verify() (string, error) {
 	return s.helm("test", kube.Release, "--logs")
 }
 
-// complete waits for the end of the run, and for helm test to find that all of it is done. It answers the report.
+// complete waits for the end of the run, and for helm test to find that all of it is done. It returns the report.
 func (s *space) complete(wanted ...string) string {
 	s.Helper()
 	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
@@ -266,7 +266,7 @@ func (s *space) job() batchv1.Job {
 	return jobs[0]
 }
 
-// waitForJob waits until the worker Job has ended, and answers how: Complete or Failed, and why.
+// waitForJob waits until the worker Job has ended, and returns how: Complete or Failed, and why.
 func (s *space) waitForJob() (end batchv1.JobCondition) {
 	s.Helper()
 	eventually(s.T, "the worker Job ends", func() bool {

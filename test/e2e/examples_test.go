@@ -18,7 +18,7 @@ import (
 // around is what happens around an example besides its run.
 type around struct {
 	kubectl [][]string                     // what its first lines tell a person to do before
-	before  func(*space) map[string]string // makes what it speaks of as being there; answers values that take its place here
+	before  func(*space) map[string]string // makes what it speaks of as being there; returns values that take its place here
 	during  func(*space)
 	endless bool         // helm test has no end to wait for
 	after   func(*space) // when the release is gone

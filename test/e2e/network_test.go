@@ -9,7 +9,7 @@ import (
 	"github.com/workqueue/workqueue/test/kube"
 )
 
-// TestNetwork knocks at Redis from another namespace, while the pods of the release get through.
+// TestNetwork tries to reach Redis from another namespace, while the pods of the release reach it.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	stranger := newSpace(t, "stranger")
@@ -39,7 +39,7 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// enforced finds out whether NetworkPolicies mean anything here: with one that forbids a pod everything, is it still heard?
+// enforced reports whether this cluster enforces NetworkPolicies: whether a pod that one forbids everything can still be reached.
 func (s *space) enforced(knocks func(address string) bool) bool {
 	s.Helper()
 	s.Apply(`

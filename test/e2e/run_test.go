@@ -121,7 +121,7 @@ func TestTutorial(t *testing.T) {
 	wantText(t, s.logs(), "got kiwi", "got two words")
 }
 
-// lastWords are what the worker that ended with an exit code left as its termination message.
+// lastWords returns the termination message of the worker that ended with an exit code.
 func (s *space) lastWords(code int32) string {
 	s.Helper()
 	for _, pod := range s.workers() {
@@ -135,7 +135,7 @@ func (s *space) lastWords(code int32) string {
 	return ""
 }
 
-// follow does what the notes of the release say after a heading, as a person would who pastes it, and answers what it printed.
+// follow does what the notes of the release say after a heading, as a person would who pastes it, and returns what it printed.
 func (s *space) follow(heading string) string {
 	s.Helper()
 	notes, err := s.helm("get", "notes", kube.Release)
