@@ -185,7 +185,7 @@ func TestTheCommandLinesRefuseWrongValues(t *testing.T) {
 // refusals are one by each way in which values are refused, with what the message has: by the schema in several places, for a key,
 // a type, a list of words; by a template.
 var refusals = map[string][]string{
-	"items: [null, apple, yes]":              {"'/items/0'", "'/items/2'"},
+	"items: [null, apple, yes]":              {"items[0] is null", "items[2] is a boolean"},
 	"{items: [a], worker: {paralelism: 2}}":  {"'/worker'", "'paralelism' not allowed"},
 	"{items: [a], commonLabels: {a: 1}}":     {"'/commonLabels/a'", "want string"},
 	"{items: [a], worker: {mode: lines}}":    {"'/worker/mode'", "'exec', 'batch', 'stream'"},

@@ -217,3 +217,42 @@ func TestCollisionsAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// A list of items that is large is more than a client-side apply, Argo CD's default, can keep in an annotation.
+func TestItemsAreAppliedByTheServer(t *testing.T) {
+	t.Parallel()
+	for _, hooks := range []string{"true", "false"} {
+		items := find[*corev1.ConfigMap](t, release{values: "{items: [a], hooks: {enabled: " + hooks + "}}"}.objects(t), "seed")
+		if got := items.Annotations["argocd.argoproj.io/sync-options"]; got != "ServerSideApply=true" {
+			t.Errorf("with hooks %s, the sync options are %q", hooks, got)
+		}
+	}
+}
+
+// Your program's user has no home in its image, unless the image chose the user.
+func TestHome(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]string{
+		"{}":                                    "/tmp",
+		"{extraEnv: [{name: HOME, value: /h}]}": "/h",
+		"{podSecurityContext: {runAsUser: null, runAsGroup: null}}": "",
+	} {
+		t.Run(values, func(t *testing.T) {
+			all := release{values: "{itemsFrom: {image: b, command: [c]}, worker: " + values + "}"}.objects(t)
+			if got, _ := lookupEnv(workerJob(t, all).Spec.Template.Spec, "HOME"); got != want {
+				t.Errorf("the workers have HOME=%q, want %q", got, want)
+			}
+			if got, _ := lookupEnv(seedJob(t, all).Spec.Template.Spec, "HOME"); want != "/h" && got != want {
+				t.Errorf("the program that lists items has HOME=%q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestUnusualItemsArrive(t *testing.T) {
+	t.Parallel()
+	items := find[*corev1.ConfigMap](t, release{values: `items: ["", "a\0b", "$(HOME)", 0x10]`}.objects(t), "seed")
+	if got, want := items.Data["items.json"], `["","a\u0000b","$(HOME)",16]`; got != want {
+		t.Errorf("items.json is %s, want %s", got, want)
+	}
+}

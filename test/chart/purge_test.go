@@ -104,7 +104,7 @@ func TestWhatIsPurged(t *testing.T) {
 			mine: []release{{values: job + "[a]}"}, {values: job + "[b]}"}, {values: job + "[a], rerun: 2}"}},
 			others: []release{
 				{name: "demo-2", values: job + "[a]}"}, {name: "de", values: job + "[a]}"}, {name: "a-demo", values: job + "[a]}"},
-				{name: "demo-2", values: deployment + "[]}"}, {values: deployment + "[]}"},
+				{name: "demo-2", values: deployment + "[]}"}, {values: deployment + "[]}"}, {name: "demo-0123456789", values: deployment + "[]}"},
 			},
 			alsoNotByName: []string{"elsewhere/demo-0123456789", "demo-0123456789", "somewhere/demo-0123456789a", "somewhere/demo-xyz3456789"},
 		},
@@ -120,8 +120,9 @@ func TestWhatIsPurged(t *testing.T) {
 		},
 		{
 			name: "a name of your own", release: release{values: job + "[a], queue: {name: 'a.b*'}}"},
-			mine:          []release{{values: job + "[b], queue: {name: 'a.b*'}}"}},
-			others:        []release{{values: job + "[a]}"}},
+			// Those it had before it got the name, too.
+			mine:          []release{{values: job + "[b], queue: {name: 'a.b*'}}"}, {values: job + "[a]}"}},
+			others:        []release{{name: "demo-2", values: job + "[a]}"}},
 			alsoNotByName: []string{"axb*", "a.bbb", "a.b*2"},
 		},
 	} {

@@ -146,6 +146,7 @@ func deliverMail(s *space) {
 func withoutKueue(*space) map[string]string {
 	return map[string]string{
 		"redis.nodeSelector":       `{}`,
+		"worker.suspend":           "true", // as Kueue does
 		"worker.priorityClassName": `""`,
 		"worker.parallelism":       "2",
 		"worker.resources":         `{"requests": {"cpu": "10m", "memory": "16Mi"}}`,

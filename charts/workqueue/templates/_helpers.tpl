@@ -74,3 +74,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- define "workqueue.workerImage" -}}
 {{- include "workqueue.image" (list . .Values.image .Chart.AppVersion) }}
 {{- end }}
+
+{{/* Whether there is a monitor: "true" or nothing. KEDA asks it, too. */}}
+{{- define "workqueue.monitor.enabled" -}}
+{{- if or .Values.monitor.enabled .Values.worker.keda.enabled }}true{{ end }}
+{{- end }}

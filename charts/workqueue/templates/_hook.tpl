@@ -19,10 +19,10 @@ order. Without hooks, the object is an ordinary one.
 {{- $_ := unset $placeholder "data" }}
 {{- $_ := unset $placeholder "stringData" }}
 {{- end }}
-{{- $_ := set $object.metadata "annotations" (dict
+{{- $_ := set $object.metadata "annotations" (merge (dict
   "helm.sh/hook" .events
   "helm.sh/hook-weight" (toString .weight)
-  "helm.sh/hook-delete-policy" .deletePolicy) }}
+  "helm.sh/hook-delete-policy" .deletePolicy) ($object.metadata.annotations | default dict)) }}
 {{- if eq $object.kind "Job" }}
 {{- $_ := set $object.metadata.annotations "helm.sh/hook-output-log-policy" "hook-failed" }}
 {{- end }}

@@ -12,7 +12,7 @@
 {{- with .secret.name }}{{ $sources = append $sources (printf "the Secret %s" .) }}{{ end }}
 {{- if .volume }}{{ $sources = append $sources "a volume" }}{{ end }}
 {{- if .range }}{{ $sources = append $sources "a range" }}{{ end }}
-{{- with .command }}{{ $sources = append $sources (printf "the program %s" (first .)) }}{{ end }}
+{{- with .command }}{{ $sources = append $sources (printf "the program %s" (splitList "\n" (join "\n" .) | first)) }}{{ end }}
 {{- end }}
 {{- join ", " $sources }}
 {{- end }}
@@ -31,14 +31,24 @@
 {{- end }}
 
 {{- define "workqueue.queue" -}}
+{{- .Values.queue.name | default (include "workqueue.defaultQueue" .) }}
+{{- end }}
+
+{{- define "workqueue.defaultQueue" -}}
 {{- $name := include "workqueue.queueStem" . }}
-{{- if eq .Values.worker.kind "Job" }}{{ $name = printf "%s-%s" $name (include "workqueue.inputsHash" .) }}{{ end }}
-{{- .Values.queue.name | default $name }}
+{{- if eq .Values.worker.kind "Job" }}
+{{- $name = printf "%s-%s" $name (include "workqueue.inputsHash" .) }}
+{{- else if regexMatch "-[0-9a-f]{10}$" $name }}
+{{- /* Or it would look like a run of the release that is called like this one without the end. */}}
+{{- $name = print $name "-queue" }}
+{{- end }}
+{{- $name }}
 {{- end }}
 
 {{/* A regular expression that matches the names of this release's queues, of former runs too, and of no other's. */}}
 {{- define "workqueue.queuePattern" -}}
-{{- if .Values.queue.name }}{{ regexQuoteMeta .Values.queue.name }}
-{{- else }}{{ include "workqueue.queueStem" . | regexQuoteMeta }}{{ if eq .Values.worker.kind "Job" }}-[0-9a-f]{10}{{ end }}
+{{- with .Values.queue.name }}{{ regexQuoteMeta . }}|{{ end }}
+{{- if eq .Values.worker.kind "Job" }}{{ include "workqueue.queueStem" . | regexQuoteMeta }}-[0-9a-f]{10}
+{{- else }}{{ include "workqueue.defaultQueue" . | regexQuoteMeta }}
 {{- end }}
 {{- end }}

@@ -15,7 +15,7 @@ them are reported at once.
 {{- define "workqueue.validate.items" }}
 {{- $items := .Values.items }}
 {{- if not (kindIs "slice" $items) }}
-items: expected a list, such as `items: [apple, banana]`
+items: expected a list, such as `items: [apple, banana]`, and found {{ include "workqueue.kind" $items }}
 {{- else }}
 {{- if and .Values.queue.seal (not $items) (not (include "workqueue.sources" .)) }}
 items: the list is empty, so there is nothing to do; list the items, or say in itemsFrom where they are, or set queue.seal=false to add them to the queue later
@@ -27,8 +27,8 @@ items[{{ $i }}] is null; remove it, or quote it if the word itself is meant
 items[{{ $i }}] is a boolean ({{ $item }}); quote it if the word itself is meant: YAML takes yes, no, on and off for booleans
 {{- else if kindIs "slice" $item }}
 items[{{ $i }}] is a list; an item is a string, a number or an object
-{{- else if and (kindIs "float64" $item) (or (ge $item 9007199254740992.0) (le $item -9007199254740992.0)) }}
-items[{{ $i }}] is a number too large to be exact (it became {{ printf "%.0f" $item }}); quote it
+{{- else if not (kindIs "string" $item) }}
+{{- include "workqueue.validate.exact" (list (printf "items[%d]" $i) $item) }}
 {{- end }}
 {{- end }}
 {{- $size := len (toRawJson $items) }}
@@ -38,7 +38,49 @@ items: {{ len $items }} items take {{ div $size 1024 }} KiB, more than the 900 K
 {{- end }}
 {{- end }}
 
+{{/* What YAML has changed without a warning, in a value and all within it: (list path value). */}}
+{{- define "workqueue.validate.exact" }}
+{{- $path := index . 0 }}
+{{- $value := index . 1 }}
+{{- if kindIs "map" $value }}
+{{- range $key, $within := $value }}
+{{- if has $key (list "true" "false") }}
+{{ $path }} has the key {{ $key }}, which YAML makes of y, yes, on, n, no and off; quote the key
+{{- end }}
+{{- include "workqueue.validate.exact" (list (printf "%s.%s" $path $key) $within) }}
+{{- end }}
+{{- else if kindIs "slice" $value }}
+{{- range $i, $within := $value }}
+{{- include "workqueue.validate.exact" (list (printf "%s[%d]" $path $i) $within) }}
+{{- end }}
+{{- else if and (kindIs "float64" $value) (or (ge $value 9007199254740992.0) (le $value -9007199254740992.0)) }}
+{{ $path }} is a number too large to be exact (it became {{ printf "%.0f" $value }}); quote it
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.kind" -}}
+{{- get (dict "invalid" "nothing" "string" "text" "bool" "a boolean" "float64" "a number" "int64" "a number" "int" "a number" "map" "an object" "slice" "a list") (kindOf .) | default (kindOf .) }}
+{{- end }}
+
+{{/* A program and its arguments: (list path value). */}}
+{{- define "workqueue.validate.command" }}
+{{- $path := index . 0 }}
+{{- $command := index . 1 }}
+{{- if kindIs "slice" $command }}
+{{- range $i, $argument := $command }}
+{{- if not (kindIs "string" $argument) }}
+{{ $path }}[{{ $i }}] is {{ include "workqueue.kind" $argument }}; an argument is text, so quote it
+{{- end }}
+{{- end }}
+{{- else if kindIs "string" $command }}
+{{ $path }}: expected a list of arguments, and found text; no shell splits it: write {{ splitList " " $command | compact | toRawJson }}, or {{ list "sh" "-c" $command | toRawJson }} for a shell
+{{- else }}
+{{ $path }}: expected a list of arguments, and found {{ include "workqueue.kind" $command }}; write it such as `[python, /app/main.py]`
+{{- end }}
+{{- end }}
+
 {{- define "workqueue.validate.itemsFrom" }}
+{{- include "workqueue.validate.command" (list "itemsFrom.command" .Values.itemsFrom.command) }}
 {{- if and .Values.itemsFrom.command (not .Values.itemsFrom.image) (not .Values.worker.image) }}
 itemsFrom.image: needed with itemsFrom.command, because the worker's own image holds no other program; name the image that the command is in
 {{- end }}
@@ -46,6 +88,7 @@ itemsFrom.image: needed with itemsFrom.command, because the worker's own image h
 
 {{- define "workqueue.validate.worker" }}
 {{- with .Values.worker }}
+{{- include "workqueue.validate.command" (list "worker.command" .command) }}
 {{- if and .image (not .command) }}
 worker.command: needed with worker.image, because a chart cannot read an image's entrypoint; write what to run for each item, such as `command: [python, /app/main.py, "{}"]`
 {{- end }}
@@ -56,7 +99,7 @@ worker.image: needed with worker.command, because the worker's own image holds n
 {{- if not .command }}
 worker.command: needed with worker.mode={{ .mode }}; name the program that gets the items
 {{- end }}
-{{- if contains "{}" (join " " .command) }}
+{{- if contains "{}" (toRawJson .command) }}
 worker.command: {} stands for one item, but with worker.mode={{ .mode }} the items come on standard input; leave it out
 {{- end }}
 {{- if .capture }}
@@ -97,13 +140,6 @@ worker.stopAfterDead: {{ int64 .stopAfterDead }} is less than worker.maxDead, {{
 {{- range $key := list "keda" "autoscaling" }}
 {{- if and (get $.Values.worker $key).enabled (eq $.Values.worker.kind "Job") }}
 worker.{{ $key }}: scales a Deployment, not a Job; set worker.kind=Deployment, or worker.parallelism as you go
-{{- end }}
-{{- end }}
-{{- if and .keda.enabled (include "workqueue.redis.external" $) }}
-{{- with $.Values.redis.external }}
-{{- if or .sentinel.master .cluster (not .url) }}
-worker.keda: needs redis.external.url, one server; for Sentinels and Clusters write a ScaledObject of your own
-{{- end }}
 {{- end }}
 {{- end }}
 {{- if .autoscaling.enabled }}
@@ -176,7 +212,7 @@ global.{{ $key }}: this chart reads global.imageRegistry and global.imagePullSec
 
 {{- define "workqueue.validate.monitor" }}
 {{- with .Values.monitor }}
-{{- if and .enabled .actions (not .existingSecret.name) }}
+{{- if and (include "workqueue.monitor.enabled" $) .actions (not .existingSecret.name) }}
 monitor.existingSecret.name: needed with monitor.actions; name a Secret whose key `token` has 16 characters or more
 {{- end }}
 {{- end }}

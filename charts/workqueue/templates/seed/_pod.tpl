@@ -1,4 +1,4 @@
-{{/* The seeding's pod: that of any verb, with the volumes that items come from, and in your image if a program of yours lists them. */}}
+{{/* The seed pod: that of any verb, with the volumes that items come from, and in your image if your program lists them. */}}
 {{- define "workqueue.seed.podSpec" -}}
 {{- $from := .Values.itemsFrom }}
 {{- $volumes := list (dict "name" "items" "configMap" (dict "name" (include "workqueue.seed.itemsName" .))) }}
@@ -30,6 +30,7 @@
 {{- $image := $from.image | default .Values.worker.image }}
 {{- $_ := set $container "image" $image }}
 {{- $_ := set $container "command" (list "/workqueue/worker") }}
+{{- $_ := set $container "env" (concat $container.env (include "workqueue.home" . | fromYamlArray)) }}
 {{- $_ := set $container "securityContext" .Values.worker.securityContext }}
 {{- if or $from.image (not .Values.worker.imagePullPolicy) }}
 {{- $_ := unset $container "imagePullPolicy" }}

@@ -34,6 +34,7 @@ restartPolicy: {{ ternary "Never" "Always" (eq .kind "Job") }}
 serviceAccountName: {{ include "workqueue.serviceAccountName" $ }}
 terminationGracePeriodSeconds: {{ int64 .terminationGracePeriodSeconds }}
 {{- include "workqueue.podOptions" . }}
+{{- $env := concat (include "workqueue.worker.env" $ | include "workqueue.toEnv" | fromYamlArray) (include "workqueue.home" $ | fromYamlArray) .extraEnv }}
 {{- $init := concat .sidecars .initContainers }}
 {{- if and (not $own) (eq .inject "init") }}
 {{- $init = prepend $init (include "workqueue.installContainer" (list $ .resources) | fromYaml) }}
@@ -56,7 +57,7 @@ containers:
     {{- end }}
     args: [work]
     env:
-      {{- concat (include "workqueue.worker.env" $ | include "workqueue.toEnv" | fromYamlArray) .extraEnv | toYaml | nindent 6 }}
+      {{- toYaml $env | nindent 6 }}
     {{- with .extraEnvFrom }}
     envFrom:
       {{- toYaml . | nindent 6 }}
@@ -80,6 +81,19 @@ containers:
 volumes:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+HOME for your image's programs, as a list of one or none. The user that the values choose has no home in your image, and many
+programs write to it. If the values leave the user to the image, so is the home.
+*/}}
+{{- define "workqueue.home" -}}
+{{- $set := false }}
+{{- range concat .Values.worker.extraEnv .Values.seed.extraEnv }}{{ if eq .name "HOME" }}{{ $set = true }}{{ end }}{{ end }}
+{{- if and .Values.worker.podSecurityContext.runAsUser (not $set) }}
+- name: HOME
+  value: /tmp
 {{- end }}
 {{- end }}
 
