@@ -372,7 +372,7 @@ func TestPicture(t *testing.T) {
 		s.shell(line, "WQ_CONCURRENCY=8", "WQ_MAX_ATTEMPTS=2", "WQ_BACKOFF_INITIAL=1s", "WQ_STOP_AFTER_DEAD=0", "HOSTNAME="+host, "WQ_HOST="+host)
 	}
 	p := s.open()
-	p.do(chromedp.EmulateViewport(1080, 1240))
+	p.do(chromedp.EmulateViewport(1080, 1500))
 	for s.counts().Done < 1300 {
 		time.Sleep(100 * time.Millisecond)
 		eval[int](p, "1")

@@ -59,6 +59,7 @@ type LastError struct {
 // Latency is how long the latest recorded attempts took: dead ones, and done ones whose result was kept.
 type Latency struct {
 	Attempts int     `json:"attempts"` // how many there are; the rest is 0 if there are none
+	Done     int     `json:"done"`     // of them; the others are dead
 	P50      float64 `json:"p50"`      // seconds
 	P95      float64 `json:"p95"`
 	Max      float64 `json:"max"`
@@ -128,6 +129,7 @@ func podOf(worker string) string {
 // lately is what the latest records tell of attempts, by pod.
 type lately struct {
 	seconds []float64
+	done    int
 	pods    map[string]*podRecords
 }
 
@@ -180,6 +182,7 @@ func (l *lately) add(k kind, r queue.Record) {
 	}
 	if k.name == results.name {
 		pod.done++
+		l.done++
 		return
 	}
 	if pod.dead++; pod.lastError == nil {
@@ -194,7 +197,7 @@ func (l *lately) complete(w *Worker) {
 		return
 	}
 	w.Node, w.Done, w.Dead, w.LastError = pod.node, pod.done, pod.dead, pod.lastError
-	if took := pod.last.Sub(pod.first).Seconds(); took > 0 {
+	if took := pod.last.Sub(pod.first).Seconds(); took > 0 && l.done > 0 { // else nobody knows how many were done
 		w.Rate = float64(pod.done+pod.dead-1) / took
 	}
 }
@@ -205,5 +208,5 @@ func (l *lately) latency() Latency {
 		return Latency{}
 	}
 	at := func(share float64) float64 { return l.seconds[int(math.Ceil(share*float64(n)))-1] }
-	return Latency{Attempts: n, P50: at(.5), P95: at(.95), Max: l.seconds[n-1]}
+	return Latency{Attempts: n, Done: l.done, P50: at(.5), P95: at(.95), Max: l.seconds[n-1]}
 }

@@ -272,29 +272,28 @@ async function loadWorkers() {
     const row = element("tr");
     row.dataset.key = worker.worker;
     const cell = (text, className) => row.appendChild(element("td", text, className));
-    cell(plain(worker.pod)).title = plain(worker.worker);
+    const pod = cell(plain(worker.pod) + " ");
+    pod.title = plain(worker.worker);
+    const log = logLine(worker.pod);
+    if (log) pod.append(copyButton(log, "Copy the command for the log of " + worker.pod));
     cell(plain(worker.node || "–"));
     cell(span(Math.max(0, (now - Date.parse(worker.since)) / 1000)), "number");
     cell(number.format(worker.leased), "number");
     const item = cell("", "item");
     item.append(element("code", line(worker.item)));
     if (worker.item.attempts) item.append(" (attempt " + (worker.item.attempts + 1) + ")");
-    const recorded = worker.done + worker.dead > 0;
-    cell(recorded ? number.format(worker.done) : "–", "number");
-    cell(recorded ? number.format(worker.dead) : "–", "number");
+    cell(all.latency.done ? number.format(worker.done) : "–", "number");
+    cell(number.format(worker.dead), "number");
     cell(worker.rate ? rate(worker.rate) : "–", "number");
     cell(worker.last_error ? clock(worker.last_error.at) + " " + plain(worker.last_error.reason) : "–", "item");
-    const log = logLine(worker.pod);
-    const copy = cell("");
-    if (log) copy.append(copyButton(log, "Copy the command for the log of " + worker.pod));
     return row;
   });
   fill($("workers-rows"), rows);
   $("workers").hidden = rows.length === 0;
   $("workers-none").hidden = rows.length > 0;
-  const { attempts, p50, p95, max } = all.latency;
+  const { attempts, done, p50, p95, max } = all.latency;
   $("latency").textContent = (attempts ? "attempts: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max) +
-    ", of the latest " + number.format(attempts) + " on record" : "no attempt is on record yet") +
+    ", of the latest on record: " + number.format(done) + " done, " + number.format(attempts - done) + " dead" : "no attempt is on record yet") +
     (all.more ? " · only the first " + number.format(rows.length) + " workers are listed" : "");
 }
 
