@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,17 +14,9 @@ import (
 // TestPasswordIsHidden lets an item look for Redis's password in every process of its container: in its own environment, in
 // the worker's, and in process 1's, which run as the same user.
 func TestPasswordIsHidden(t *testing.T) {
-	container := []string{"unshare", "--pid", "--fork", "--mount-proc", "setpriv", "--reuid=65532", "--regid=65532", "--clear-groups"}
-	if out, err := exec.Command(container[0], append(container[1:], "true")...).CombinedOutput(); err != nil {
-		t.Skipf("another user in a new PID namespace takes root: %v %s", err, out)
-	}
+	container := containerUser(t)
 	server := redistest.Start(t, "--requirepass", "s3cret")
-	path := realWorker(t)
-	for dir := path; dir != "/tmp"; dir = dir[:strings.LastIndex(dir, "/")] {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	path := publicWorker(t)
 	run := func(command ...string) string {
 		t.Helper()
 		cmd := exec.Command(command[0], command[1:]...)
@@ -39,4 +33,49 @@ func TestPasswordIsHidden(t *testing.T) {
 	if strings.Contains(out, "WQ_REDIS") || strings.Count(out, "denied") != 2 {
 		t.Errorf("want two processes that may not be looked into, and no password; got\n%s", out)
 	}
+}
+
+// TestPasswordIsHiddenFromTheStart lets a process of the same user look for Redis's password while verbs start, again and again, as by
+// kubectl exec: before a verb can hide itself, only the mode of the installed program does.
+func TestPasswordIsHiddenFromTheStart(t *testing.T) {
+	container := containerUser(t)
+	path, dir := publicWorker(t), t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+		"$1" install "$2" || exit 1
+		(while ! test -e "$2/stop"; do cat /proc/[0-9]*/environ 2>/dev/null; done) | tr '\\0' '\\n' | grep -c ^WQ_REDIS_PASSWORD= &
+		for i in $(seq 50); do env WQ_REDIS_PASSWORD=s3cret WQ_QUEUE=job2 WQ_REDIS_URL=redis://127.0.0.1:1 WQ_REDIS_UNREACHABLE_TIMEOUT=0s "$2/worker" seal 2>/dev/null; done
+		touch "$2/stop"
+		wait`
+	out, err := exec.Command(container[0], append(container[1:], "sh", "-c", strings.ReplaceAll(script, `\\`, `\`), "sh", path, dir)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := strings.TrimSpace(string(out)); got != "0" {
+		t.Errorf("the password was read %s times while 50 verbs started", got)
+	}
+}
+
+// containerUser returns a command that runs another as the user of the image, in a PID namespace of its own. It takes root.
+func containerUser(t *testing.T) []string {
+	t.Helper()
+	container := []string{"unshare", "--pid", "--fork", "--mount-proc", "setpriv", "--reuid=65532", "--regid=65532", "--clear-groups"}
+	if out, err := exec.Command(container[0], append(container[1:], "true")...).CombinedOutput(); err != nil {
+		t.Skipf("another user in a new PID namespace takes root: %v %s", err, out)
+	}
+	return container
+}
+
+// publicWorker builds the program where every user can run it.
+func publicWorker(t *testing.T) string {
+	t.Helper()
+	path := realWorker(t)
+	for dir := path; dir != "/tmp"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
 }

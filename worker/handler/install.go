@@ -31,8 +31,9 @@ func Install(dir string) error {
 	if err := out.Close(); err != nil {
 		return err
 	}
-	// The mode is set apart from creation, where the umask has a say; a user other than the owner must run it.
-	if err := os.Chmod(temporary, 0o555); err != nil {
+	// The mode is set after creation, where the umask has a say. Every user may run it, and nobody may read it: the kernel then hides
+	// the memory and environment of its processes, Redis's password among them, from other processes of the same user.
+	if err := os.Chmod(temporary, 0o111); err != nil {
 		return err
 	}
 	return os.Rename(temporary, filepath.Join(dir, "worker"))
