@@ -99,6 +99,7 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 			Lease:      settings.Lease,
 			BatchBytes: batchBytes,
 			MaxCrashes: settings.MaxCrashes,
+			MaxSnoozes: settings.MaxSnoozes,
 			StopAfter:  settings.StopAfter(),
 			Retention:  settings.Retention,
 			MaxResults: settings.MaxResults,
