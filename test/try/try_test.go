@@ -119,6 +119,7 @@ func TestExamples(t *testing.T) {
 		"own-program":          {done: 3},
 		"persistent-redis":     {objects: password, done: 100},
 		"results":              {done: 4},
+		"spot":                 {done: 200},
 		"stream":               {done: 5},
 	}
 	examples, err := filepath.Glob("../../values-examples/*.yaml")
