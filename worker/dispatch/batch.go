@@ -60,7 +60,7 @@ func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
 		return true
 	}
 	size := len(o.Text) + len(payload)
-	if t.texts < maxTexts && (t.texts == 0 || size > t.bytes) {
+	if t.texts < queue.MaxTexts && (t.texts == 0 || size > t.bytes) {
 		return false
 	}
 	t.texts, t.bytes = t.texts-1, t.bytes-size

@@ -10,13 +10,8 @@ import (
 	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
-const (
-	idlePoll = time.Second // longest time between two calls of an idle worker
-
-	// Outcomes with a text in one call, and bytes of such, so that it keeps Redis for less than 5 ms.
-	maxTexts     = 100
-	maxTextBytes = 1 << 20
-)
+// idlePoll is the longest time between two calls of an idle worker.
+const idlePoll = time.Second
 
 // dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
 type dispatcher struct {
@@ -178,7 +173,7 @@ func (d *dispatcher) giveBack(n int) {
 func (d *dispatcher) call() error {
 	d.takeInAll()
 	var request queue.Request
-	budget := textBudget{maxTexts, maxTextBytes}
+	budget := textBudget{queue.MaxTexts, queue.MaxTextBytes}
 	for _, b := range d.batches {
 		request.Reports = append(request.Reports, b.report(&budget))
 	}

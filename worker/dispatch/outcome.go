@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -30,21 +31,31 @@ func (d *dispatcher) outcome(item queue.Item, a *attempt) *queue.ItemOutcome {
 		d.urgent = true // another worker may be idle
 		return &queue.ItemOutcome{Outcome: queue.OutcomeReturned}
 	case queue.OutcomeSnoozed:
+		if limit := d.policy.Limits.MaxSnoozes; limit > 0 && item.Snoozes >= limit {
+			return d.dead(item, a, fmt.Sprintf("snoozed more than %d times: %s", limit, a.Reason), queue.OutcomeSnoozed)
+		}
 		d.stats.Snoozed++
-		delay := d.policy.Backoff.Delay(1)
-		d.logAttempt(slog.LevelInfo, "item snoozed", item, a, "delay", delay.Round(time.Millisecond))
+		delay := d.policy.Backoff.Delay(item.Snoozes + 1)
+		d.logAttempt(slog.LevelInfo, "item snoozed", item, a, "snoozes", item.Snoozes+1, "delay", delay.Round(time.Millisecond))
 		return &queue.ItemOutcome{Outcome: queue.OutcomeSnoozed, Delay: delay}
 	}
-	d.stats.Failed++
 	if a.Outcome == queue.OutcomeFailed && failed < d.policy.MaxAttempts {
+		d.stats.Failed++
 		delay := d.policy.Backoff.Delay(failed)
 		d.logAttempt(slog.LevelWarn, "attempt failed", item, a, "delay", delay.Round(time.Millisecond))
 		return &queue.ItemOutcome{Outcome: queue.OutcomeFailed, Delay: delay}
 	}
+	return d.dead(item, a, a.Reason, queue.OutcomeDead)
+}
+
+// dead reports the last attempt at an item, by the outcome with which the queue makes it a dead letter.
+func (d *dispatcher) dead(item queue.Item, a *attempt, reason string, outcome queue.Outcome) *queue.ItemOutcome {
+	d.stats.Failed++
 	d.stats.Dead++
 	d.urgent = true // the run may have to stop
+	a.Reason = reason
 	d.logAttempt(slog.LevelError, "item is dead", item, a)
-	return &queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: report(item, a, d.policy)}
+	return &queue.ItemOutcome{Outcome: outcome, Text: report(item, a, d.policy)}
 }
 
 // logAttempt writes the line about an attempt.
