@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -19,23 +21,10 @@ func runRetry(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var keys []string
-	err = s.retry(ctx, func(ctx context.Context) error {
-		keys = keys[:0]
-		return s.DeadLetters(ctx, func(r queue.Record) bool {
-			if settings.Match.Matches(r.Payload) {
-				keys = append(keys, r.Key)
-			}
-			return true
-		})
-	})
-	if err != nil {
-		return err
-	}
 	back := 0
 	// A try whose reply was lost may have put items back. They are no longer dead for the next try, so nothing is put back twice.
 	err = s.retry(ctx, func(ctx context.Context) error {
-		n, err := s.Queue.Retry(ctx, keys)
+		n, err := retryDead(ctx, s.Queue, settings.Match, before.Now)
 		back += n
 		return err
 	})
@@ -44,4 +33,35 @@ func runRetry(ctx context.Context, args []string) error {
 		s.warnIfEnded(before)
 	}
 	return err
+}
+
+// retryDead puts the matching items back into the queue that were dead at the given time of Redis's clock, a few at a time. It
+// returns how many went back.
+func retryDead(ctx context.Context, q *queue.Queue, match config.Pattern, at time.Time) (int, error) {
+	const atOnce = 100
+	back := 0
+	var keys []string
+	var failed error
+	putBack := func() {
+		var n int
+		n, failed = q.Retry(ctx, keys)
+		back += n
+		keys = keys[:0]
+	}
+	err := q.DeadLetters(ctx, func(r queue.Record) bool {
+		if r.Recorded().After(at) { // perhaps an item that was put back a moment ago
+			return false
+		}
+		if match.Matches(r.Payload) {
+			keys = append(keys, r.Key)
+		}
+		if len(keys) == atOnce {
+			putBack()
+		}
+		return failed == nil
+	})
+	if err == nil && failed == nil {
+		putBack()
+	}
+	return back, errors.Join(err, failed)
 }

@@ -21,6 +21,9 @@ func runSeal(ctx context.Context, _ []string) error {
 	if err := s.retry(ctx, s.Seal); err != nil {
 		return err
 	}
+	if err := awaitDurable(ctx, s); err != nil {
+		return err
+	}
 	fmt.Printf("the queue is sealed, with %d items: the run ends when none of them is open\n", counts.Total())
 	return nil
 }

@@ -48,15 +48,7 @@ func runSeed(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	err = s.retry(ctx, func(ctx context.Context) error {
-		durable, err := s.AwaitDurable(ctx, durableWithin)
-		if err == nil && !durable {
-			s.log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+
-				"if it is lost now the run fails, and has to be started again", "waited", durableWithin)
-		}
-		return err
-	})
-	if err != nil {
+	if err := awaitDurable(ctx, s); err != nil {
 		return err
 	}
 	message := "the queue was seeded before, nothing was added"
@@ -67,8 +59,21 @@ func runSeed(ctx context.Context, _ []string) error {
 	return nil
 }
 
+// awaitDurable waits until what was written is safe from the loss of Redis, and warns if that was not confirmed.
+func awaitDurable(ctx context.Context, s *session) error {
+	return s.retry(ctx, func(ctx context.Context) error {
+		durable, err := s.AwaitDurable(ctx, durableWithin)
+		if err == nil && !durable {
+			s.log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+
+				"if it is lost now the run fails, and has to be started again", "waited", durableWithin)
+		}
+		return err
+	})
+}
+
 func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, error) {
 	seeder := s.NewSeeder(settings.SeedID)
+	defer seeder.Close(ctx)
 	started, said := time.Now(), time.Now()
 	add := func(payload string) error {
 		if seeder.Staged()%1000 == 0 && time.Since(said) > progressEvery {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,6 +26,16 @@ type Record struct {
 	Attempts int    // failed attempts, dead letters only
 	Crashes  int    // workers that died while they had it, dead letters only
 	Report   string // the text of its last outcome; empty if the item's worker died
+}
+
+// Recorded returns when the record was made, by Redis's clock; zero if the key is not one of a stream.
+func (r Record) Recorded() time.Time {
+	ms, _, _ := strings.Cut(r.Key, "-")
+	n, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(n)
 }
 
 // DeadLetters calls each for every dead letter, oldest first, until each returns false.

@@ -9,8 +9,8 @@ import (
 )
 
 // AwaitDurable waits until all that was written before is safe from the loss of the server: in its append-only file, if
-// it keeps one and can tell (WAITAOF, since Redis 7.2), and on a replica, if it has one (WAIT). It answers false if that
-// was not confirmed in the given time. A server that has neither, or may not be asked, has nothing to wait for.
+// it keeps one and has WAITAOF (Redis 7.2), and on a replica, if it has one (WAIT). It returns false if that was not
+// confirmed in the given time. A server that has neither, or forbids the commands, has nothing to wait for.
 func (q *Queue) AwaitDurable(ctx context.Context, atMost time.Duration) (bool, error) {
 	node, err := q.node(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (q *Queue) AwaitDurable(ctx context.Context, atMost time.Duration) (bool, e
 	return durable, nil
 }
 
-// confirmed is how many servers have confirmed: WAIT answers their number, WAITAOF those of servers and replicas.
+// confirmed returns how many servers have confirmed: WAIT replies with their number, WAITAOF with those of servers and replicas.
 func confirmed(reply any) int64 {
 	if numbers, ok := reply.([]any); ok && len(numbers) > 0 {
 		reply = numbers[0]
@@ -63,7 +63,7 @@ func confirmed(reply any) int64 {
 	return n
 }
 
-// node is the server that has the queue.
+// node returns the server that has the queue.
 func (q *Queue) node(ctx context.Context) (redis.UniversalClient, error) {
 	if cluster, ok := q.redis.(*redis.ClusterClient); ok {
 		return cluster.MasterForKey(ctx, q.Name)
@@ -71,7 +71,7 @@ func (q *Queue) node(ctx context.Context) (redis.UniversalClient, error) {
 	return q.redis, nil
 }
 
-// isRefusal tells replies that say no: the server does not know the command, or keeps it from this user.
+// isRefusal reports whether err is a reply: the server does not know the command, or forbids it.
 func isRefusal(err error) bool {
 	_, reply := err.(redis.Error)
 	return reply

@@ -28,7 +28,9 @@ local function publish()
     if call('EXISTS', ready) == 0 and call('EXISTS', joining) == 0 then
       call('RENAME', staging, ready)
     else
-      call('RPUSH', joining, staging)
+      local list = prefix .. 'joining:' .. ARGV[1] -- its seeder may delete what has the old name
+      call('RENAME', staging, list)
+      call('RPUSH', joining, list)
       call('HINCRBY', state, 'unjoined', staged)
     end
     reopen()

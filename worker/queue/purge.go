@@ -34,18 +34,27 @@ func Names(ctx context.Context, client redis.UniversalClient) ([]string, error) 
 		err = list(ctx, client)
 	}
 	slices.Sort(names)
-	return slices.Compact(names), err // a scan may answer a key twice
+	return slices.Compact(names), err // a scan may return a key twice
 }
 
-// Purge deletes every key of the queue, whoever is working on it, and answers how many there were.
+// Purge deletes every key of the queue, also while workers run, and returns how many there were. The state goes first: no call
+// of a worker makes a key after that.
 func (q *Queue) Purge(ctx context.Context) (int, error) {
-	keys := []string{q.Name}
-	// The hash tag in the pattern leads to the node of a Cluster that has them.
-	err := scan(ctx, q.redis, globEscape(q.prefix)+"*", func(key string) { keys = append(keys, key) })
+	deleted, err := q.redis.Unlink(ctx, q.key("state"), q.Name).Result()
 	if err != nil {
 		return 0, err
 	}
-	deleted, err := q.redis.Unlink(ctx, keys...).Result()
+	var keys []string
+	// The hash tag in the pattern leads to the node of a Cluster that has them.
+	err = scan(ctx, q.redis, globEscape(q.prefix)+"*", func(key string) { keys = append(keys, key) })
+	for some := range slices.Chunk(keys, scanCount) {
+		if err != nil {
+			break
+		}
+		var n int64
+		n, err = q.redis.Unlink(ctx, some...).Result()
+		deleted += n
+	}
 	return int(deleted), err
 }
 

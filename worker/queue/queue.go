@@ -71,11 +71,23 @@ func (q *Queue) keys(more ...string) []string {
 // Seal closes the queue: no more items will come, so once the queue is empty it is drained. A queue that was filled without
 // any seed can be worked on from then on.
 func (q *Queue) Seal(ctx context.Context) error {
-	_, err := q.redis.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+	commands, err := q.redis.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.HSetNX(ctx, q.key("state"), "epoch", rand.Text())
 		pipe.HSet(ctx, q.key("state"), "sealed", 1)
 		return nil
 	})
+	return cause(commands, err)
+}
+
+// cause returns why a transaction was aborted: the error of the first command that was not queued.
+func cause(commands []redis.Cmder, err error) error {
+	if redis.IsExecAbortError(err) {
+		for _, command := range commands {
+			if why := command.Err(); why != nil && !redis.IsExecAbortError(why) {
+				return why
+			}
+		}
+	}
 	return err
 }
 

@@ -11,18 +11,22 @@ import (
 )
 
 const (
-	seedChunkItems = 1000      // payloads per RPUSH
-	seedChunkBytes = 1 << 20   // payload bytes per RPUSH
-	seedInFlight   = 16        // RPUSHes per round trip
-	stagingExpiry  = time.Hour // how long an abandoned seed occupies memory
+	seedChunkItems = 1000    // payloads per RPUSH
+	seedChunkBytes = 1 << 20 // payload bytes per RPUSH
+	seedPipeline   = 16      // RPUSHes per round trip
+	discardTimeout = 2 * time.Second
 )
 
-// ErrIncomplete says that a seed must be made again.
-var ErrIncomplete = errors.New("redis lost data while the queue was being filled")
+// stagingExpiry is how long the staged items of a seeder that has died occupy memory.
+var stagingExpiry = time.Hour
+
+// ErrIncomplete is returned when a seed must be made again.
+var ErrIncomplete = errors.New("redis lost staged items")
 
 // Seeder fills a queue exactly once. It stages the items in a list of its own, at the speed of plain RPUSH, and then
 // publishes all of them in one atomic step. A seeder may die at any point: before that step it has changed nothing, and
-// what it staged expires; after it, every further seed of the same name adds nothing.
+// what it staged expires; after it, every further seed of the same name adds nothing. A living one keeps its staged items,
+// however slow their source is, until Close.
 type Seeder struct {
 	queue   *Queue
 	name    string
@@ -31,6 +35,7 @@ type Seeder struct {
 	chunk   []any
 	bytes   int // of the chunk
 	pipe    redis.Pipeliner
+	stop    context.CancelFunc // ends the refreshing of the expiry, nil before the first flush
 }
 
 // NewSeeder prepares a seed. Seeds of one name are the same seed: the first to be published counts.
@@ -47,7 +52,7 @@ func (s *Seeder) Add(ctx context.Context, payload string) error {
 		return nil
 	}
 	s.cut(ctx)
-	if s.pipe.Len() < seedInFlight {
+	if s.pipe.Len() < seedPipeline {
 		return nil
 	}
 	return s.flush(ctx)
@@ -65,19 +70,49 @@ func (s *Seeder) cut(ctx context.Context) {
 	}
 }
 
-// flush sends the pipeline. The expiry is set anew each time, so that only an abandoned list ever expires.
+// flush sends the pipeline.
 func (s *Seeder) flush(ctx context.Context) error {
 	s.cut(ctx)
 	if s.pipe.Len() > 0 {
-		s.pipe.Expire(ctx, s.staging, stagingExpiry)
+		s.pipe.PExpire(ctx, s.staging, stagingExpiry)
 	}
-	_, err := s.pipe.Exec(ctx)
+	if s.stop == nil {
+		refreshing, stop := context.WithCancel(context.WithoutCancel(ctx))
+		s.stop = stop
+		go s.refresh(refreshing, stagingExpiry)
+	}
+	commands, err := s.pipe.Exec(ctx)
 	s.pipe = s.queue.redis.Pipeline()
-	return err
+	return cause(commands, err)
 }
 
-// Publish makes the staged items part of the queue, and seals the queue if asked to. It answers false if a seed of this
-// name was published before; the number of items is then that seed's.
+// refresh keeps the staged items from expiring until ctx is done.
+func (s *Seeder) refresh(ctx context.Context, expiry time.Duration) {
+	ticker := time.NewTicker(expiry / 4)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			_ = s.queue.redis.PExpire(ctx, s.staging, expiry) // Publish finds out if it was in vain
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Close ends the seed. It deletes what was staged and not published.
+func (s *Seeder) Close(ctx context.Context) error {
+	if s.stop == nil {
+		return nil
+	}
+	s.stop()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	return s.queue.redis.Unlink(ctx, s.staging).Err()
+}
+
+// Publish makes the staged items part of the queue, and seals the queue if asked to. It returns false if a seed of
+// this name was published before; the number of items is then that seed's.
 func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items int, err error) {
 	if err := s.flush(ctx); err != nil {
 		return false, 0, err
@@ -101,11 +136,11 @@ func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items 
 	case "already":
 		return false, int(count), nil
 	}
-	return false, 0, fmt.Errorf("%w: it holds %d of the %d items that were sent to it, and nothing was published",
-		ErrIncomplete, count, s.staged)
+	return false, 0, fmt.Errorf("%w: %s has %d of the %d items, and nothing was published",
+		ErrIncomplete, s.staging, count, s.staged)
 }
 
-// Seeded tells whether a seed of this name was published, and how many items it had.
+// Seeded reports whether a seed of this name was published, and how many items it had.
 func (q *Queue) Seeded(ctx context.Context, name string) (bool, int, error) {
 	items, err := q.redis.HGet(ctx, q.key("state"), "seed:"+name).Int()
 	if errors.Is(err, redis.Nil) {

@@ -1,4 +1,4 @@
-// Package redisclient connects to Redis, of whatever kind, and rides out its absences.
+// Package redisclient connects to Redis, of whatever kind, and waits while it cannot be used.
 package redisclient
 
 import (
@@ -24,9 +24,9 @@ func Connect(ctx context.Context, c config.Common, log *slog.Logger) (redis.Univ
 	redis.SetLogger(debug{log})
 	client := Open(c)
 	replicaSince := time.Now()
-	err := Retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) error {
+	err := retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		return check(ctx, client, c, replicaSince, log)
-	})
+	}, passing)
 	if err != nil {
 		client.Close()
 		return nil, err
@@ -85,7 +85,7 @@ func tlsConfig(c config.Common) *tls.Config {
 	return tc
 }
 
-// debug takes what go-redis has to say. All of it reaches the user by other ways too, as an error.
+// debug logs go-redis's own messages at level debug. All of it reaches the user by other ways too, as an error.
 type debug struct{ log *slog.Logger }
 
 func (d debug) Printf(ctx context.Context, format string, v ...any) {

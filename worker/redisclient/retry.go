@@ -15,10 +15,10 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// ErrUnreachable says that Redis did not answer for longer than allowed.
+// ErrUnreachable is returned when Redis could not be used for longer than allowed.
 var ErrUnreachable = errors.New("redis is out of reach")
 
-// RefusedError says that Redis answered, and that trying again would not change its answer.
+// RefusedError is a reply of Redis that would be the same if the call were made again.
 type RefusedError struct {
 	text string
 	err  error
@@ -27,9 +27,14 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return e.text }
 func (e *RefusedError) Unwrap() error { return e.err }
 
-// Retry calls try until it succeeds, Redis refuses for good, ctx is done, or Redis was out of reach for the given
-// time. It says so once when Redis goes away, and once when it is back.
-func Retry(ctx context.Context, patience time.Duration, log *slog.Logger, try func(context.Context) error) error {
+// Retry calls try until it succeeds, Redis refuses for good, ctx is done, or Redis could not be used for the given time. It logs
+// once when Redis goes away, and once when it is back. It is for the calls of a client that Connect has returned: a password or a
+// permission that was good then and is not now may be in the middle of a change.
+func Retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try func(context.Context) error) error {
+	return retry(ctx, timeout, log, try, func(err error) bool { return passing(err) || isDenied(err) })
+}
+
+func retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try func(context.Context) error, passing func(error) bool) error {
 	var since time.Time
 	pause := 50 * time.Millisecond
 	for {
@@ -49,10 +54,10 @@ func Retry(ctx context.Context, patience time.Duration, log *slog.Logger, try fu
 		now := time.Now()
 		if since.IsZero() {
 			since = now
-			log.Warn("redis does not answer as it should, trying again", "for", patience, "error", err)
+			log.Warn("redis cannot be used, trying again", "for", timeout, "error", err)
 		}
-		if now.Sub(since) >= patience {
-			return fmt.Errorf("%w for more than %v: %w", ErrUnreachable, patience, err)
+		if now.Sub(since) >= timeout {
+			return fmt.Errorf("%w for more than %v: %w", ErrUnreachable, timeout, refused(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -63,11 +68,17 @@ func Retry(ctx context.Context, patience time.Duration, log *slog.Logger, try fu
 	}
 }
 
-// passingReplies are what Redis says while it starts, fails over, moves a slot, or is out of memory or disk.
+// passingReplies are what Redis replies while it starts, fails over, moves a slot, or is out of memory or disk.
 var passingReplies = []string{"LOADING ", "READONLY ", "MASTERDOWN ", "CLUSTERDOWN ", "TRYAGAIN ", "MOVED ", "ASK ",
 	"BUSY ", "UNKILLABLE ", "OOM ", "MISCONF ", "NOREPLICAS ", "UNBLOCKED ", "ERR max number of clients"}
 
-// passing tells errors that may go away by themselves: no connection, or a server that is not itself for a while.
+// isDenied reports whether Redis does not take the password, or does not permit the call.
+func isDenied(err error) bool {
+	var already *RefusedError
+	return !errors.As(err, &already) && !fromSentinels(err) && (redis.IsAuthError(err) || redis.IsPermissionError(err))
+}
+
+// passing reports whether an error may go away by itself: no connection, or a server that starts, fails over or is full.
 func passing(err error) bool {
 	var reply redis.Error
 	var already *RefusedError
@@ -94,7 +105,7 @@ func passing(err error) bool {
 		strings.HasPrefix(err.Error(), "redis: ") // of go-redis itself: no connection free, no node of a Cluster found
 }
 
-// refused makes a RefusedError of what Redis has against a call, with the way out. Other errors stay what they are.
+// refused turns a reply of Redis into a RefusedError with the way out. Other errors stay what they are.
 func refused(err error) error {
 	if hint := misTLS(err); hint != "" {
 		return &RefusedError{fmt.Sprintf("no TLS connection with redis: %v (%s)", err, hint), err}
@@ -145,7 +156,7 @@ var sentinelHints = []hint{
 
 func fromSentinels(err error) bool { return strings.HasPrefix(err.Error(), "redis: all sentinels") }
 
-// misTLS answers the way out if the two sides cannot agree on TLS, and "" if it is something else.
+// misTLS returns the way out if the two sides cannot agree on TLS, and "" if it is something else.
 func misTLS(err error) string {
 	var plain tls.RecordHeaderError
 	var unverified *tls.CertificateVerificationError

@@ -79,7 +79,7 @@ func TestRetry(t *testing.T) {
 		t.Errorf("%d tries, %v", tries, err)
 	}
 	if err := Retry(t.Context(), 0, log, func(context.Context) error { return io.EOF }); !errors.Is(err, ErrUnreachable) || !errors.Is(err, io.EOF) {
-		t.Errorf("without patience: %v", err)
+		t.Errorf("without a timeout: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	err = Retry(ctx, time.Minute, log, func(context.Context) error {
