@@ -56,7 +56,7 @@ func startACLServer(t *testing.T, args []string) aclServer {
 	return s
 }
 
-// cli is what redis-cli answers a user; with no name, to who has but the password.
+// cli returns the output of redis-cli for a user; without a name, for a client that has only the password.
 func (s aclServer) cli(user, password string, args ...string) (string, error) {
 	s.t.Helper()
 	args = append([]string{"-p", s.port}, args...)
@@ -132,14 +132,14 @@ func (s aclServer) verbs(queue string) {
 	s.run(queue, work, "", "work")
 	for _, verb := range []string{"watch", "results", "dead"} {
 		if out := s.run(queue, nil, "", verb); out == "" {
-			t.Errorf("worker %s says nothing", verb)
+			t.Errorf("worker %s prints nothing", verb)
 		}
 	}
 	s.monitor(queue)
 	s.run(queue, []string{"WQ_MAX_DEAD=1"}, "", "retry")
 	s.run(queue, work, "", "work")
 	if out := s.run(queue, []string{"WQ_MAX_DEAD=1"}, "", "verify"); !strings.Contains(out, "503") {
-		t.Errorf("worker verify says:\n%s", out)
+		t.Errorf("worker verify prints:\n%s", out)
 	}
 	s.run(queue, nil, "", "purge", ".*")
 	if out, err := s.cli("admin", "admin", "dbsize"); err != nil || out != "0" {
@@ -171,13 +171,13 @@ func (s aclServer) monitor(queue string) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
-		answer, err := http.DefaultClient.Do(r)
+		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			return 0, err.Error()
 		}
-		defer answer.Body.Close()
-		text, _ := io.ReadAll(answer.Body)
-		return answer.StatusCode, string(text)
+		defer response.Body.Close()
+		text, _ := io.ReadAll(response.Body)
+		return response.StatusCode, string(text)
 	}
 	for range 100 {
 		if code, _ := request("GET", "/readyz", ""); code == http.StatusOK {
@@ -190,7 +190,7 @@ func (s aclServer) monitor(queue string) {
 		{"POST", "/api/pause"}, {"POST", "/api/resume"}, {"POST", "/api/retry", `{"match": "nothing"}`},
 	} {
 		if code, text := request(call[0], call[1], call[2]); code != http.StatusOK {
-			t.Errorf("%s of the monitor answers %s: %s\n%s", call[1], strconv.Itoa(code), text, output.String())
+			t.Errorf("%s of the monitor returns %s: %s\n%s", call[1], strconv.Itoa(code), text, output.String())
 		}
 	}
 }
@@ -201,7 +201,7 @@ func (s aclServer) refusals(queue string) {
 		"get other", "set other x", "publish a b", "eval return{redis.call('get','x')} 0",
 	} {
 		if out, _ := s.cli("workqueue", oddPassword, strings.Fields(command)...); !strings.Contains(out, "NOPERM") && !strings.Contains(out, "can't access") {
-			s.t.Errorf("the workers may say %q: %s", command, out)
+			s.t.Errorf("the workers may run %q: %s", command, out)
 		}
 	}
 	if out, _ := s.cli("workqueue", oddPassword, "llen", queue); out != "0" {

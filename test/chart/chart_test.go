@@ -23,7 +23,7 @@ const (
 	examplesDir = "../../values-examples"
 	namespace   = "somewhere"
 
-	// The Kubernetes that the chart is rendered for; a real cluster tells Helm its own.
+	// The version of Kubernetes that the chart is rendered for; with a real cluster Helm asks for it.
 	kubeVersion = "1.34.4"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/workqueue/workqueue/test/apis"
 )
 
-// What Chart.yaml says of Kubernetes is what the examples are validated against.
+// Chart.yaml names the oldest Kubernetes that the examples are validated against.
 func TestTheOldestKubernetesIsValidated(t *testing.T) {
 	t.Parallel()
 	major, minor, _ := strings.Cut(strings.TrimPrefix(apis.Versions[0], "v"), ".")

@@ -181,7 +181,7 @@ func (m *machine) container(of *podOf, c corev1.Container, volumes, more map[str
 	return process{argv: argv, env: env}, nil
 }
 
-// programs reports whether a container runs a command of yours. An error says that this machine lacks it.
+// programs reports whether a container runs a command of yours. It returns an error if this machine lacks the command.
 func (m *machine) programs(c corev1.Container, env map[string]string) (yours bool, err error) {
 	for name, value := range map[string]string{"WQ_COMMAND": "worker.command", "WQ_ITEMS_COMMAND": "itemsFrom.command"} {
 		var command []string

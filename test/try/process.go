@@ -36,7 +36,7 @@ func (m *machine) runPod(ctx context.Context, p pod) (int, error) {
 }
 
 // runWorkers runs the worker Job. It returns 0 if one of its pods succeeded, else the exit code that failed the Job: the first
-// for which the Job's podFailurePolicy says so, which ends the other pods, or that of the last pod.
+// that its podFailurePolicy names, which ends the other pods, or that of the last pod.
 func (m *machine) runWorkers(ctx context.Context, workers []pod) (int, error) {
 	type result struct {
 		code int

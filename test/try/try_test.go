@@ -95,7 +95,7 @@ func nothingLeft(tmp string) error {
 	return errors.Join(left...)
 }
 
-// Every values file of the project is tried, or refused with a reason that says what to do.
+// Every values file of the project is tried, or refused with the reason and the way out.
 func TestExamples(t *testing.T) {
 	const towns = "{apiVersion: v1, kind: ConfigMap, metadata: {name: towns}, data: {towns.txt: \"Rome\\nParis\\nRome\\n\"}}"
 	const password = "{apiVersion: v1, kind: Secret, metadata: {name: nightly-redis}, stringData: {password: a $(b) $$c}}"
@@ -132,7 +132,7 @@ func TestExamples(t *testing.T) {
 			t.Parallel()
 			want, ok := cases[name]
 			if !ok {
-				t.Fatal("no case of this test is about it: add one that says whether it can be tried")
+				t.Fatal("this test has no case for it: add one, with the items that it processes or the reason why it is refused")
 			}
 			args := append(flags(t), "-objects", file(t, want.objects), example, file(t, want.also))
 			tmp := t.TempDir()
