@@ -123,7 +123,7 @@ test-chaos: tools worker ## Pods, nodes, Redis, network and API server break und
 
 .PHONY: test-browser
 test-browser: worker ## The monitor's page in a real browser; screenshots go to bin/browser/
-	test/deps chromium
+	test/deps chromium npm
 	cd test && go test -count=1 -timeout 5m ./browser/...
 
 .PHONY: test-race
