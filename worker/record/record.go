@@ -80,6 +80,8 @@ func NewPart(r queue.Record, atMost int) Record {
 		a.Reason = fmt.Sprintf("%d workers died while they had the item, the last ones while they ran it alone", r.Crashes)
 	case json.Unmarshal([]byte(r.Report), a) != nil:
 		*a = Attempt{Number: r.Attempts, Reason: r.Report}
+	case a.Number == 0: // the queue itself declared the item dead
+		a.Number = r.Attempts
 	}
 	record.Reason = text.Head(record.Reason, atMost)
 	if record.OutputEncoding == "" && len(record.Output) > atMost {
