@@ -178,7 +178,7 @@ func (d *dispatcher) call() error {
 		request.Reports = append(request.Reports, b.report(&budget))
 	}
 	if d.wantsItems(time.Now()) {
-		request.Want, request.Fill = d.leaseSize(), d.fill
+		request.Want, request.Fill = d.leaseSize(), d.together()
 		d.lastBatch = request.Want
 	}
 	exchange := d.session.Exchange

@@ -7,6 +7,7 @@ const (
 	stalled     = 500 * time.Millisecond // without any item started, after which leased items go back
 	holdLimit   = time.Second            // longest time for which a leased item waits for a slot
 	reportDelay = time.Second            // longest time for which an outcome waits for the next call
+	fillLimit   = 2 * time.Second        // of work, up to which a slot's fill is kept together
 	slowChunk   = 100 * time.Millisecond // of work, against which the time of a call does not count
 	maxBatch    = 2000                   // items in one batch: a call then takes Redis less than a millisecond
 	maxGrowth   = 16                     // how much larger than the last batch the next may be
@@ -53,6 +54,15 @@ func (s *schedule) fast() bool {
 	return s.perItem > 0 && time.Duration(s.fill)*s.perItem <= slowChunk
 }
 
+// together returns how many items are worth keeping together for one slot. The more work a fill is, the less the start of
+// another process counts, and the longer its last item waits.
+func (s *schedule) together() int {
+	if s.perItem == 0 {
+		return s.fill
+	}
+	return max(1, min(s.fill, int(fillLimit/s.perItem)))
+}
+
 // leaseSize returns how many items to lease.
 func (s *schedule) leaseSize() int {
 	n := s.idle * s.fill
@@ -66,9 +76,10 @@ func (s *schedule) leaseSize() int {
 // chunkSize returns how many of the unstarted items the next idle slot takes: an equal share, but enough to be worth a
 // process of the batch mode.
 func (s *schedule) chunkSize() int {
-	least := (s.fill + 3) / 4
-	if s.unstarted >= s.fill {
-		least = s.fill
+	fill := s.together()
+	least := (fill + 3) / 4
+	if s.unstarted >= fill {
+		least = fill
 	}
 	share := (s.unstarted + s.idle - 1) / s.idle
 	return min(max(share, least), s.most, s.unstarted)

@@ -82,6 +82,15 @@ func TestChunkSize(t *testing.T) {
 	}
 }
 
+func TestTogether(t *testing.T) {
+	for perItem, want := range map[time.Duration]int{0: 100, ms: 100, 20 * ms: 100, 100 * ms: 20, time.Second: 2, time.Minute: 1} {
+		s := schedule{fill: 100, perItem: perItem}
+		if got := s.together(); got != want {
+			t.Errorf("items of %v: %d, not %d", perItem, got, want)
+		}
+	}
+}
+
 func TestExcess(t *testing.T) {
 	now := time.Now()
 	for name, test := range map[string]struct {
