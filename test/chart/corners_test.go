@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 )
 
 // Every name that Helm accepts for a release makes names that Kubernetes accepts.
@@ -254,5 +257,68 @@ func TestUnusualItemsArrive(t *testing.T) {
 	items := find[*corev1.ConfigMap](t, release{values: `items: ["", "a\0b", "$(HOME)", 0x10]`}.objects(t), "seed")
 	if got, want := items.Data["items.json"], `["","a\u0000b","$(HOME)",16]`; got != want {
 		t.Errorf("items.json is %s, want %s", got, want)
+	}
+}
+
+func TestNoMorePodsThanItems(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]int32{
+		"{items: [a, b], worker: {parallelism: 7}}":                                      2,
+		"{items: [a, b, c], worker: {parallelism: 2}}":                                   2,
+		"{items: [a], worker: {parallelism: 0}}":                                         0,
+		"{items: [a], worker: {parallelism: 7}, queue: {seal: false}}":                   7,
+		"{items: [a], worker: {parallelism: 7}, itemsFrom: {range: {start: 1, end: 9}}}": 7,
+		"{items: [a, b], worker: {parallelism: 7, indexed: true}}":                       2,
+	} {
+		if got := workerJob(t, release{values: values}.objects(t)).Spec.Parallelism; got == nil || *got != want {
+			t.Errorf("%s: parallelism is %v, want %d", values, *got, want)
+		}
+	}
+}
+
+func TestTheMonitorIsOpenedToBrowsers(t *testing.T) {
+	t.Parallel()
+	all := release{values: `
+items: [a]
+monitor:
+  enabled: true
+  service: {port: 8888}
+  ingress: {enabled: true, className: nginx, host: queue.example.org, tlsSecret: certificate, annotations: {a: b}}
+  httpRoute: {enabled: true, parentRefs: [{name: web, namespace: gateways}], hostnames: [queue.example.org]}`}.objects(t)
+	service := find[*corev1.Service](t, all, "monitor")
+	ingress := find[*networkingv1.Ingress](t, all, "monitor")
+	backend := ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service
+	if ingress.Spec.Rules[0].Host != "queue.example.org" || *ingress.Spec.IngressClassName != "nginx" || backend.Name != service.Name || backend.Port.Name != service.Spec.Ports[0].Name {
+		t.Errorf("the Ingress is %v", ingress.Spec)
+	}
+	if tls := ingress.Spec.TLS; len(tls) != 1 || tls[0].SecretName != "certificate" || tls[0].Hosts[0] != "queue.example.org" {
+		t.Errorf("the Ingress has the certificates %v", tls)
+	}
+	route, err := json.Marshal(all[slices.IndexFunc(all, func(o object) bool { return kind(o) == "HTTPRoute" })])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"parentRefs":[{"name":"web","namespace":"gateways"}]`, `"hostnames":["queue.example.org"]`, `"backendRefs":[{"name":"demo-monitor","port":8888}]`} {
+		if !strings.Contains(string(route), want) {
+			t.Errorf("the HTTPRoute lacks %s: %s", want, route)
+		}
+	}
+}
+
+func TestTheBudgetOfRedis(t *testing.T) {
+	t.Parallel()
+	all := release{values: "{items: [a], redis: {podDisruptionBudget: {enabled: true}}}"}.objects(t)
+	budget := find[*policyv1.PodDisruptionBudget](t, all, "redis").Spec
+	if budget.MaxUnavailable.IntValue() != 0 || !selects(t, budget.Selector, redis(t, all)) {
+		t.Errorf("the budget is %v", budget)
+	}
+}
+
+func TestObjectsOfYourOwn(t *testing.T) {
+	t.Parallel()
+	all := release{values: "{items: [a], extraObjects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}, data: {a: '{{ b }}'}}]}"}.objects(t)
+	i := slices.IndexFunc(all, func(o object) bool { return o.GetName() == "mine" })
+	if i < 0 || all[i].(*corev1.ConfigMap).Data["a"] != "{{ b }}" {
+		t.Errorf("your object is not there as written, but at %d", i)
 	}
 }

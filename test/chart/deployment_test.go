@@ -9,6 +9,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/workqueue/workqueue/worker/monitor"
 )
 
 func TestWorkWithoutAnEnd(t *testing.T) {
@@ -62,6 +64,9 @@ worker: {kind: Deployment, keda: {enabled: true, minReplicas: 1, maxReplicas: 9,
 		if !strings.Contains(scaled.String(), text) {
 			t.Errorf("%s is not in %s", text, &scaled)
 		}
+	}
+	if counts, err := json.Marshal(monitor.Snapshot{Open: 7}); err != nil || !strings.Contains(string(counts), `"open":7`) {
+		t.Errorf("the monitor's counts have no number that KEDA can read: %s", counts)
 	}
 	if monitor := find[*appsv1.Deployment](t, all, "monitor"); *monitor.Spec.Replicas != 1 {
 		t.Errorf("the monitor has %d replicas", *monitor.Spec.Replicas)

@@ -142,7 +142,9 @@ func TestNotesHaveTheNextCommands(t *testing.T) {
 		{"items: [apple, pear]", []string{
 			"2 items in the queue QUEUE, for 2 pods of the Job JOB.",
 			"helm test demo -n somewhere --logs",
-			"kubectl -n somewhere wait --for=condition=complete --timeout=1h job/JOB",
+			"until kubectl -n somewhere get job JOB -o",
+			"kubectl -n somewhere describe job JOB",
+			"--reset-then-reuse-values",
 			"kubectl -n somewhere logs -f -l batch.kubernetes.io/job-name=JOB",
 			"kubectl -n somewhere exec demo-redis-0 -- redis-cli lrange QUEUE 0 9",
 			"--set worker.parallelism=4",

@@ -14,7 +14,7 @@ import (
 
 func TestTheWorkerJob(t *testing.T) {
 	t.Parallel()
-	spec := workerJob(t, release{values: "{items: [apple], worker: {parallelism: 7}}"}.objects(t)).Spec
+	spec := workerJob(t, release{values: "{items: [], itemsFrom: {range: {start: 1, end: 9}}, worker: {parallelism: 7}}"}.objects(t)).Spec
 	if spec.Completions != nil {
 		t.Errorf("completions is %d: the Job would count pods, not items", *spec.Completions)
 	}
@@ -34,7 +34,7 @@ func TestTheWorkerJob(t *testing.T) {
 
 func TestAnIndexedWorkerJob(t *testing.T) {
 	t.Parallel()
-	job := workerJob(t, release{values: "{items: [apple], worker: {indexed: true, parallelism: 7, backoffLimit: 50}}"}.objects(t))
+	job := workerJob(t, release{values: "{items: [], itemsFrom: {range: {start: 1, end: 9}}, worker: {indexed: true, parallelism: 7, backoffLimit: 50}}"}.objects(t))
 	spec := job.Spec
 	// A lost pod costs its index, and the next index starts at once. See docs/faults.md.
 	if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion || spec.BackoffLimitPerIndex == nil || *spec.BackoffLimitPerIndex != 0 {
@@ -54,7 +54,7 @@ func TestAnIndexedWorkerJob(t *testing.T) {
 			t.Errorf("podFailurePolicy has the action %s: an ignored index waits for its own replacement, and its namespace cannot be deleted", rule.Action)
 		}
 	}
-	if plain := workerJob(t, release{values: "{items: [apple], worker: {parallelism: 7}}"}.objects(t)); plain.Name == job.Name {
+	if plain := workerJob(t, release{values: "{items: [], itemsFrom: {range: {start: 1, end: 9}}, worker: {parallelism: 7}}"}.objects(t)); plain.Name == job.Name {
 		t.Errorf("both Jobs are called %s, but the one cannot become the other", job.Name)
 	}
 }

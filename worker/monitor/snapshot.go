@@ -29,6 +29,7 @@ type Snapshot struct {
 	State    string     `json:"state"`
 	Summary  string     `json:"summary"` // the state in a sentence
 	Total    int        `json:"total"`
+	Open     int        `json:"open"` // neither done nor dead: what KEDA scales by
 	Ready    int        `json:"ready"`
 	Leased   int        `json:"leased"`
 	Delayed  int        `json:"delayed"`
@@ -53,7 +54,7 @@ type Snapshot struct {
 func (s *Server) snapshot(r *run, c queue.Counts) Snapshot {
 	shot := Snapshot{
 		Queue: r.queue.Name, Actions: s.Actions, MaxDead: s.MaxDead,
-		State: state(c, s.MaxDead), Total: c.Total(), Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
+		State: state(c, s.MaxDead), Total: c.Total(), Open: c.Ready + c.Leased + c.Delayed + c.Suspects, Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
 		Dead: c.Dead, Done: c.Done, Failed: c.Failed, Snoozed: c.Snoozed, Returned: c.Returned, Expired: c.Expired,
 		Revived: c.Revived, Dropped: c.ResultsDropped, Sealed: c.Sealed, Now: c.Now,
 	}

@@ -215,6 +215,15 @@ global.{{ $key }}: this chart reads global.imageRegistry and global.imagePullSec
 {{- if and (include "workqueue.monitor.enabled" $) .actions (not .existingSecret.name) }}
 monitor.existingSecret.name: needed with monitor.actions; name a Secret whose key `token` has 16 characters or more
 {{- end }}
+{{- if and .ingress.enabled (not .ingress.host) }}
+monitor.ingress.host: needed with monitor.ingress; write the name under which people open the page
+{{- end }}
+{{- if and .httpRoute.enabled (not .httpRoute.parentRefs) }}
+monitor.httpRoute.parentRefs: needed with monitor.httpRoute; name the Gateway, such as [{name: web, namespace: gateways}]
+{{- end }}
+{{- if and (or .ingress.enabled .httpRoute.enabled) (not (include "workqueue.monitor.enabled" $)) }}
+monitor.enabled: needed with monitor.ingress and monitor.httpRoute; set it to true
+{{- end }}
 {{- end }}
 {{- end }}
 

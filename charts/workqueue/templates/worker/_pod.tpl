@@ -2,6 +2,18 @@
 {{- if eq .Values.worker.kind "Job" }}{{ include "workqueue.worker.jobName" . }}{{ else }}{{ include "workqueue.fullname" . }}-worker{{ end }}
 {{- end }}
 
+{{/*
+How many worker pods. A pod more than there are items would have nothing to do; how many items come from elsewhere, or later, is
+not known here.
+*/}}
+{{- define "workqueue.worker.parallelism" -}}
+{{- $pods := int64 .Values.worker.parallelism }}
+{{- if and (eq .Values.worker.kind "Job") .Values.queue.seal (not (include "workqueue.sources" .)) }}
+{{- $pods = min $pods (len (.Values.items | default list)) }}
+{{- end }}
+{{- $pods }}
+{{- end }}
+
 {{- define "workqueue.worker.labels" -}}
 {{- merge (include "workqueue.labels" (list . "worker") | fromYaml) .Values.worker.labels | toYaml }}
 {{- end }}
