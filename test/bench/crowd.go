@@ -158,7 +158,7 @@ func (h *host) begin() error {
 	return err
 }
 
-// end ends the workers, and answers how many milliseconds each of their exchanges took.
+// end ends the workers, and returns how many milliseconds each of their exchanges took.
 func (h *host) end() (millis []float64, err error) {
 	if err := h.input.Close(); err != nil {
 		return nil, err

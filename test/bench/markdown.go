@@ -57,11 +57,11 @@ func (p *page) goals(goals []Goal) {
 	p.line("| | goal | found | |")
 	p.line("|---|---|---|---|")
 	for _, g := range goals {
-		verdict := "**missed**"
+		met := "**missed**"
 		if g.Met {
-			verdict = "met"
+			met = "met"
 		}
-		p.line("| %s | %s | %s | %s |", g.Name, g.Goal, g.Text, verdict)
+		p.line("| %s | %s | %s | %s |", g.Name, g.Goal, g.Text, met)
 	}
 }
 

@@ -134,7 +134,7 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 		t.Fatal(err)
 	}
 	runs := readRuns(t, job.runs, payloads)
-	verdict := judge(t, payloads, counts, dead, runs)
+	result := judge(t, payloads, counts, dead, runs)
 
 	var report bytes.Buffer
 	table := tabwriter.NewWriter(&report, 0, 0, 2, ' ', 0)
@@ -152,7 +152,7 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 	row("runs too many", fmt.Sprintf("%d (%.2f %%)", runs.again, 100*float64(runs.again)/float64(items)))
 	row("done", counts.Done)
 	row("dead", counts.Dead)
-	row("verdict", verdict)
+	row("result", result)
 	table.Flush()
 	fmt.Fprintf(os.Stdout, "Fault run, FAULTS_SEED=%d:\n%s", seed, report.String())
 	if t.Failed() {
@@ -227,9 +227,9 @@ func judge(t *testing.T, payloads []string, c queue.Counts, dead map[string]int,
 	for _, p := range payloads {
 		copies[p]++
 	}
-	letters := 0
+	records := 0
 	for payload, n := range dead {
-		letters += n
+		records += n
 		if n > copies[payload] {
 			t.Errorf("%s has died %d times", payload, n)
 		}
@@ -237,8 +237,8 @@ func judge(t *testing.T, payloads []string, c queue.Counts, dead map[string]int,
 			t.Errorf("%s is dead and has done nothing to deserve it", payload)
 		}
 	}
-	if letters != c.Dead {
-		t.Errorf("%d dead letters, %d are dead", letters, c.Dead)
+	if records != c.Dead {
+		t.Errorf("%d dead letters, %d are dead", records, c.Dead)
 	}
 	for payload, n := range copies {
 		kind, _, _ := strings.Cut(payload, "-")

@@ -177,7 +177,7 @@ func (f *faults) cut(float64) bool {
 	return true
 }
 
-// toxic answers a fault that poisons one worker's link for some time.
+// toxic returns a fault that poisons one worker's link for some time.
 func (f *faults) toxic(config string, least, most time.Duration) func(float64) bool {
 	return func(float64) bool {
 		p := f.pod()

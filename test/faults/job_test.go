@@ -28,7 +28,7 @@ const (
 	exitStopped     = 143
 )
 
-// job does what a Kubernetes Job does: it starts workers, and others in the place of those that fail, until one of them
+// job does what a Kubernetes Job does: it starts workers, and others to replace those that fail, until one of them
 // has succeeded. Exit codes with which the chart's Job would fail at once are problems.
 type job struct {
 	t       *testing.T

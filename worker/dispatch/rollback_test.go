@@ -129,12 +129,12 @@ func TestForgetfulRedis(t *testing.T) {
 	if !c.Drained() || !c.Consistent() || c.Dead != deaths || c.Done != items-deaths {
 		t.Errorf("of %d items %d are to die: %+v", items, deaths, c)
 	}
-	letters := map[string]int{}
-	if err := q.DeadLetters(ctx, func(r queue.Record) bool { letters[r.Payload]++; return true }); err != nil {
+	dead := map[string]int{}
+	if err := q.DeadLetters(ctx, func(r queue.Record) bool { dead[r.Payload]++; return true }); err != nil {
 		t.Fatal(err)
 	}
-	if len(letters) != deaths {
-		t.Errorf("%d dead letters", len(letters))
+	if len(dead) != deaths {
+		t.Errorf("%d dead letters", len(dead))
 	}
 	if len(m.runs) != items {
 		t.Errorf("%d items were run", len(m.runs))
