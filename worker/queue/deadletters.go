@@ -94,23 +94,23 @@ const (
 	retryBytes = 256 << 10 // after which such a call ends early
 )
 
-// Retry puts dead letters back into the queue as if they had never been tried. It returns how many went back; those that
+// Retry puts the dead letters with these keys back into the queue as if they had never been tried. It returns how many went back; those that
 // somebody else has already put back are passed over. So after an error, all may be tried again.
-func (q *Queue) Retry(ctx context.Context, letters []string) (int, error) {
+func (q *Queue) Retry(ctx context.Context, keys []string) (int, error) {
 	back := 0
-	for len(letters) > 0 {
+	for len(keys) > 0 {
 		args := []any{retryBytes}
-		for _, letter := range letters[:min(len(letters), retryItems)] {
-			args = append(args, letter)
+		for _, key := range keys[:min(len(keys), retryItems)] {
+			args = append(args, key)
 		}
 		reply, err := retryScript.Run(ctx, q.redis, q.keys(), args...).Int64Slice()
 		if err != nil {
 			return back, err
 		}
-		if len(reply) != 2 || reply[0] < 1 || reply[0] > int64(len(letters)) {
+		if len(reply) != 2 || reply[0] < 1 || reply[0] > int64(len(keys)) {
 			return back, fmt.Errorf("reply of retry.lua: %v", reply)
 		}
-		letters = letters[reply[0]:]
+		keys = keys[reply[0]:]
 		back += int(reply[1])
 	}
 	return back, nil

@@ -51,7 +51,7 @@ const (
 	MaxTextBytes = 1 << 20
 )
 
-// Report tells the queue about one leased batch. A report renews the batch's lease, or ends it.
+// Report is what has become of one leased batch. It renews the batch's lease, or ends it.
 type Report struct {
 	Batch    string        // id of the batch
 	Release  bool          // every item of the batch has its outcome

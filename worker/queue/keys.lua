@@ -1,7 +1,7 @@
 -- keys.lua is put in front of every other script of this folder. It names the keys of a queue, which each script gets in this order:
 --
 -- KEYS[1] ready     LIST    raw payloads, first in first out; the only key that others may write
--- KEYS[2] state     HASH    epoch, counters, times and flags of the run; see state.go
+-- KEYS[2] state     HASH    epoch, counters, times and flags of the run; see below
 -- KEYS[3] leases    ZSET    batch id, scored by the time in ms at which its lease expires
 -- KEYS[4] delayed   ZSET    envelope, scored by the time in ms at which it is due
 -- KEYS[5] suspects  LIST    envelopes of items that were aboard two crashes; leased one at a time
@@ -12,6 +12,24 @@
 -- KEYS[10]          the prefix that all keys but `ready` share; no key has that very name
 --
 -- An open batch has two more keys: <prefix>b:<batch id> and <prefix>d:<batch id>, see exchange.lua.
+--
+-- The life of a run, as its state has it:
+--   unseeded  there is no state. A worker waits; one that has seen an epoch before reports that the run has vanished
+--   open      publish.lua or a seal has written the epoch. Nothing expires
+--   left      all workers have left a sealed run in an orderly way: all keys expire together after the retention, and the run is
+--             unseeded again. Whoever goes on with it before makes it open
+--   drained   finished_at is set: the records of items expire after the retention. The state, some hundred bytes, stays until
+--             a purge. So the same seed adds nothing, and a worker made later finds the run drained, at any time after. New items
+--             make it open
+-- Data that Redis has lost shows in each of them: the epoch is gone or another, or fewer items were taken and are waiting than
+-- were seeded. Other fields of the state:
+--   seed:<name>  number of items of the seed of that name
+--   taken        items that were leased for the first time, so the id of the last of them
+--   unjoined     items in the lists that `joining` names
+--   heard        time of the last call, give or take half a second
+--   alone        suspects that run now
+--   isolated     worker that makes itself free for a suspect, and until when
+--   turn         what the last batch was of, when there were due and fresh items: due | fresh
 --
 -- An envelope is an item that was leased before: id ':' attempts ':' crashes ':' snoozes ':' group ':' payload.
 --   crashes  workers that died while they had the item; beyond the second, only those that ran it alone are counted

@@ -304,7 +304,7 @@ func (m *machine) exchange(t *rapid.T) {
 				report.Done++
 				ends = append(ends, func() { m.done++ })
 			}
-			verdict := queue.ItemOutcome{Position: i, Outcome: kind, Delay: far, Text: "text"}
+			outcome := queue.ItemOutcome{Position: i, Outcome: kind, Delay: far, Text: "text"}
 			switch kind {
 			case "":
 				continue
@@ -332,7 +332,7 @@ func (m *machine) exchange(t *rapid.T) {
 					m.dead = append(m.dead, item)
 				})
 			}
-			report.Outcomes = append(report.Outcomes, verdict)
+			report.Outcomes = append(report.Outcomes, outcome)
 		}
 		report.Release = !slices.Contains(finished, false)
 		if !slices.Equal(before, finished) && !report.Release {

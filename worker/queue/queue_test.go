@@ -354,7 +354,7 @@ func TestRunning(t *testing.T) {
 	}
 }
 
-// TestOutage: while Redis is away nobody can renew a lease, so that must not cost one. But a worker that is silent while
+// TestOutage: while Redis is away nobody can renew a lease, so that must not cost one. But a worker that makes no call while
 // others are heard loses its own, and so does one that is not heard after outage upon outage.
 func TestOutage(t *testing.T) {
 	for _, test := range []struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// snapshot answers a function that puts everything back as it is now, as a crash of Redis or a failover does which loses
+// snapshot returns a function that puts everything back as it is now, as a crash of Redis or a failover does which loses
 // the last second.
 func snapshot(t *testing.T, client *redis.Client) (rollBack func()) {
 	t.Helper()
@@ -68,7 +68,7 @@ func TestRollback(t *testing.T) {
 			if !rolledBack || len(bitmap) != 0 || len(reply.Lost) > 0 {
 				t.Fatalf("the worker was not told what Redis has rolledBack: %+v", reply)
 			}
-			// So it tells all again.
+			// So it reports all again.
 			then.Before, then.Done, then.Outcomes = 0, then.Done+1, []queue.ItemOutcome{failed}
 			reply, err = s.Exchange(ctx, queue.Request{Reports: []queue.Report{then}})
 			must(t, err)

@@ -65,7 +65,7 @@ func check(ctx context.Context, client redis.UniversalClient, c config.Common, s
 	return err
 }
 
-// mayForbid tells the replies of a managed service that keeps INFO to itself, which is their right.
+// mayForbid reports whether a reply may be that of a managed service which forbids INFO.
 func mayForbid(reply redis.Error) bool {
 	return redis.IsPermissionError(reply) || strings.Contains(reply.Error(), "unknown command")
 }

@@ -61,7 +61,7 @@ func (h clusterHook) after(ctx context.Context, err error) error {
 	return err
 }
 
-// isConnection tells errors of the connection from those of the server.
+// isConnection reports whether an error is one of the connection, not of the server.
 func isConnection(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)

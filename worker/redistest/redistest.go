@@ -84,7 +84,7 @@ func (s *Server) await() {
 	s.tb.Helper()
 	client := s.Client()
 	defer client.Close()
-	Eventually(s.tb, "redis-server on "+s.Addr+" answers", func() error {
+	Eventually(s.tb, "redis-server on "+s.Addr+" replies", func() error {
 		return client.Ping(context.Background()).Err()
 	})
 }
@@ -114,7 +114,7 @@ func (s *Server) Client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: s.Addr, Password: s.password, TLSConfig: s.tls})
 }
 
-// Info answers one field of INFO.
+// Info returns one field of INFO.
 func (s *Server) Info(field string) string {
 	client := s.Client()
 	defer client.Close()
