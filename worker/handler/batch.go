@@ -3,6 +3,7 @@ package handler
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +16,8 @@ import (
 
 // Batch runs a command once for several items, which come on its standard input.
 //
-// On file descriptor 3 the command may report items that failed, one a line: the item's number, from 1 as lines are
-// counted, and if it likes a word (failed, dead or snoozed) and a reason. If it then exits with 0, all others are done.
+// On file descriptor 3 the command may report items, one a line: the item's number, from 1 as lines are counted, an outcome (done, failed, dead
+// or snoozed; failed if it is left out) and a reason. If it then exits with 0, and was not told to end, all others are done.
 // With another exit code the others failed together, and nobody knows by which of them: they are run again at once, in
 // halves, and in halves of these, until the one that fails is alone. Only that is an attempt.
 type Batch struct {
@@ -53,16 +54,21 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 		}
 		return
 	}
-	whole, reported := b.once(ctx, items, positions)
+	started := time.Now()
+	whole, reported := b.once(ctx, items, positions, func(n int) {
+		report(positions[n-1], Attempt{Outcome: queue.OutcomeDone, Started: started, Duration: time.Since(started) / time.Duration(len(positions))})
+	})
 	whole.Duration /= time.Duration(len(positions)) // as far as anybody can tell
 	var rest []int
 	for n, i := range positions {
-		if r, ok := reported[n+1]; ok {
+		r, ok := reported[n+1]
+		switch {
+		case !ok:
+			rest = append(rest, i)
+		case r.outcome != queue.OutcomeDone:
 			attempt := whole
 			attempt.Outcome, attempt.Reason = r.outcome, r.reason
 			report(i, attempt)
-		} else {
-			rest = append(rest, i)
 		}
 	}
 	guilty := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
@@ -77,15 +83,20 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 	}
 }
 
-// once runs the command once.
-func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (Attempt, map[int]failure) {
+// once runs the command once. It calls done for each item that the command reports as done, counted from 1, and returns all that was reported.
+func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int, done func(int)) (Attempt, map[int]itemReport) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, nil
 	}
 	defer read.Close()
-	reported := make(chan map[int]failure, 1)
-	go func() { reported <- failures(read, len(positions)) }()
+	var reported map[int]itemReport
+	end := make(chan error, 1)
+	go func() {
+		var err error
+		reported, err = readReports(read, len(positions), done)
+		end <- err
+	}()
 
 	name := label(items[positions[0]].Payload)
 	first := queue.Item{}
@@ -109,7 +120,10 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (
 	outcome.Output, outcome.Truncated = tail.lines()
 	write.Close()
 	_ = read.SetReadDeadline(time.Now().Add(pipesAfter)) // a grandchild may hold the other end
-	return outcome, <-reported
+	if err := <-end; err != nil {
+		outcome.Outcome, outcome.Reason = queue.OutcomeFailed, fmt.Sprintf("cannot read the reports on file descriptor 3: %v", err)
+	}
+	return outcome, reported
 }
 
 // lines reads items, each with the delimiter behind it. They may be large, so they are not copied into one text.
@@ -140,38 +154,59 @@ func (l *lines) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// failure is what a command reports of one item.
-type failure struct {
+// itemReport is what a command reports of one item.
+type itemReport struct {
 	outcome queue.Outcome
 	reason  string
 }
 
-// failures reads a command's report. Lines that are none are passed over.
-func failures(r io.Reader, items int) map[int]failure {
-	found := map[int]failure{}
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		number, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-		n, err := strconv.Atoi(number)
-		if err != nil || n < 1 || n > items {
-			continue
+// longestReport is how much of a line on file descriptor 3 is kept.
+const longestReport = 4 << 10
+
+// readReports reads the lines on file descriptor 3 to their end and passes over those that are no reports. It calls done, once at most, for an
+// item that is done; other reports may be replaced by later ones. A grandchild that holds the pipe open is no error.
+func readReports(r io.Reader, items int, done func(int)) (map[int]itemReport, error) {
+	reports := map[int]itemReport{}
+	lines := bufio.NewReaderSize(r, longestReport)
+	for {
+		line, err := lines.ReadSlice('\n')
+		long := errors.Is(err, bufio.ErrBufferFull)
+		if n, report, ok := parseReport(string(line), long); ok && n <= items && reports[n].outcome != queue.OutcomeDone {
+			reports[n] = report
+			if report.outcome == queue.OutcomeDone {
+				done(n)
+			}
 		}
-		f := failure{outcome: queue.OutcomeFailed}
-		word, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
-		switch word {
-		case "failed":
-		case "dead":
-			f.outcome = queue.OutcomeDead
-		case "snoozed":
-			f.outcome = queue.OutcomeSnoozed
-		default:
-			reason = rest
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = lines.ReadSlice('\n')
 		}
-		if f.reason = strings.TrimSpace(reason); f.reason == "" {
-			f.reason = "reported by the command"
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
+			return reports, nil
+		case err != nil:
+			return reports, err
 		}
-		found[n] = f
 	}
-	_, _ = io.Copy(io.Discard, r) // of a line that is too long: the command must not block on it
-	return found
+}
+
+// parseReport reads a number, an outcome and a reason. Only the number is required.
+func parseReport(line string, cut bool) (n int, report itemReport, ok bool) {
+	number, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 {
+		return 0, itemReport{}, false
+	}
+	report = itemReport{outcome: queue.OutcomeFailed, reason: rest}
+	word, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	switch outcome := queue.Outcome(word); outcome {
+	case queue.OutcomeDone, queue.OutcomeFailed, queue.OutcomeDead, queue.OutcomeSnoozed:
+		report = itemReport{outcome, reason}
+	}
+	if report.reason = strings.TrimSpace(strings.ToValidUTF8(report.reason, "")); report.reason == "" {
+		report.reason = "reported by the command"
+	}
+	if cut {
+		report.reason += "…"
+	}
+	return n, report, true
 }
