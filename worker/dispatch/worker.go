@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -50,18 +49,6 @@ var (
 type InvalidCommandError struct{ Reason string }
 
 func (e *InvalidCommandError) Error() string { return e.Reason }
-
-// Describe returns the error of a run as text for a person, "" for a run that ended well.
-func Describe(err error) string {
-	var invalid *InvalidCommandError
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &invalid):
-		return fmt.Sprintf("%v: no item can be run, so none was tried; correct the command or the image", err)
-	}
-	return err.Error()
-}
 
 // Worker runs the items of a queue.
 type Worker struct {

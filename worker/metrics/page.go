@@ -13,13 +13,13 @@ import (
 // ContentType is what a page is, in words of HTTP.
 const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// Page is one answer to a scrape. All its samples have the label queue.
+// Page is one response to a scrape. All its samples have the label queue.
 type Page struct {
 	out   io.Writer
 	queue string
 }
 
-// NewPage begins an answer about a queue.
+// NewPage begins a response about a queue.
 func NewPage(w http.ResponseWriter, queue string) *Page {
 	w.Header().Set("Content-Type", ContentType)
 	return &Page{out: w, queue: queue}

@@ -54,9 +54,9 @@ func PrintDead(ctx context.Context, out io.Writer, q *queue.Queue, dead int) err
 	var list strings.Builder // printed whole: a try that fails half-way leaves nothing behind
 	shown := 0
 	err := q.DeadLetters(ctx, func(r queue.Record) bool {
-		letter := record.New(r)
-		fmt.Fprintf(&list, "  %s (item %s): %s\n", text.Line(r.Payload, itemShown), r.ItemID, text.Line(reason(letter), reasonShown))
-		if output, err := text.Decode(letter.Output, letter.OutputEncoding); err == nil && output != "" {
+		dead := record.New(r)
+		fmt.Fprintf(&list, "  %s (item %s): %s\n", text.Line(r.Payload, itemShown), r.ItemID, text.Line(reason(dead), reasonShown))
+		if output, err := text.Decode(dead.Output, dead.OutputEncoding); err == nil && output != "" {
 			lines := strings.Split(output, "\n")
 			for _, line := range lines[max(0, len(lines)-outputLines):] {
 				fmt.Fprintf(&list, "    | %s\n", text.Line(line, itemShown))

@@ -11,7 +11,7 @@ import (
 const MaxHeader = 16 << 10
 
 // NewServer bounds what somebody can hold who sends slowly, reads slowly, or does not end. A client has 10 s to ask, and
-// 30 s to take the answer in.
+// 30 s to read the response.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
