@@ -3,7 +3,6 @@ package handler
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,8 +15,8 @@ import (
 
 // Batch runs a command once for several items, which come on its standard input.
 //
-// On file descriptor 3 the command may report items, one a line: the item's number, from 1 as lines are counted, an outcome (done, failed, dead
-// or snoozed; failed if it is left out) and a reason. If it then exits with 0, and was not told to end, all others are done.
+// On file descriptor 3 the command may report items that failed, one a line: the item's number, from 1 as lines are
+// counted, and if it likes a word (failed, dead or snoozed) and a reason. If it then exits with 0, all others are done.
 // With another exit code the others failed together, and nobody knows by which of them: they are run again at once, in
 // halves, and in halves of these, until the one that fails is alone. Only that is an attempt.
 type Batch struct {
@@ -54,21 +53,16 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 		}
 		return
 	}
-	started := time.Now()
-	whole, reported := b.once(ctx, items, positions, func(n int) {
-		report(positions[n-1], Attempt{Outcome: queue.OutcomeDone, Started: started, Duration: time.Since(started) / time.Duration(len(positions))})
-	})
+	whole, reported := b.once(ctx, items, positions)
 	whole.Duration /= time.Duration(len(positions)) // as far as anybody can tell
 	var rest []int
 	for n, i := range positions {
-		r, ok := reported[n+1]
-		switch {
-		case !ok:
-			rest = append(rest, i)
-		case r.outcome != queue.OutcomeDone:
+		if r, ok := reported[n+1]; ok {
 			attempt := whole
 			attempt.Outcome, attempt.Reason = r.outcome, r.reason
 			report(i, attempt)
+		} else {
+			rest = append(rest, i)
 		}
 	}
 	guilty := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
@@ -83,20 +77,15 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 	}
 }
 
-// once runs the command once. It calls done for each item that the command reports as done, counted from 1, and returns all that was reported.
-func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int, done func(int)) (Attempt, map[int]itemReport) {
+// once runs the command once.
+func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (Attempt, map[int]failure) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, nil
 	}
 	defer read.Close()
-	var reported map[int]itemReport
-	end := make(chan error, 1)
-	go func() {
-		var err error
-		reported, err = readReports(read, len(positions), done)
-		end <- err
-	}()
+	reported := make(chan map[int]failure, 1)
+	go func() { reported <- failures(read, len(positions)) }()
 
 	name := label(items[positions[0]].Payload)
 	first := queue.Item{}
@@ -120,10 +109,7 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int, d
 	outcome.Output, outcome.Truncated = tail.lines()
 	write.Close()
 	_ = read.SetReadDeadline(time.Now().Add(pipesAfter)) // a grandchild may hold the other end
-	if err := <-end; err != nil {
-		outcome.Outcome, outcome.Reason = queue.OutcomeFailed, fmt.Sprintf("cannot read the reports on file descriptor 3: %v", err)
-	}
-	return outcome, reported
+	return outcome, <-reported
 }
 
 // lines reads items, each with the delimiter behind it. They may be large, so they are not copied into one text.
@@ -154,59 +140,38 @@ func (l *lines) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// itemReport is what a command reports of one item.
-type itemReport struct {
+// failure is what a command reports of one item.
+type failure struct {
 	outcome queue.Outcome
 	reason  string
 }
 
-// longestReport is how much of a line on file descriptor 3 is kept.
-const longestReport = 4 << 10
-
-// readReports reads the lines on file descriptor 3 to their end and passes over those that are no reports. It calls done, once at most, for an
-// item that is done; other reports may be replaced by later ones. A grandchild that holds the pipe open is no error.
-func readReports(r io.Reader, items int, done func(int)) (map[int]itemReport, error) {
-	reports := map[int]itemReport{}
-	lines := bufio.NewReaderSize(r, longestReport)
-	for {
-		line, err := lines.ReadSlice('\n')
-		long := errors.Is(err, bufio.ErrBufferFull)
-		if n, report, ok := parseReport(string(line), long); ok && n <= items && reports[n].outcome != queue.OutcomeDone {
-			reports[n] = report
-			if report.outcome == queue.OutcomeDone {
-				done(n)
-			}
+// failures reads a command's report. Lines that are none are passed over.
+func failures(r io.Reader, items int) map[int]failure {
+	found := map[int]failure{}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		number, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 || n > items {
+			continue
 		}
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = lines.ReadSlice('\n')
+		f := failure{outcome: queue.OutcomeFailed}
+		word, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		switch word {
+		case "failed":
+		case "dead":
+			f.outcome = queue.OutcomeDead
+		case "snoozed":
+			f.outcome = queue.OutcomeSnoozed
+		default:
+			reason = rest
 		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
-			return reports, nil
-		case err != nil:
-			return reports, err
+		if f.reason = strings.TrimSpace(reason); f.reason == "" {
+			f.reason = "reported by the command"
 		}
+		found[n] = f
 	}
-}
-
-// parseReport reads a number, an outcome and a reason. Only the number is required.
-func parseReport(line string, cut bool) (n int, report itemReport, ok bool) {
-	number, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 1 {
-		return 0, itemReport{}, false
-	}
-	report = itemReport{outcome: queue.OutcomeFailed, reason: rest}
-	word, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
-	switch outcome := queue.Outcome(word); outcome {
-	case queue.OutcomeDone, queue.OutcomeFailed, queue.OutcomeDead, queue.OutcomeSnoozed:
-		report = itemReport{outcome, reason}
-	}
-	if report.reason = strings.TrimSpace(strings.ToValidUTF8(report.reason, "")); report.reason == "" {
-		report.reason = "reported by the command"
-	}
-	if cut {
-		report.reason += "…"
-	}
-	return n, report, true
+	_, _ = io.Copy(io.Discard, r) // of a line that is too long: the command must not block on it
+	return found
 }

@@ -86,7 +86,7 @@ func (c *Command) run(ctx context.Context, p process) Attempt {
 		// The command itself has gone, but what it started may still be there.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
-	outcome := c.judge(ctx, attempt, cmd, err, p.timeout, kill != nil)
+	outcome := c.judge(ctx, attempt, cmd, err, p.timeout)
 	outcome.Started, outcome.Duration = started, time.Since(started)
 	return outcome
 }
@@ -107,8 +107,8 @@ var ownEnvironment = sync.OnceValue(func() []string {
 	return slices.Clip(env)
 })
 
-// judge turns the end of a command into an attempt. Exit code 0 proves nothing once TERM was sent: programs that handle it exit so in mid-work.
-func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, timeout time.Duration, terminated bool) Attempt {
+// judge turns the end of a command into an outcome.
+func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, timeout time.Duration) Attempt {
 	if cmd.ProcessState == nil { // it never started
 		outcome := unstarted(c.Args[0], err)
 		if ctx.Err() != nil {
@@ -118,12 +118,13 @@ func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, 
 	}
 	code, reason := ending(cmd.ProcessState)
 	switch {
-	case code == 0 && !terminated:
+	case code == 0:
+		// Even if it was just being stopped: what is done is done.
 		return Attempt{Outcome: queue.OutcomeDone}
 	case ctx.Err() != nil:
 		return Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", ExitCode: code}
 	case attempt.Err() != nil:
-		return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("not finished after %v", timeout), ExitCode: exitTimeout}
+		return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("no end after %v", timeout), ExitCode: exitTimeout}
 	case slices.Contains(c.DeadCodes, code):
 		return Attempt{Outcome: queue.OutcomeDead, Reason: reason, ExitCode: code}
 	case slices.Contains(c.SnoozeCodes, code):

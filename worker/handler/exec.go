@@ -51,9 +51,6 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 		timeout: e.Timeout,
 	})
 	flush()
-	if outcome.Outcome == OutcomeInvalid && args[0] != e.Args[0] {
-		outcome.Outcome = queue.OutcomeDead // this item names the program; others name others
-	}
 	switch {
 	case outcome.Outcome != queue.OutcomeDone:
 		outcome.Output, outcome.Truncated = tail.lines()

@@ -25,34 +25,19 @@ func newQuestion(id string, item queue.Item) question {
 
 // answer is a line from the process.
 type answer struct {
-	ID       *string         `json:"id"`     // as it was sent
+	ID       *string         `json:"id"`
 	Status   string          `json:"status"` // done (or none), failed, dead, snoozed, alive
 	Reason   string          `json:"reason"`
 	Result   json.RawMessage `json:"result"` // a string, or any other JSON, which is kept as it is
 	Encoding string          `json:"encoding"`
 }
 
-// readAnswer reads a line. It may be no answer to anything: libraries print things. An answer whose id can be read, and something else cannot,
-// is returned as a failed attempt that says what is wrong.
+// readAnswer reads a line. It may be no answer to anything: libraries print things.
 func readAnswer(line []byte) (a answer, ok bool) {
-	if len(line) == 0 || line[0] != '{' {
+	if len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &a) != nil {
 		return answer{}, false
 	}
-	err := json.Unmarshal(line, &a)
-	if err == nil {
-		return a, a.ID != nil || a.alive()
-	}
-	var loose struct {
-		ID json.RawMessage `json:"id"`
-	}
-	if json.Unmarshal(line, &loose) != nil {
-		return answer{}, false
-	}
-	var id string
-	if json.Unmarshal(loose.ID, &id) != nil {
-		id = string(loose.ID) // a number, say
-	}
-	return answer{ID: &id, Status: "failed", Reason: fmt.Sprintf("the program's response is malformed: %v", err)}, id != ""
+	return a, a.ID != nil || a.alive()
 }
 
 func (a *answer) alive() bool { return a.Status == "alive" }
