@@ -3,9 +3,11 @@ package handler
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +17,11 @@ import (
 
 // Batch runs a command once for several items, which come on its standard input.
 //
-// On file descriptor 3 the command may report items that failed, one a line: the item's number, from 1 as lines are
-// counted, and if it likes a word (failed, dead or snoozed) and a reason. If it then exits with 0, all others are done.
-// With another exit code the others failed together, and nobody knows by which of them: they are run again at once, in
-// halves, and in halves of these, until the one that fails is alone. Only that is an attempt.
+// On file descriptor 3 the command may report items, one a line: the item's number, counted from 1 as its line is, then a
+// word (done, failed, dead or snoozed; failed if there is none) and a reason. The first report of an item counts, at once.
+// If the command exits with 0 by itself, all other items are done. With another exit code the others failed together, and
+// it is unknown which of them caused it: they run again at once, in halves, and in halves of these, until the one that
+// fails runs alone. Only that is an attempt.
 type Batch struct {
 	Command
 	Size      int
@@ -53,18 +56,7 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 		}
 		return
 	}
-	whole, reported := b.once(ctx, items, positions)
-	whole.Duration /= time.Duration(len(positions)) // as far as anybody can tell
-	var rest []int
-	for n, i := range positions {
-		if r, ok := reported[n+1]; ok {
-			attempt := whole
-			attempt.Outcome, attempt.Reason = r.outcome, r.reason
-			report(i, attempt)
-		} else {
-			rest = append(rest, i)
-		}
-	}
+	whole, rest := b.once(ctx, items, positions, report)
 	guilty := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
 	if guilty && len(positions) > 1 {
 		half := len(rest) / 2
@@ -77,15 +69,37 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 	}
 }
 
-// once runs the command once.
-func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (Attempt, map[int]failure) {
+// once runs the command once. It passes on what the command reports, and returns how the attempt went and the positions of
+// items that were not reported.
+func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) (Attempt, []int) {
 	read, write, err := os.Pipe()
 	if err != nil {
-		return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, nil
+		return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, positions
 	}
 	defer read.Close()
-	reported := make(chan map[int]failure, 1)
-	go func() { reported <- failures(read, len(positions)) }()
+	tail := &tail{}
+	started := time.Now()
+	last, lastNumber, reported := started, 0, time.Duration(0) // of reports
+	rest := slices.Clone(positions)                            // -1 for items that were reported
+	read3 := make(chan error, 1)
+	go func() {
+		read3 <- readReports(read, len(positions), func(number int, attempt Attempt) {
+			i := rest[number-1]
+			if i < 0 {
+				return
+			}
+			rest[number-1] = -1
+			// Items between two reports share the time between them.
+			now := time.Now()
+			attempt.Started, attempt.Duration = last, now.Sub(last)/time.Duration(max(number-lastNumber, 1))
+			reported += attempt.Duration
+			last, lastNumber = now, number
+			if attempt.Outcome != queue.OutcomeDone {
+				attempt.Output, attempt.Truncated = tail.lines()
+			}
+			report(i, attempt)
+		})
+	}()
 
 	name := label(items[positions[0]].Payload)
 	first := queue.Item{}
@@ -94,7 +108,6 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (
 	} else {
 		first = items[positions[0]]
 	}
-	tail := &tail{}
 	stdout, stderr, flush := b.Output.writers(first, name)
 	outcome := b.run(ctx, process{
 		args:    b.Args,
@@ -106,10 +119,17 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int) (
 		timeout: b.Timeout * time.Duration(len(positions)),
 	})
 	flush()
-	outcome.Output, outcome.Truncated = tail.lines()
 	write.Close()
 	_ = read.SetReadDeadline(time.Now().Add(pipesAfter)) // a grandchild may hold the other end
-	return outcome, <-reported
+	if err := <-read3; err != nil && outcome.Outcome == queue.OutcomeDone {
+		outcome.Outcome, outcome.Reason = queue.OutcomeFailed, "file descriptor 3: "+err.Error()
+	}
+	if outcome.Outcome != queue.OutcomeDone {
+		outcome.Output, outcome.Truncated = tail.lines()
+	}
+	rest = slices.DeleteFunc(rest, func(i int) bool { return i < 0 })
+	outcome.Duration = max(outcome.Duration-reported, 0) / time.Duration(max(len(rest), 1))
+	return outcome, rest
 }
 
 // lines reads items, each with the delimiter behind it. They may be large, so they are not copied into one text.
@@ -140,38 +160,58 @@ func (l *lines) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// failure is what a command reports of one item.
-type failure struct {
-	outcome queue.Outcome
-	reason  string
+// maxReport is how many bytes of a line on file descriptor 3 are used.
+const maxReport = 4 << 10
+
+// readReports reads the lines of file descriptor 3, of any length, to their end. It returns an error if the reading fails,
+// or else one about the first line that is no report.
+func readReports(r io.Reader, items int, report func(number int, attempt Attempt)) (invalid error) {
+	lines := bufio.NewReaderSize(r, maxReport)
+	for {
+		line, err := lines.ReadSlice('\n')
+		text := string(line)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			text = truncate(text, maxReport-1)
+			for errors.Is(err, bufio.ErrBufferFull) {
+				_, err = lines.ReadSlice('\n')
+			}
+		}
+		if text = strings.TrimSpace(text); text != "" {
+			number, attempt, ok := readReport(text)
+			if ok = ok && number >= 1 && number <= items; ok {
+				report(number, attempt)
+			} else if invalid == nil {
+				invalid = fmt.Errorf("%q does not begin with the number of an item, 1 to %d", truncate(text, 100), items)
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
+			return invalid
+		case err != nil:
+			return err
+		}
+	}
 }
 
-// failures reads a command's report. Lines that are none are passed over.
-func failures(r io.Reader, items int) map[int]failure {
-	found := map[int]failure{}
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		number, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-		n, err := strconv.Atoi(number)
-		if err != nil || n < 1 || n > items {
-			continue
-		}
-		f := failure{outcome: queue.OutcomeFailed}
-		word, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
-		switch word {
-		case "failed":
-		case "dead":
-			f.outcome = queue.OutcomeDead
-		case "snoozed":
-			f.outcome = queue.OutcomeSnoozed
-		default:
-			reason = rest
-		}
-		if f.reason = strings.TrimSpace(reason); f.reason == "" {
-			f.reason = "reported by the command"
-		}
-		found[n] = f
+// readReport reads one line.
+func readReport(line string) (number int, attempt Attempt, ok bool) {
+	first, rest, _ := strings.Cut(line, " ")
+	number, err := strconv.Atoi(first)
+	if err != nil {
+		return 0, Attempt{}, false
 	}
-	_, _ = io.Copy(io.Discard, r) // of a line that is too long: the command must not block on it
-	return found
+	rest = strings.TrimSpace(rest)
+	word, reason, _ := strings.Cut(rest, " ")
+	switch outcome := queue.Outcome(word); outcome {
+	case queue.OutcomeDone:
+		return number, Attempt{Outcome: outcome}, true
+	case queue.OutcomeFailed, queue.OutcomeDead, queue.OutcomeSnoozed:
+		attempt.Outcome = outcome
+	default:
+		attempt.Outcome, reason = queue.OutcomeFailed, rest
+	}
+	if attempt.Reason = strings.TrimSpace(reason); attempt.Reason == "" {
+		attempt.Reason = "reported by the command"
+	}
+	return number, attempt, true
 }

@@ -1,30 +1,71 @@
 package handler
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
 func TestBatchReports(t *testing.T) {
-	got := failures(strings.NewReader("1\n2 failed\n3 snoozed because\n4 dead\n 5 some reason \n9\n0\nx\n6 failed\n6 dead late"), 6)
-	want := map[int]failure{
-		1: {queue.OutcomeFailed, "reported by the command"},
-		2: {queue.OutcomeFailed, "reported by the command"},
-		3: {queue.OutcomeSnoozed, "because"},
-		4: {queue.OutcomeDead, "reported by the command"},
-		5: {queue.OutcomeFailed, "some reason"},
-		6: {queue.OutcomeDead, "late"},
-	}
-	if len(got) != len(want) {
-		t.Errorf("got %v", got)
-	}
-	for n, f := range want {
-		if got[n] != f {
-			t.Errorf("item %d: got %v, want %v", n, got[n], f)
+	long := strings.Repeat("x", 100<<10)
+	for _, test := range []struct {
+		line, outcome, reason string
+	}{
+		{"1", "failed", "reported by the command"},
+		{"1 failed", "failed", "reported by the command"},
+		{"1 snoozed because", "snoozed", "because"},
+		{"1 dead", "dead", "reported by the command"},
+		{" 1 some reason ", "failed", "some reason"},
+		{"1 done", "done", ""},
+		{"1 done with it", "done", ""},
+		{"1 dead " + long, "dead", long[:maxReport-8] + "…"},
+	} {
+		var got []Attempt
+		err := readReports(strings.NewReader(test.line+"\n\n2\n"), 2, func(_ int, attempt Attempt) { got = append(got, attempt) })
+		if err != nil || len(got) != 2 || string(got[0].Outcome) != test.outcome || got[0].Reason != test.reason {
+			t.Errorf("%.40q: error %v, %.200v", test.line, err, got)
 		}
+	}
+	for _, line := range []string{"0", "3", "x", "1failed", "item 1"} {
+		reports := 0
+		err := readReports(strings.NewReader(line+"\n1\n"), 2, func(int, Attempt) { reports++ })
+		if err == nil || reports != 1 {
+			t.Errorf("%q: error %v, %d reports after it", line, err, reports)
+		}
+	}
+	broken := io.MultiReader(strings.NewReader("1 done\n2 de"), iotest.ErrReader(io.ErrClosedPipe))
+	if err := readReports(broken, 2, func(int, Attempt) {}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a read error is lost: %v", err)
+	}
+}
+
+// A batch that is cut off has done what it reported, whatever its exit code.
+func TestBatchCutOff(t *testing.T) {
+	const script = `trap 'exit 0' TERM; echo 1 done >&3; echo 2 >&3; while :; do sleep 0.02; done`
+	items := []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}, {ID: "4", Payload: "4"}}
+	for _, timeout := range []time.Duration{0, 100 * time.Millisecond} {
+		b := &Batch{Command: newExec("sh", "-c", script).Command, Size: 10, Delimiter: '\n'}
+		b.Timeout = timeout
+		ctx, cancel := context.WithCancel(t.Context())
+		reported := make(chan Attempt, len(items))
+		go b.Handle(ctx, items, func(_ int, attempt Attempt) { reported <- attempt })
+		first, second := <-reported, <-reported // while the command runs
+		if timeout == 0 {
+			cancel()
+		}
+		got := fmt.Sprint(first.Outcome, " ", second.Outcome, " ", (<-reported).Outcome, " ", (<-reported).Outcome)
+		// After the timeout the two that are left run again, each alone, and each reports its first item as done.
+		if want := map[bool]string{true: "done failed returned returned", false: "done failed done done"}[timeout == 0]; got != want {
+			t.Errorf("timeout %v: got %s, want %s", timeout, got, want)
+		}
+		cancel()
 	}
 }
 
@@ -41,6 +82,9 @@ func TestBatchChildren(t *testing.T) {
 		{name: "closes its report", script: "exec 3>&-; cat", want: "done done done"},
 		{name: "reports and leaves a grandchild with all pipes", script: "cat; echo 2 >&3; sleep 30 &", want: "done failed done"},
 		{name: "reports before it fails", script: "echo 1 >&3; exit 1", want: "failed failed failed"},
+		{name: "reports done before it fails", script: "if grep 3; then exit 1; fi; echo 1 done >&3", want: "done done failed"},
+		{name: "quotes a large page", script: "(printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2) >&3", want: "dead failed done"},
+		{name: "reports with the wrong number", script: "echo 0 >&3", want: "failed failed failed"},
 		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
 		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 50 * time.Millisecond, want: "done failed done"},
 	} {
@@ -52,7 +96,7 @@ func TestBatchChildren(t *testing.T) {
 			var got []string
 			var runs time.Duration
 			for _, o := range handle(t.Context(), b, []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
-				got = append(got, map[queue.Outcome]string{queue.OutcomeDone: "done", queue.OutcomeFailed: "failed"}[o.Outcome])
+				got = append(got, string(o.Outcome))
 				runs += o.Duration
 			}
 			if strings.Join(got, " ") != test.want {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -52,8 +54,8 @@ type process struct {
 	timeout time.Duration
 }
 
-// run starts a process in a group of its own, waits for its end, and judges it. When ctx is done, or the timeout is over,
-// the whole group gets TERM, and KILL if that does not end it.
+// run runs a process in a group of its own and returns its attempt. When ctx is done or the timeout is over, the whole group gets
+// TERM, and KILL if that does not end it; whatever the exit code is then, the attempt has not succeeded.
 func (c *Command) run(ctx context.Context, p process) Attempt {
 	attempt := ctx
 	env := append(Environment(), p.env...)
@@ -77,7 +79,9 @@ func (c *Command) run(ctx context.Context, p process) Attempt {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = killAfter + pipesAfter
 	var kill *time.Timer
+	cutOff := false // TERM was sent before the command had ended
 	cmd.Cancel = func() error {
+		cutOff = !hasEnded(cmd.Process.Pid)
 		kill = endGroup(cmd.Process.Pid)
 		return nil
 	}
@@ -86,9 +90,22 @@ func (c *Command) run(ctx context.Context, p process) Attempt {
 		// The command itself has gone, but what it started may still be there.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
-	outcome := c.judge(ctx, attempt, cmd, err, p.timeout)
+	outcome := c.judge(ctx, cmd, err)
+	if cutOff {
+		outcome = Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", ExitCode: outcome.ExitCode}
+		if errors.Is(attempt.Err(), context.DeadlineExceeded) {
+			outcome = Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("no end after %v", p.timeout), ExitCode: exitTimeout}
+		}
+	}
 	outcome.Started, outcome.Duration = started, time.Since(started)
 	return outcome
+}
+
+// hasEnded reports whether a child has ended, be it waited for or not.
+func hasEnded(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err != nil || info.Signo != 0
 }
 
 // endGroup ends a process group: TERM now, and KILL later unless the timer is stopped.
@@ -107,10 +124,13 @@ var ownEnvironment = sync.OnceValue(func() []string {
 	return slices.Clip(env)
 })
 
-// judge turns the end of a command into an outcome.
-func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, timeout time.Duration) Attempt {
+// judge returns the attempt of a command that ended by itself, or did not start.
+func (c *Command) judge(ctx context.Context, cmd *exec.Cmd, err error) Attempt {
 	if cmd.ProcessState == nil { // it never started
-		outcome := unstarted(c.Args[0], err)
+		outcome := unstarted(cmd.Args[0], err)
+		if outcome.Outcome == OutcomeInvalid && strings.Contains(c.Args[0], "{}") {
+			outcome.Outcome = queue.OutcomeDead // other items name other programs
+		}
 		if ctx.Err() != nil {
 			outcome.Outcome = queue.OutcomeReturned
 		}
@@ -119,12 +139,9 @@ func (c *Command) judge(ctx, attempt context.Context, cmd *exec.Cmd, err error, 
 	code, reason := ending(cmd.ProcessState)
 	switch {
 	case code == 0:
-		// Even if it was just being stopped: what is done is done.
 		return Attempt{Outcome: queue.OutcomeDone}
 	case ctx.Err() != nil:
 		return Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", ExitCode: code}
-	case attempt.Err() != nil:
-		return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("no end after %v", timeout), ExitCode: exitTimeout}
 	case slices.Contains(c.DeadCodes, code):
 		return Attempt{Outcome: queue.OutcomeDead, Reason: reason, ExitCode: code}
 	case slices.Contains(c.SnoozeCodes, code):

@@ -132,7 +132,8 @@ func TestExecChildren(t *testing.T) {
 		{name: "stops itself", script: "kill -STOP $$", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
 		{name: "leaves a grandchild with the pipes", script: "sleep 30 & exit 0", outcome: queue.OutcomeDone},
 		{name: "leaves a grandchild of its own session", script: "setsid sleep 30 & exit 5", outcome: queue.OutcomeFailed, code: 5},
-		{name: "does well at the last moment", script: "trap 'exit 0' TERM; while :; do sleep 0.1; done", timeout: 200 * time.Millisecond, outcome: queue.OutcomeDone},
+		{name: "exits with 0 when it is cut off", script: "trap 'exit 0' TERM; while :; do sleep 0.1; done", timeout: 200 * time.Millisecond,
+			outcome: queue.OutcomeFailed, code: exitTimeout},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -151,13 +152,35 @@ func TestExecChildren(t *testing.T) {
 }
 
 func TestExecInterrupted(t *testing.T) {
-	e := newExec("sleep", "60", "{}")
-	e.Args = []string{"sh", "-c", "sleep 60; : {}"}
+	for _, script := range []string{"sleep 60", "trap 'exit 0' TERM; while :; do sleep 0.05; done", "trap 'exit 75' TERM; while :; do sleep 0.05; done"} {
+		e := newExec("sh", "-c", script)
+		e.SnoozeCodes = []int{75}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(200*time.Millisecond, cancel)
+		if o := handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]; o.Outcome != queue.OutcomeReturned {
+			t.Errorf("%s: %+v", script, o)
+		}
+	}
+	// What ended by itself is done, though its output ends, or it is interrupted, only later.
+	e := newExec("sh", "-c", "sleep 30 & exit 0")
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, cancel)
-	o := handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]
-	if o.Outcome != queue.OutcomeReturned {
-		t.Errorf("%+v", o)
+	time.AfterFunc(300*time.Millisecond, cancel)
+	if o := handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]; o.Outcome != queue.OutcomeDone {
+		t.Errorf("ended before it was interrupted: %+v", o)
+	}
+}
+
+// A program that is named by the item and is not there concerns that item alone.
+func TestExecProgramOfItem(t *testing.T) {
+	e := newExec("{}")
+	for payload, want := range map[string]queue.Outcome{"true": queue.OutcomeDone, "nonesuch": queue.OutcomeDead,
+		"": queue.OutcomeDead, "/etc/passwd": queue.OutcomeDead, strings.Repeat("x", 5000): queue.OutcomeDead} {
+		if o := runOne(t, e, payload); o.Outcome != want {
+			t.Errorf("%.40q: %+v", payload, o)
+		}
+	}
+	if o := runOne(t, newExec("nonesuch", "{}"), "x"); o.Outcome != OutcomeInvalid {
+		t.Errorf("no item can be run, but: %+v", o)
 	}
 }
 

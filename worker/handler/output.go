@@ -122,20 +122,24 @@ const labelLength = 60
 
 // label makes an item fit for the beginning of a line.
 func label(payload string) string {
-	cut := len(payload) > utf8.UTFMax*labelLength
-	if cut { // items may be large
-		end := utf8.UTFMax * labelLength
-		for end > 0 && !utf8.RuneStart(payload[end]) {
-			end--
-		}
-		payload = payload[:end]
+	kept := truncate(payload, utf8.UTFMax*labelLength) // items may be large
+	if !utf8.ValidString(kept) || strings.ContainsFunc(kept, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		kept = fmt.Sprintf("%+q", kept)
 	}
-	if !utf8.ValidString(payload) || strings.ContainsFunc(payload, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		payload = fmt.Sprintf("%+q", payload)
+	if utf8.RuneCountInString(kept) > labelLength {
+		kept = string([]rune(kept)[:labelLength-1]) + "…"
 	}
-	if cut || utf8.RuneCountInString(payload) > labelLength {
-		runes := []rune(payload)
-		return string(runes[:min(len(runes), labelLength-1)]) + "…"
+	return kept
+}
+
+// truncate returns text if it has no more than limit bytes; otherwise as much of it, in whole characters, with a mark behind it.
+func truncate(text string, limit int) string {
+	if len(text) <= limit {
+		return text
 	}
-	return payload
+	end := limit
+	for end > max(0, limit-utf8.UTFMax) && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return strings.Clone(text[:end]) + "…"
 }
