@@ -51,7 +51,7 @@ func TestProcess(t *testing.T) {
 		echo := `WQ_COMMAND=["sed","-u","s/\"attempt\":1,\"item\"/\"result\"/"]`
 		for name, env := range map[string][]string{
 			"flood":         {one, `WQ_COMMAND=["sh","-c","head -c 1G /dev/zero"]`},
-			"flood, batch":  {one, "WQ_MODE=batch", `WQ_COMMAND=["sh","-c","head -c 500M /dev/zero; head -c 500M /dev/zero >&3"]`},
+			"flood, batch":  {one, "WQ_MODE=batch", `WQ_COMMAND=["sh","-c","head -c 500M /dev/zero; head -c 500M /dev/zero >&3"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
 			"flood, stream": {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; head -c 1G /dev/zero; echo; echo '{\"id\":\"1\"}'"]`},
 			"endless":       {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; printf {; head -c 1G /dev/zero"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
 			"lines":         {one, `WQ_COMMAND=["sh","-c","yes | head -c 10M"]`, "WQ_OUTPUT=json"},
@@ -104,7 +104,7 @@ func TestProcess(t *testing.T) {
 			WQ_LEASE=$(head -c 10000 "$0" | tr -c a x) "$0"; wc -c <termination-log; cat termination-log`
 		_, out := run(t, []string{"unshare", "--mount", "sh", "-c", script, path}, "termination",
 			`WQ_ITEMS_COMMAND=["seq","3"]`, `WQ_COMMAND=["sh","-c","[ $0 = 1 ] || { touch running; sleep 60; }"]`, "WQ_GRACE=100ms")
-		want := "done 1, failed 0, dead 0, snoozed 0, returned 2: it was told to\n" +
+		want := "done 1, failed 0, dead 0, snoozed 0, returned 2: a signal told it to\n" +
 			"4096\ndone 0, failed 0, dead 0, snoozed 0, returned 0: WQ_LEASE: \""
 		if !strings.HasPrefix(out, want) {
 			t.Errorf("got %.500s\nwant %s…", out, want)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type state struct {
 	args  []string // of redis-server
 	enter func(ctx context.Context, server *redistest.Server, c *redis.Client) error
 	leave func(ctx context.Context, c *redis.Client) error
+	tasks *sync.WaitGroup // what enter has started, if anything
 }
 
 func configured(name, value, normal string) (enter func(context.Context, *redistest.Server, *redis.Client) error, leave func(context.Context, *redis.Client) error) {
@@ -32,6 +34,7 @@ func configured(name, value, normal string) (enter func(context.Context, *redist
 }
 
 func passingStates() []state {
+	var loading, away sync.WaitGroup
 	oom, notOOM := configured("maxmemory", "1", "0")
 	noReplicas, replicas := configured("min-replicas-to-write", "1", "0")
 	full, notFull := configured("maxclients", "1", "1000")
@@ -41,11 +44,11 @@ func passingStates() []state {
 	}
 	master := func(ctx context.Context, c *redis.Client) error { return c.Do(ctx, "REPLICAOF", "NO", "ONE").Err() }
 	return []state{
-		{"OOM", nil, oom, notOOM},
-		{"NOREPLICAS", nil, noReplicas, replicas},
-		{"max number of clients", nil, full, notFull},
-		{"READONLY", nil, replica, master},
-		{"MASTERDOWN", []string{"--replica-serve-stale-data", "no"}, replica, master},
+		{"OOM", nil, oom, notOOM, nil},
+		{"NOREPLICAS", nil, noReplicas, replicas, nil},
+		{"max number of clients", nil, full, notFull, nil},
+		{"READONLY", nil, replica, master, nil},
+		{"MASTERDOWN", []string{"--replica-serve-stale-data", "no"}, replica, master, nil},
 		{"BUSY", []string{"--busy-reply-threshold", "1"}, func(ctx context.Context, server *redistest.Server, _ *redis.Client) error {
 			go func() {
 				busy := server.Client()
@@ -53,7 +56,7 @@ func passingStates() []state {
 				_ = busy.Eval(ctx, "while true do end", nil).Err()
 			}()
 			return nil
-		}, func(ctx context.Context, c *redis.Client) error { return c.ScriptKill(ctx).Err() }},
+		}, func(ctx context.Context, c *redis.Client) error { return c.ScriptKill(ctx).Err() }, nil},
 		{"LOADING", []string{"--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"},
 			func(ctx context.Context, server *redistest.Server, c *redis.Client) error {
 				for i := range 8 {
@@ -65,17 +68,17 @@ func passingStates() []state {
 					return err
 				}
 				server.Kill()
-				go server.Restart()
+				loading.Go(server.Restart)
 				return nil
-			}, noLeave},
+			}, noLeave, &loading},
 		{"away", []string{"--appendonly", "yes"}, func(_ context.Context, server *redistest.Server, _ *redis.Client) error {
 			server.Kill()
-			go func() {
+			away.Go(func() {
 				time.Sleep(300 * time.Millisecond)
 				server.Restart()
-			}()
+			})
 			return nil
-		}, noLeave},
+		}, noLeave, &away},
 	}
 }
 
@@ -147,6 +150,9 @@ func TestEveryVerbOutlastsPassingStates(t *testing.T) {
 				})
 				if err := cmd.Wait(); err != nil {
 					t.Errorf("worker %s: %v\n%s", step.verb, err, out.String())
+				}
+				if state.tasks != nil {
+					state.tasks.Wait()
 				}
 			}
 		})

@@ -82,7 +82,7 @@ func TestDeadItem(t *testing.T) {
 	}
 	wantText(t, s.lastWords(65), "dead items, 0 allowed")
 
-	said := s.follow("After they are gone, ask in a pod")
+	said := s.follow("After they are gone, start a pod")
 	wantText(t, said, "condition met", `"item":"grape"`, `"exit_code":3`, "sour grape", "1 dead items are back in the queue")
 
 	sour["worker.command"] = `["echo", "sweet"]`

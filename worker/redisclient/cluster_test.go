@@ -81,9 +81,13 @@ func TestPushOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	for _, want := range []error{io.EOF, nil} {
-		if err := queue.New(client, "job2").NewPusher().Push(t.Context(), "a"); !errors.Is(err, want) {
-			t.Errorf("the push ended with %v, want %v", err, want)
+	pusher := queue.New(client, "job2").NewPusher()
+	for _, try := range []struct {
+		push func(context.Context, ...string) error
+		want error
+	}{{pusher.Push, io.EOF}, {pusher.Repeat, nil}} {
+		if err := try.push(t.Context(), "a"); !errors.Is(err, try.want) {
+			t.Errorf("the push ended with %v, want %v", err, try.want)
 		}
 		if n := direct.LLen(context.Background(), "job2").Val(); n != 1 {
 			t.Errorf("the item was pushed %d times", n)
