@@ -1,0 +1,69 @@
+package faults
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Programs that end what they are at when they get TERM, and exit 0 though not all is done. Each writes down an item that it
+// has run to its end.
+const (
+	cutOffEach = `
+trap 'exit 0' TERM
+sleep 0.3 & wait
+echo "$1" >>"$RUNS"
+`
+	cutOffMany = `
+trap 'stop=1' TERM
+while [ -z "$stop" ] && read -r item; do
+  sleep 0.05
+  echo "$item" >>"$RUNS"
+done
+`
+	cutOffStream = `
+trap 'exit 0' TERM
+while IFS= read -r line; do
+  id=${line#*'"id":"'} item=${line#*'"item":"'}
+  id=${id%%'"'*} item=${item%%'"'*}
+  sleep 0.05 & wait
+  echo "$item" >>"$RUNS"
+  echo "{\"id\":\"$id\",\"status\":\"done\"}"
+done
+`
+)
+
+// TestCutOff stops workers again and again whose program exits 0 when it gets TERM, whether or not it has done its items. No
+// item may count as done that was not run to its end.
+func TestCutOff(t *testing.T) {
+	for mode, env := range map[string][]string{
+		"exec":   {"WQ_COMMAND=" + toJSON(t, []string{"/bin/sh", "-c", cutOffEach, "item", "{}"})},
+		"batch":  {"WQ_MODE=batch", "WQ_BATCH_SIZE=20", "WQ_COMMAND=" + toJSON(t, []string{"/bin/sh", "-c", cutOffMany})},
+		"stream": {"WQ_MODE=stream", "WQ_COMMAND=" + toJSON(t, []string{"/bin/sh", "-c", cutOffStream})},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			payloads := make([]string, 60)
+			for i := range payloads {
+				payloads[i] = fmt.Sprintf("item-%d", i)
+			}
+			job, q := smallJob(t, payloads, 2, append(env, "WQ_GRACE=100ms", "WQ_CONCURRENCY=2"))
+			job.start()
+			for range 3 {
+				time.Sleep(700 * time.Millisecond)
+				for _, p := range job.pods {
+					p.signal(syscall.SIGTERM)
+				}
+			}
+			counts, runs := smallEnd(t, job, q)
+			if counts.Done != len(payloads) || counts.Failed > 0 || counts.Dead > 0 || counts.Returned == 0 {
+				t.Errorf("nothing but done and returned items: %+v", counts)
+			}
+			for _, p := range payloads {
+				if runs[p] == 0 {
+					t.Errorf("%s counts as done, but was never run to its end", p)
+				}
+			}
+		})
+	}
+}
