@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unwatched makes a pipe whose ends are not watched by the runtime, as those of package os are.
-func unwatched() (exit int, entrance *os.File, err error) {
+// unwatched returns a pipe whose ends the runtime does not poll, unlike those of package os.
+func unwatched() (readEnd int, writeEnd *os.File, err error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return 0, nil, os.NewSyscallError("pipe2", err)
@@ -17,23 +17,23 @@ func unwatched() (exit int, entrance *os.File, err error) {
 	return ends[0], os.NewFile(uintptr(ends[1]), "|1"), nil
 }
 
-// pipe carries a program's output here. The runtime, if it watched, would wake a thread for every write of the program, also
-// while it is better to let some answers gather.
+// pipe carries a program's output to the worker. With a pipe of package os the runtime would wake a thread for every write of
+// the program, even while the reader pauses so that some responses gather.
 type pipe struct {
-	entrance *os.File // for the program
-	exit     int
+	writeEnd *os.File // for the program
+	readEnd  int
 	stop     int // an eventfd that ends a Read
 }
 
 func newPipe() (*pipe, error) {
-	exit, entrance, err := unwatched()
+	readEnd, writeEnd, err := unwatched()
 	if err != nil {
 		return nil, err
 	}
-	p := &pipe{exit: exit, entrance: entrance}
+	p := &pipe{readEnd: readEnd, writeEnd: writeEnd}
 	if p.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
-		_ = p.entrance.Close()
-		_ = unix.Close(p.exit)
+		_ = p.writeEnd.Close()
+		_ = unix.Close(p.readEnd)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	return p, nil
@@ -42,13 +42,13 @@ func newPipe() (*pipe, error) {
 // Read implements io.Reader. Only one goroutine may read.
 func (p *pipe) Read(b []byte) (int, error) {
 	for {
-		ready := []unix.PollFd{{Fd: int32(p.stop), Events: unix.POLLIN}, {Fd: int32(p.exit), Events: unix.POLLIN}}
+		ready := []unix.PollFd{{Fd: int32(p.stop), Events: unix.POLLIN}, {Fd: int32(p.readEnd), Events: unix.POLLIN}}
 		n, err := unix.Poll(ready, -1)
 		if err == nil {
 			if ready[0].Revents != 0 {
 				return 0, io.EOF
 			}
-			n, err = unix.Read(p.exit, b)
+			n, err = unix.Read(p.readEnd, b)
 		}
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -62,12 +62,12 @@ func (p *pipe) Read(b []byte) (int, error) {
 	}
 }
 
-// halt ends the reading, though somebody may hold the entrance open.
-func (p *pipe) halt() { _, _ = unix.Write(p.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+// stopReading ends Read although another process may hold the write end open.
+func (p *pipe) stopReading() { _, _ = unix.Write(p.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
-// close lets go of all of it. Nobody may read any more.
+// close closes the pipe. No call of Read may follow.
 func (p *pipe) close() {
-	_ = p.entrance.Close()
-	_ = unix.Close(p.exit)
+	_ = p.writeEnd.Close()
+	_ = unix.Close(p.readEnd)
 	_ = unix.Close(p.stop)
 }

@@ -13,45 +13,45 @@ import (
 // maxReason is how many bytes of a reason are kept.
 const maxReason = 4 << 10
 
-// question is a line to the process. The item comes last, where the simplest program can find it.
-type question struct {
+// requestLine is a line to the program. The item comes last, where the simplest program can find it.
+type requestLine struct {
 	ID       string `json:"id"`
 	Attempt  int    `json:"attempt"`
 	Encoding string `json:"encoding,omitempty"` // "base64" if the item is not UTF-8
 	Item     string `json:"item"`
 }
 
-func newQuestion(id string, item queue.Item) question {
-	q := question{ID: id, Attempt: item.Attempts + 1}
-	q.Item, q.Encoding = text.Encode(item.Payload)
-	return q
+func newRequestLine(id string, item queue.Item) requestLine {
+	line := requestLine{ID: id, Attempt: item.Attempts + 1}
+	line.Item, line.Encoding = text.Encode(item.Payload)
+	return line
 }
 
-// answer is a line from the process.
-type answer struct {
+// response is a line from the program.
+type response struct {
 	ID       *string         `json:"id"`
 	Status   string          `json:"status"` // done (or none), failed, dead, snoozed, alive
 	Reason   string          `json:"reason"`
 	Result   json.RawMessage `json:"result"` // a string, or any other JSON, which is kept as it is
 	Encoding string          `json:"encoding"`
 
-	invalid string // what is wrong with it, if its id could be read
+	invalid string // what is wrong with the line, if its id could be read
 }
 
-// readAnswer reads a line. It may be no answer to anything: libraries print things.
-func readAnswer(line []byte) (a answer, ok bool) {
+// readResponse reads a line, and reports whether it is a response: libraries print other lines.
+func readResponse(line []byte) (r response, ok bool) {
 	if len(line) == 0 || line[0] != '{' {
-		return answer{}, false
+		return response{}, false
 	}
-	if err := json.Unmarshal(line, &a); err != nil {
-		a = readInvalid(line)
+	if err := json.Unmarshal(line, &r); err != nil {
+		r = readInvalid(line)
 	}
-	return a, a.ID != nil || a.alive()
+	return r, r.ID != nil || r.alive()
 }
 
-// readInvalid reads as much of a line as can be read: one that is no JSON from some point on, such as with Python's NaN, or with
-// fields of other types. A number is a good id.
-func readInvalid(line []byte) (a answer) {
+// readInvalid reads what it can of a line that is not JSON from some point on, such as Python's NaN, or has a field of another
+// type. A number is accepted as the id.
+func readInvalid(line []byte) (r response) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	_, _ = decoder.Token() // the brace
 	for decoder.More() {
@@ -61,50 +61,50 @@ func readInvalid(line []byte) (a answer) {
 			err = decoder.Decode(&value)
 		}
 		if err != nil {
-			a.invalid = "the program's response is not JSON: " + err.Error()
-			return a
+			r.invalid = "the program's response is not JSON: " + err.Error()
+			return r
 		}
 		var field *string
 		switch name {
 		case "id":
-			a.ID = new(string)
-			if json.Unmarshal(value, a.ID) != nil {
-				*a.ID = strings.TrimSuffix(string(value), ".0")
+			r.ID = new(string)
+			if json.Unmarshal(value, r.ID) != nil {
+				*r.ID = strings.TrimSuffix(string(value), ".0")
 			}
 			continue
 		case "status":
-			field = &a.Status
+			field = &r.Status
 		case "reason":
-			field = &a.Reason
+			field = &r.Reason
 		case "encoding":
-			field = &a.Encoding
+			field = &r.Encoding
 		case "result":
-			a.Result = value
+			r.Result = value
 			continue
 		default:
 			continue
 		}
-		if json.Unmarshal(value, field) != nil && a.invalid == "" {
-			a.invalid = fmt.Sprintf("the program's response has %s as its %s: it must be a string", truncate(string(value), 200), name)
+		if json.Unmarshal(value, field) != nil && r.invalid == "" {
+			r.invalid = fmt.Sprintf("the program's response has %s as its %s: it must be a string", truncate(string(value), 200), name)
 		}
 	}
-	return a
+	return r
 }
 
-func (a *answer) alive() bool { return a.Status == "alive" && a.invalid == "" }
+func (r *response) alive() bool { return r.Status == "alive" && r.invalid == "" }
 
-// outcome is what an answer says, with as many bytes of a result as are kept.
-func (a *answer) outcome(resultBytes int) Attempt {
-	if a.invalid != "" {
-		return Attempt{Outcome: queue.OutcomeFailed, Reason: a.invalid}
+// attempt returns the attempt that a response reports. It keeps resultBytes of a result at most.
+func (r *response) attempt(resultBytes int) Attempt {
+	if r.invalid != "" {
+		return Attempt{Outcome: queue.OutcomeFailed, Reason: r.invalid}
 	}
-	reason := truncate(a.Reason, maxReason)
-	switch a.Status {
+	reason := truncate(r.Reason, maxReason)
+	switch r.Status {
 	case "", "done":
-		if a.Result == nil {
+		if r.Result == nil {
 			return Attempt{Outcome: queue.OutcomeDone}
 		}
-		result, err := a.result()
+		result, err := r.result()
 		if err != nil {
 			return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}
 		}
@@ -117,16 +117,16 @@ func (a *answer) outcome(resultBytes int) Attempt {
 	case "snoozed":
 		return Attempt{Outcome: queue.OutcomeSnoozed, Reason: reason}
 	}
-	return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("the program answers with the status %q: it must be done, failed, "+
-		"dead, snoozed or alive", a.Status)}
+	return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("the program's response has the status %q: it must be done, failed, "+
+		"dead, snoozed or alive", r.Status)}
 }
 
-func (a *answer) result() (string, error) {
+func (r *response) result() (string, error) {
 	var value string
-	if json.Unmarshal(a.Result, &value) != nil {
-		return string(a.Result), nil
+	if json.Unmarshal(r.Result, &value) != nil {
+		return string(r.Result), nil
 	}
-	raw, err := text.Decode(value, a.Encoding)
+	raw, err := text.Decode(value, r.Encoding)
 	if err != nil {
 		return "", fmt.Errorf("the program's result is not base64: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-func TestReadAnswer(t *testing.T) {
+func TestProtocolResponses(t *testing.T) {
 	for _, test := range []struct {
 		line    string
 		id      string // "" for a line that is output
@@ -32,7 +32,7 @@ func TestReadAnswer(t *testing.T) {
 		{line: `{}`},
 		{line: `17`},
 	} {
-		a, ok := readAnswer([]byte(test.line))
+		r, ok := readResponse([]byte(test.line))
 		if ok != (test.id != "") {
 			t.Errorf("%.80s: is it a response? %v", test.line, ok)
 			continue
@@ -40,8 +40,8 @@ func TestReadAnswer(t *testing.T) {
 		if !ok {
 			continue
 		}
-		if o := a.outcome(100); *a.ID != test.id || o.Outcome != test.outcome || !strings.Contains(o.Reason, test.reason) || len(o.Reason) > 5000 {
-			t.Errorf("%.80s: id %s, %.300v", test.line, *a.ID, o)
+		if o := r.attempt(100); *r.ID != test.id || o.Outcome != test.outcome || !strings.Contains(o.Reason, test.reason) || len(o.Reason) > 5000 {
+			t.Errorf("%.80s: id %s, %.300v", test.line, *r.ID, o)
 		}
 	}
 }

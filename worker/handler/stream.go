@@ -2,139 +2,138 @@ package handler
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// Stream keeps processes that take items as lines of JSON on standard input and answer with lines of JSON on standard
-// output, see docs/stream.md. Handle may be called by as many goroutines as there are processes times the items that
-// each works on at the same time.
+// Stream keeps programs running that read requests as lines of JSON from standard input and write responses as lines of
+// JSON to standard output, see docs/stream.md. Handle may be called by as many goroutines as there are processes times
+// items in flight in each.
 type Stream struct {
 	Command
 	Processes    int
-	InFlight     int           // unanswered items in a process at most; 1 for one that takes them one after another
-	StartTimeout time.Duration // until the first answer of a process, if there is a timeout at all
-	ResultBytes  int           // of a result that are kept
+	InFlight     int           // largest number of requests in flight in a process; 1 for a program that works on one at a time
+	StartTimeout time.Duration // until the first response of a process, if there is a Timeout
+	ResultBytes  int           // largest number of bytes of a result that are kept
 
-	mu     sync.Mutex // of places, and of how many use each
-	places []*place
+	mu    sync.Mutex // guards slots and their calls
+	slots []*slot
 }
 
-// streamItems is how many items one call takes: so many that a fast program never waits for the next ones.
-const streamItems = 1000
+const (
+	streamItems = 1000                   // items in one call: a fast program never waits for the next ones
+	ahead       = 100 * time.Millisecond // work that is sent ahead to a program that works on one item at a time
+	maxAhead    = 1000                   // requests that are sent ahead at most
+	holdLimit   = time.Second            // longest time for which an item waits to be sent
+)
 
 // MaxItems implements Handler.
 func (*Stream) MaxItems() int { return streamItems }
 
-// window is how many items a process may have, in its hands or in its input. Lines are sent ahead only to a program that
-// takes them one after another; another would begin with all of them.
-func (s *Stream) window() int {
-	if s.InFlight > 1 {
-		return s.InFlight
-	}
-	return streamItems
+// slot is where one process runs, and its successor after it has ended.
+type slot struct {
+	calls int // of Handle that use it
+
+	mu      sync.Mutex // guards running
+	running *program
 }
 
-// place is where a process is, or its successor once it has ended.
-type place struct {
-	users int // calls of Handle, guarded by Stream.mu
-
-	// alone is held for reading while items are with the process, and for writing by one that must have it to itself.
-	alone sync.RWMutex
-
-	mu      sync.Mutex
-	running *conversation
-}
-
-// Handle implements Handler.
+// Handle implements Handler. An item that has waited for a second without being sent is returned.
 func (s *Stream) Handle(ctx context.Context, items []queue.Item, report func(int, Attempt)) {
-	p := s.enter()
-	defer s.leave(p)
-	outcomes := make([]Attempt, len(items))
-	all := make([]int, len(items))
-	for i := range all {
-		all[i] = i
+	slot := s.enter()
+	defer s.leave(slot)
+	c := &call{items: items, report: report}
+	positions := make([]int, len(items))
+	for i := range positions {
+		positions[i] = i
 	}
-	p.alone.RLock()
-	suspects := s.some(ctx, p, items, all, outcomes)
-	p.alone.RUnlock()
-	// A process has ended with several items before it, and only one of them may be to blame.
-	for _, i := range suspects {
-		p.alone.Lock()
-		s.some(ctx, p, items, []int{i}, outcomes)
-		p.alone.Unlock()
-	}
-	for i, attempt := range outcomes {
-		report(i, attempt)
+	s.run(ctx, slot, c, positions)
+	if len(c.suspects) > 0 {
+		// The program ended with several requests in flight. Most often the first of them was the cause.
+		slices.Sort(c.suspects)
+		s.run(ctx, slot, &call{items: items, report: report, alone: true}, c.suspects)
 	}
 }
 
-// enter finds the place with the fewest users.
-func (s *Stream) enter() *place {
+// enter returns the slot that the fewest calls use.
+func (s *Stream) enter() *slot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.places) < s.Processes {
-		s.places = append(s.places, &place{})
+	for len(s.slots) < s.Processes {
+		s.slots = append(s.slots, &slot{})
 	}
-	least := s.places[0]
-	for _, p := range s.places {
-		if p.users < least.users {
-			least = p
+	least := s.slots[0]
+	for _, slot := range s.slots {
+		if slot.calls < least.calls {
+			least = slot
 		}
 	}
-	least.users++
+	least.calls++
 	return least
 }
 
-func (s *Stream) leave(p *place) {
+func (s *Stream) leave(slot *slot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.users--
+	slot.calls--
 }
 
-// some gives the items at these positions to the process and waits for their outcomes. It answers the positions of items
-// that were unanswered, with others, when the process ended.
-func (s *Stream) some(ctx context.Context, p *place, items []queue.Item, positions []int, outcomes []Attempt) (suspects []int) {
+// run gives the items at these positions to the slot's program, and to its successor if the program ends in good order.
+// It returns when each of them is either reported or one of the call's suspects.
+func (s *Stream) run(ctx context.Context, slot *slot, c *call, positions []int) {
 	for len(positions) > 0 {
-		for _, i := range positions {
-			outcomes[i] = Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", Started: time.Now()}
-		}
 		if ctx.Err() != nil {
-			return suspects
+			for _, i := range positions {
+				c.report(i, interrupted())
+			}
+			return
 		}
-		c, err := p.conversation(s)
+		p, err := slot.program(s)
 		if err != nil {
 			for _, i := range positions {
-				outcomes[i] = unstarted(s.Args[0], err)
+				c.report(i, unstarted(s.Args[0], err))
 			}
-			return suspects
+			return
 		}
-		e := c.ask(items, positions, outcomes)
-		select {
-		case <-e.done:
-		case <-ctx.Done():
-			c.forget(e)
+		p.add(c, positions)
+		var overdue <-chan time.Time
+		if !c.alone { // a suspect stays here: elsewhere it would put other items at risk
+			overdue = time.After(holdLimit)
 		}
-		suspects = append(suspects, e.suspects...)
-		positions = e.untouched
+		for waiting := true; waiting; {
+			select {
+			case <-c.done:
+				waiting = false
+			case <-overdue:
+				p.giveBack(c)
+			case <-ctx.Done():
+				p.abandon(c)
+				return
+			}
+		}
+		positions = c.again
 	}
-	return suspects
 }
 
-// conversation answers the process in this place, a new one if there is none.
-func (p *place) conversation(s *Stream) (*conversation, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.running == nil || p.running.over() {
-		c, err := converse(s)
+func interrupted() Attempt {
+	return Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", Started: time.Now()}
+}
+
+// program returns the slot's running process. It starts one if there is none.
+func (t *slot) program(s *Stream) (*program, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running == nil || t.running.hasEnded() {
+		p, err := startProgram(s)
 		if err != nil {
 			return nil, err
 		}
-		p.running = c
+		t.running = p
 	}
-	return p.running, nil
+	return t.running, nil
 }
 
 // Close ends the processes: first by the end of their standard input, then by signals. No call of Handle may follow.
@@ -142,12 +141,12 @@ func (s *Stream) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ends sync.WaitGroup
-	for _, p := range s.places {
-		p.mu.Lock()
-		if p.running != nil {
-			ends.Go(p.running.close)
+	for _, slot := range s.slots {
+		slot.mu.Lock()
+		if slot.running != nil {
+			ends.Go(slot.running.close)
 		}
-		p.mu.Unlock()
+		slot.mu.Unlock()
 	}
 	ends.Wait()
 	return nil

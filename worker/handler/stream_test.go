@@ -18,16 +18,16 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// programs are what this test's binary can be, when it is run as a stream's command.
-var programs = map[string]func(questions <-chan question, answer func(id, status string, result any)){
-	// Answers, a while after it was asked, how many items it had then.
-	"several": func(questions <-chan question, answer func(id, status string, result any)) {
-		var had []question
-		for q := range questions {
+// programs are what this test's binary does when it is run as a stream's command.
+var programs = map[string]func(requests <-chan requestLine, respond func(id, status string, result any)){
+	// Responds, when no more requests come, with the number of items it had in flight.
+	"several": func(requests <-chan requestLine, respond func(id, status string, result any)) {
+		var had []requestLine
+		for q := range requests {
 			had = append(had, q)
 			for idle := false; !idle; {
 				select {
-				case q := <-questions:
+				case q := <-requests:
 					had = append(had, q)
 				case <-time.After(5 * time.Millisecond):
 					idle = true
@@ -35,35 +35,35 @@ var programs = map[string]func(questions <-chan question, answer func(id, status
 			}
 			n := len(had)
 			for _, q := range had {
-				answer(q.ID, "", n)
+				respond(q.ID, "", n)
 			}
 			had = nil
 		}
 	},
-	// Answers its process number, and shows a sign of life when it has nothing to do any more.
-	"lively": func(questions <-chan question, answer func(id, status string, result any)) {
-		for q := range questions {
-			answer(q.ID, "", os.Getpid())
-			answer("", "alive", nil)
+	// Responds with its process ID, and writes that it is alive when it has nothing to do.
+	"lively": func(requests <-chan requestLine, respond func(id, status string, result any)) {
+		for q := range requests {
+			respond(q.ID, "", os.Getpid())
+			respond("", "alive", nil)
 		}
 	},
 }
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "program" {
-		questions := make(chan question)
+		requests := make(chan requestLine)
 		go func() {
 			for lines := json.NewDecoder(os.Stdin); ; {
-				var q question
+				var q requestLine
 				if lines.Decode(&q) != nil {
-					close(questions)
+					close(requests)
 					return
 				}
-				questions <- q
+				requests <- q
 			}
 		}()
 		out := bufio.NewWriter(os.Stdout)
-		programs[os.Args[2]](questions, func(id, status string, result any) {
+		programs[os.Args[2]](requests, func(id, status string, result any) {
 			_ = json.NewEncoder(out).Encode(map[string]any{"id": id, "status": status, "result": result})
 			out.Flush()
 		})
@@ -94,7 +94,7 @@ func numbered(from, n int) []queue.Item {
 	return items
 }
 
-// A program that works on several items has as many as it may have, and never more, however they come.
+// A program that works on several items at once has InFlight of them, and never more, however they come.
 func TestStreamInFlight(t *testing.T) {
 	const inFlight = 16
 	s := newProgram(t, "several")
@@ -121,7 +121,7 @@ func TestStreamInFlight(t *testing.T) {
 	}
 }
 
-// Only a process that has something to answer can be silent for too long.
+// The idle timeout does not run while no request is in flight.
 func TestStreamIdle(t *testing.T) {
 	s := newProgram(t, "lively")
 	s.Timeout, s.StartTimeout = 200*time.Millisecond, 10*time.Second
@@ -129,20 +129,20 @@ func TestStreamIdle(t *testing.T) {
 	time.Sleep(500 * time.Millisecond)
 	second := handle(t.Context(), s, numbered(2, 1))[0]
 	if first.Outcome != queue.OutcomeDone || first.Output != second.Output {
-		t.Errorf("another process has answered: %+v, then %+v", first, second)
+		t.Errorf("another process has responded: %+v, then %+v", first, second)
 	}
 }
 
-// What nobody waits for any more is answered all the same, and does no harm.
+// Responses to an abandoned call do no harm.
 func TestStreamInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	s := newStream(t, "sh", "-c", `cd "$0"; while read -r line; do
-		touch asked; until test -e go; do sleep 0.05; done; echo "$line" | sed 's/,.*/}/'
+		touch started; until test -e go; do sleep 0.05; done; echo "$line" | sed 's/,.*/}/'
 	done`, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer cancel()
-		for _, err := os.Stat(filepath.Join(dir, "asked")); err != nil; _, err = os.Stat(filepath.Join(dir, "asked")) {
+		for _, err := os.Stat(filepath.Join(dir, "started")); err != nil; _, err = os.Stat(filepath.Join(dir, "started")) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
@@ -170,17 +170,17 @@ func TestStreamChildren(t *testing.T) {
 		code    int
 		reason  string
 	}{
-		{name: "never answers", script: "sleep 60", code: exitTimeout, reason: "silent for 300ms"},
-		{name: "ignores TERM", script: "trap '' TERM; read -r line; sleep 60", code: exitTimeout, reason: "silent"},
-		{name: "stops itself", script: "read -r line; kill -STOP $$", code: exitTimeout, reason: "silent"},
-		{name: "closes its input early", script: "exec <&-; sleep 60", code: exitTimeout, reason: "silent"},
+		{name: "never responds", script: "sleep 60", code: exitTimeout, reason: "wrote nothing for 300ms"},
+		{name: "ignores TERM", script: "trap '' TERM; read -r line; sleep 60", code: exitTimeout, reason: "wrote nothing"},
+		{name: "stops itself", script: "read -r line; kill -STOP $$", code: exitTimeout, reason: "wrote nothing"},
+		{name: "closes its input early", script: "exec <&-; sleep 60", code: exitTimeout, reason: "wrote nothing"},
 		{name: "closes its output", script: "exec >&-; read -r line; exit 4", code: 4, reason: "exit code 4"},
 		{name: "ends while it is written to", script: "head -c 10 >/dev/null; exit 5", payload: strings.Repeat("x", 1<<20),
 			code: 5, reason: "exit code 5"},
 		{name: "is killed", script: "read -r line; kill -SEGV $$", code: 139, reason: "signal 11"},
 		{name: "leaves a grandchild with the pipes", script: "read -r line; sleep 30 & exit 6", timeout: time.Minute, code: 6, reason: "exit code 6"},
 		{name: "leaves a grandchild of its own session", script: "read -r line; setsid sleep 30 & exit 7", timeout: time.Minute, code: 7, reason: "exit code 7"},
-		{name: "answers without end", script: "read -r line; printf '{'; yes | tr -d '\\n'", timeout: time.Minute, reason: "longer than 4 MiB"},
+		{name: "responds without end", script: "read -r line; printf '{'; yes | tr -d '\\n'", timeout: time.Minute, reason: "longer than 4 MiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -198,7 +198,7 @@ func TestStreamChildren(t *testing.T) {
 	}
 }
 
-// A stream may print what it likes between its answers.
+// A program may print other output between its responses.
 func TestStreamNoise(t *testing.T) {
 	var printed strings.Builder
 	s := newStream(t, "sh", "-c", `while read -r line; do
@@ -211,5 +211,48 @@ func TestStreamNoise(t *testing.T) {
 	s.Close()
 	if want := fmt.Sprintf("no {\"id\":\"1\"}\n\n%s\nthe end", strings.Repeat("z", 100000)); printed.String() != want {
 		t.Errorf("printed %.40q…, %d bytes, not %d", printed.String(), printed.Len(), len(want))
+	}
+}
+
+// Items behind one that hangs are returned, so that others can run them. Those that have ended are reported at once.
+func TestStreamReturnsWaiting(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		script   string
+		done     int // items
+		returned int // items at least
+	}{
+		{name: "the first hangs", script: `read -r line; exec sleep 60`, returned: 49},
+		{name: "slow from the first", script: `while read -r line; do
+			sleep 0.4; echo "$line" | sed 's/,.*/}/'; n=$((n + 1)); test $n != 2 || exec sleep 60; done`, done: 2, returned: 47},
+		{name: "fast, then slow", script: `while read -r line; do
+			echo "${line%%,*}}"; n=$((n + 1)); test $n -lt 30 || sleep 0.3; test $n != 32 || exec sleep 60; done`, done: 32},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStream(t, "sh", "-c", test.script)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			var mu sync.Mutex
+			counts := map[queue.Outcome]int{}
+			reports := map[int]int{}
+			s.Handle(ctx, numbered(1, 50), func(position int, attempt Attempt) {
+				mu.Lock()
+				defer mu.Unlock()
+				reports[position]++
+				if ctx.Err() == nil {
+					counts[attempt.Outcome]++
+				}
+			})
+			for position, n := range reports {
+				if n != 1 {
+					t.Errorf("item %d was reported %d times", position, n)
+				}
+			}
+			if len(reports) != 50 || counts[queue.OutcomeDone] != test.done || counts[queue.OutcomeReturned] < test.returned {
+				t.Errorf("%d items were reported; while an item hung: %v; want %d done, %d or more returned",
+					len(reports), counts, test.done, test.returned)
+			}
+		})
 	}
 }

@@ -1,0 +1,217 @@
+package handler
+
+import (
+	"bufio"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// writeSize is how many bytes are written at once: few, so that the program can begin with the first lines, and that few
+// items have to wait with it if it does not go on reading.
+const writeSize = 4 << 10
+
+// call is a call of Handle. The lock of the program that has its items guards it.
+type call struct {
+	items  []queue.Item
+	report func(position int, attempt Attempt)
+	alone  bool // each item is sent only while no other is in flight
+
+	open      int           // items that are waiting or in flight
+	done      chan struct{} // closed when there are none
+	abandoned bool          // nothing is reported any more
+
+	again    []int // positions of items for the next program: this one has ended in good order without them
+	suspects []int // positions of items that were in flight with others when the program ended
+}
+
+// request is an item that is waiting or in flight.
+type request struct {
+	*call
+	position int
+	id       string    // in the line, once it is in flight
+	sent     time.Time // to the writer of lines
+}
+
+// end notes that the item is neither waiting nor in flight any more.
+func (r request) end() {
+	if r.open--; r.open == 0 {
+		close(r.done)
+	}
+}
+
+// add makes the items at these positions wait for the program.
+func (p *program) add(c *call, positions []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.open, c.done, c.again = len(positions), make(chan struct{}), nil
+	if p.hasEnded() {
+		c.again = positions
+		close(c.done)
+		return
+	}
+	for _, i := range positions {
+		p.waiting = append(p.waiting, request{call: c, position: i})
+	}
+	p.wakeWriter()
+}
+
+// giveBack returns those items of a call that are still waiting.
+func (p *program) giveBack(c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = slices.DeleteFunc(p.waiting, func(r request) bool {
+		if r.call != c {
+			return false
+		}
+		c.report(r.position, Attempt{Outcome: queue.OutcomeReturned, Reason: "not started", Started: time.Now()})
+		r.end()
+		return true
+	})
+}
+
+// abandon returns the items of a call that were not reported, save for its suspects. The program still has those in flight; its responses to them
+// are dropped.
+func (p *program) abandon(c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.abandoned = true
+	p.waiting = slices.DeleteFunc(p.waiting, func(r request) bool {
+		if r.call == c {
+			c.report(r.position, interrupted())
+		}
+		return r.call == c
+	})
+	for _, r := range p.inFlight {
+		if r.call == c {
+			c.report(r.position, interrupted())
+		}
+	}
+	for _, i := range c.again {
+		c.report(i, interrupted())
+	}
+}
+
+// wakeWriter makes the writer look for requests that it can write.
+func (p *program) wakeWriter() {
+	if len(p.waiting) > 0 {
+		select {
+		case p.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// write writes requests until the program has ended. Only this goroutine does: the program may be busy writing responses
+// while its input is full. An error needs no handling: the program has closed its input, and will end or time out.
+func (p *program) write() {
+	lines := bufio.NewWriterSize(p.input, writeSize)
+	encoder := json.NewEncoder(lines)
+	encoder.SetEscapeHTML(false)
+	var next []request
+	for {
+		select {
+		case <-p.ready:
+		case <-p.ended:
+			return
+		}
+		for next = p.take(next[:0]); len(next) > 0; next = p.take(next[:0]) {
+			for _, r := range next {
+				_ = encoder.Encode(newRequestLine(r.id, r.items[r.position]))
+			}
+		}
+		_ = lines.Flush()
+	}
+}
+
+// take appends the next requests to be written, about writeSize bytes of them, and counts them as in flight.
+func (p *program) take(requests []request) []request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for size := 0; size < writeSize && len(p.waiting) > 0 && p.hasRoom(p.waiting[0]); {
+		r := p.waiting[0]
+		p.waiting = p.waiting[1:]
+		p.send(&r)
+		requests = append(requests, r)
+		size += len(r.items[r.position].Payload) + len(`{"id":"","attempt":1,"item":""}`)
+	}
+	return requests
+}
+
+// hasRoom reports whether a request may be in flight beside those that are.
+func (p *program) hasRoom(r request) bool {
+	if r.alone || p.alone {
+		return len(p.inFlight) == 0
+	}
+	return len(p.inFlight) < p.window()
+}
+
+// send counts a request as in flight.
+func (p *program) send(r *request) {
+	now := time.Now()
+	if len(p.inFlight) == 0 {
+		p.busySince = now
+		if p.responses > 0 { // or else the start timeout runs
+			p.idle.restart()
+		}
+	}
+	r.id, r.sent = r.items[r.position].ID, now
+	for _, taken := p.inFlight[r.id]; taken; _, taken = p.inFlight[r.id] { // by the same item in an abandoned call
+		r.id += "+"
+	}
+	p.inFlight[r.id] = *r
+	p.alone = r.alone
+}
+
+// settle reports the attempt of a request that was in flight.
+func (p *program) settle(r request, attempt Attempt) {
+	now := time.Now()
+	attempt.Started = r.sent
+	if p.stream.InFlight <= 1 && p.lastResponse.After(r.sent) {
+		attempt.Started = p.lastResponse // only then did the program begin with it
+	}
+	attempt.Duration = now.Sub(attempt.Started)
+	p.lastResponse = now
+	if !r.abandoned {
+		r.report(r.position, attempt)
+	}
+	r.end()
+}
+
+// window returns how many requests may be in flight. Only a program that works on one item at a time is sent requests
+// ahead, and only as many as it is likely to respond to soon: what it has been sent cannot be returned to the queue.
+func (p *program) window() int {
+	switch {
+	case p.stream.InFlight > 1:
+		return p.stream.InFlight
+	case p.pace == 0:
+		return 1
+	}
+	return min(max(int(ahead/p.pace), 1), maxAhead)
+}
+
+// measure updates the pace after some responses were read. It follows items that turn slow at once, and those that turn fast
+// more slowly.
+func (p *program) measure() {
+	n := p.responses - p.measured
+	if n == 0 {
+		return
+	}
+	now := time.Now()
+	sample := max(now.Sub(p.busySince)/time.Duration(n), 1)
+	first := p.measured == 0
+	p.measured, p.busySince = p.responses, now
+	memory := 16
+	if sample > p.pace {
+		memory = 4
+	}
+	switch {
+	case first: // its time includes the program's start
+	case p.pace == 0 || n >= memory:
+		p.pace = sample
+	default:
+		p.pace = max(p.pace+(sample-p.pace)*time.Duration(n)/time.Duration(memory), 1)
+	}
+}
