@@ -20,7 +20,7 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// result answers what was kept, and whether there was more.
+// result returns what was kept, and whether there was more.
 func (h *head) result() (text string, truncated bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -26,7 +26,7 @@ type Output struct {
 
 func (o *Output) raw() bool { return o.Format == "" || o.Format == "raw" }
 
-// writers answers where a command that runs an item, or several under one label, prints to. The function that comes
+// writers returns where a command that runs an item, or several under one label, prints to. The function that comes
 // with them is called when it has ended: a last line may have no newline.
 func (o *Output) writers(item queue.Item, label string) (stdout, stderr io.Writer, flush func()) {
 	if o.raw() {

@@ -25,7 +25,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lines answers the last lines, and whether there were more before them. The first of them is whole unless it alone is
+// lines returns the last lines, and whether there were more before them. The first of them is whole unless it alone is
 // longer than the tail.
 func (t *tail) lines() (text string, truncated bool) {
 	t.mu.Lock()
