@@ -72,8 +72,8 @@ func (p *program) giveBack(c *call) {
 	})
 }
 
-// abandon returns the items of a call that were not reported, save for its suspects. The program still has those in flight; its responses to them
-// are dropped.
+// abandon returns the items of a call that were not reported, save for its suspects. The program keeps those in flight; its
+// responses to them are dropped.
 func (p *program) abandon(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -26,7 +26,7 @@ type Stream struct {
 const (
 	streamItems = 1000                   // items in one call: a fast program never waits for the next ones
 	ahead       = 100 * time.Millisecond // work that is sent ahead to a program that works on one item at a time
-	maxAhead    = 1000                   // requests that are sent ahead at most
+	maxAhead    = 400                    // requests that are sent ahead at most
 	holdLimit   = time.Second            // longest time for which an item waits to be sent
 )
 

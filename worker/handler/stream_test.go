@@ -124,9 +124,9 @@ func TestStreamInFlight(t *testing.T) {
 // The idle timeout does not run while no request is in flight.
 func TestStreamIdle(t *testing.T) {
 	s := newProgram(t, "lively")
-	s.Timeout, s.StartTimeout = 200*time.Millisecond, 10*time.Second
+	s.Timeout, s.StartTimeout = time.Second, 10*time.Second
 	first := handle(t.Context(), s, numbered(1, 1))[0]
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond)
 	second := handle(t.Context(), s, numbered(2, 1))[0]
 	if first.Outcome != queue.OutcomeDone || first.Output != second.Output {
 		t.Errorf("another process has responded: %+v, then %+v", first, second)
