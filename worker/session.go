@@ -89,6 +89,21 @@ func (s *session) existing(ctx context.Context) (queue.Counts, error) {
 	return counts, err
 }
 
+// change opens a verb's queue, which must exist, and changes it. It returns the counts from before.
+func change(ctx context.Context, do func(context.Context, *session) error) (queue.Counts, error) {
+	settings := &config.Common{}
+	s, err := open(ctx, settings, settings)
+	if err != nil {
+		return queue.Counts{}, err
+	}
+	defer s.Close()
+	counts, err := s.existing(ctx)
+	if err != nil {
+		return counts, err
+	}
+	return counts, do(ctx, s)
+}
+
 // warnIfEnded warns that items were put into a queue whose workers have ended.
 func (s *session) warnIfEnded(before queue.Counts) {
 	if !before.Finished.IsZero() {

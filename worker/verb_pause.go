@@ -3,38 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
-
-	"github.com/workqueue/workqueue/worker/config"
-	"github.com/workqueue/workqueue/worker/queue"
 )
 
 func runPause(ctx context.Context, _ []string) error {
-	return pause(ctx, (*queue.Queue).Pause, func(c queue.Counts) {
-		fmt.Printf("the queue is paused: no more items are leased until worker resume; %d are running\n", c.Leased)
-	})
+	counts, err := change(ctx, func(ctx context.Context, s *session) error { return s.retry(ctx, s.Pause) })
+	if err == nil {
+		fmt.Printf("the queue is paused: no more items are leased until worker resume; %d are running\n", counts.Leased)
+	}
+	return err
 }
 
 func runResume(ctx context.Context, _ []string) error {
-	return pause(ctx, (*queue.Queue).Resume, func(c queue.Counts) {
-		fmt.Printf("the queue is not paused: its %d open items are leased to workers\n", c.Open())
-	})
-}
-
-// pause pauses or resumes the queue and prints what that means.
-func pause(ctx context.Context, do func(*queue.Queue, context.Context) error, say func(queue.Counts)) error {
-	settings := &config.Common{}
-	s, err := open(ctx, settings, settings)
-	if err != nil {
-		return err
+	counts, err := change(ctx, func(ctx context.Context, s *session) error { return s.retry(ctx, s.Resume) })
+	if err == nil {
+		fmt.Printf("the queue is not paused: its %d open items are leased to workers\n", counts.Open())
 	}
-	defer s.Close()
-	counts, err := s.existing(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.retry(ctx, func(ctx context.Context) error { return do(s.Queue, ctx) }); err != nil {
-		return err
-	}
-	say(counts)
-	return nil
+	return err
 }

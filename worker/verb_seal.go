@@ -3,27 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
-
-	"github.com/workqueue/workqueue/worker/config"
 )
 
 func runSeal(ctx context.Context, _ []string) error {
-	settings := &config.Common{}
-	s, err := open(ctx, settings, settings)
-	if err != nil {
-		return err
+	counts, err := change(ctx, func(ctx context.Context, s *session) error {
+		if err := s.retry(ctx, s.Seal); err != nil {
+			return err
+		}
+		return awaitDurable(ctx, s)
+	})
+	if err == nil {
+		fmt.Printf("the queue is sealed, with %d items: the run ends when none of them is open\n", counts.Total())
 	}
-	defer s.Close()
-	counts, err := s.existing(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.retry(ctx, s.Seal); err != nil {
-		return err
-	}
-	if err := awaitDurable(ctx, s); err != nil {
-		return err
-	}
-	fmt.Printf("the queue is sealed, with %d items: the run ends when none of them is open\n", counts.Total())
-	return nil
+	return err
 }

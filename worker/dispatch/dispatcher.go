@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/pace"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisclient"
 )
@@ -344,7 +345,7 @@ func (d *dispatcher) takeIn(c *chunk) {
 	}
 	items, took := c.ran(ended, time.Now())
 	if items > 0 {
-		d.perItem = paceAfter(d.perItem, items, took)
+		d.perItem = pace.After(d.perItem, items, took)
 	}
 	for _, i := range ended {
 		a := &c.attempts[i]

@@ -131,20 +131,6 @@ func (s *schedule) wakeTime(now time.Time) time.Time {
 	return wake
 }
 
-// paceAfter returns the estimate of the time per item after so many more items took so long in all. It soon follows items
-// that turn slow, and more slowly those that turn fast: the next ones may be slow again.
-func paceAfter(perItem time.Duration, items int, took time.Duration) time.Duration {
-	sample := max(took/time.Duration(items), 1)
-	memory := 16
-	if sample > perItem {
-		memory = 4
-	}
-	if perItem == 0 || items >= memory {
-		return sample
-	}
-	return max(perItem+(sample-perItem)*time.Duration(items)/time.Duration(memory), 1)
-}
-
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

@@ -136,22 +136,3 @@ func TestWakeTime(t *testing.T) {
 		}
 	}
 }
-
-func TestPace(t *testing.T) {
-	pace := paceAfter(0, 1, time.Second)
-	if pace != time.Second {
-		t.Errorf("the first measurement: %v", pace)
-	}
-	for range 3 {
-		pace = paceAfter(pace, 1, 10*ms)
-	}
-	if pace < 500*ms {
-		t.Errorf("three fast items and it is %v: the next one may be slow", pace)
-	}
-	if pace = paceAfter(pace, 100, 100*10*ms); pace != 10*ms {
-		t.Errorf("a hundred fast items and it is %v", pace)
-	}
-	if pace = paceAfter(pace, 1, time.Second); pace < 200*ms {
-		t.Errorf("one slow item and it is %v", pace)
-	}
-}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // Batch runs a command once for several items, which come on its standard input.
@@ -168,20 +169,20 @@ const maxReport = 4 << 10
 func readReports(r io.Reader, items int, report func(number int, attempt Attempt)) (invalid error) {
 	lines := bufio.NewReaderSize(r, maxReport)
 	for {
-		line, err := lines.ReadSlice('\n')
-		text := string(line)
+		raw, err := lines.ReadSlice('\n')
+		line := string(raw)
 		if errors.Is(err, bufio.ErrBufferFull) {
-			text = truncate(text, maxReport-1)
+			line = text.Shorten(line, maxReport-1)
 			for errors.Is(err, bufio.ErrBufferFull) {
 				_, err = lines.ReadSlice('\n')
 			}
 		}
-		if text = strings.TrimSpace(text); text != "" {
-			number, attempt, ok := readReport(text)
+		if line = strings.TrimSpace(line); line != "" {
+			number, attempt, ok := readReport(line)
 			if ok = ok && number >= 1 && number <= items; ok {
 				report(number, attempt)
 			} else if invalid == nil {
-				invalid = fmt.Errorf("%q does not begin with the number of an item, 1 to %d", truncate(text, 100), items)
+				invalid = fmt.Errorf("%q does not begin with the number of an item, 1 to %d", text.Shorten(line, 100), items)
 			}
 		}
 		switch {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // maxLine is where a line that does not end is cut, so that output without newlines takes no memory.
@@ -122,7 +123,7 @@ const labelLength = 60
 
 // label makes an item fit for the beginning of a line.
 func label(payload string) string {
-	kept := truncate(payload, utf8.UTFMax*labelLength) // items may be large
+	kept := text.Shorten(payload, utf8.UTFMax*labelLength) // items may be large
 	if !utf8.ValidString(kept) || strings.ContainsFunc(kept, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		kept = fmt.Sprintf("%+q", kept)
 	}
@@ -130,16 +131,4 @@ func label(payload string) string {
 		kept = string([]rune(kept)[:labelLength-1]) + "…"
 	}
 	return kept
-}
-
-// truncate returns text if it has no more than limit bytes; otherwise as much of it, in whole characters, with a mark behind it.
-func truncate(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	end := limit
-	for end > max(0, limit-utf8.UTFMax) && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return strings.Clone(text[:end]) + "…"
 }

@@ -85,7 +85,7 @@ func readInvalid(line []byte) (r response) {
 			continue
 		}
 		if json.Unmarshal(value, field) != nil && r.invalid == "" {
-			r.invalid = fmt.Sprintf("the program's response has %s as its %s: it must be a string", truncate(string(value), 200), name)
+			r.invalid = fmt.Sprintf("the program's response has %s as its %s: it must be a string", text.Shorten(string(value), 200), name)
 		}
 	}
 	return r
@@ -98,7 +98,7 @@ func (r *response) attempt(resultBytes int) Attempt {
 	if r.invalid != "" {
 		return Attempt{Outcome: queue.OutcomeFailed, Reason: r.invalid}
 	}
-	reason := truncate(r.Reason, maxReason)
+	reason := text.Shorten(r.Reason, maxReason)
 	switch r.Status {
 	case "", "done":
 		if r.Result == nil {

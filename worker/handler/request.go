@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/pace"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -192,26 +193,15 @@ func (p *program) window() int {
 	return min(max(int(ahead/p.pace), 1), maxAhead)
 }
 
-// measure updates the pace after some responses were read. It follows items that turn slow at once, and those that turn fast
-// more slowly.
+// measure updates the pace after some responses were read.
 func (p *program) measure() {
 	n := p.responses - p.measured
 	if n == 0 {
 		return
 	}
 	now := time.Now()
-	sample := max(now.Sub(p.busySince)/time.Duration(n), 1)
-	first := p.measured == 0
+	if p.measured > 0 { // the first response also took the program's start
+		p.pace = pace.After(p.pace, n, now.Sub(p.busySince))
+	}
 	p.measured, p.busySince = p.responses, now
-	memory := 16
-	if sample > p.pace {
-		memory = 4
-	}
-	switch {
-	case first: // its time includes the program's start
-	case p.pace == 0 || n >= memory:
-		p.pace = sample
-	default:
-		p.pace = max(p.pace+(sample-p.pace)*time.Duration(n)/time.Duration(memory), 1)
-	}
 }

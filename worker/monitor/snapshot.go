@@ -54,7 +54,7 @@ type Snapshot struct {
 func (s *Server) snapshot(r *run, c queue.Counts) Snapshot {
 	shot := Snapshot{
 		Queue: r.queue.Name, Actions: s.Actions, MaxDead: s.MaxDead,
-		State: state(c, s.MaxDead), Total: c.Total(), Open: c.Ready + c.Leased + c.Delayed + c.Suspects, Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
+		State: state(c, s.MaxDead), Total: c.Total(), Open: c.Open(), Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
 		Dead: c.Dead, Done: c.Done, Failed: c.Failed, Snoozed: c.Snoozed, Returned: c.Returned, Expired: c.Expired,
 		Revived: c.Revived, Dropped: c.ResultsDropped, Sealed: c.Sealed, Now: c.Now,
 	}
@@ -97,7 +97,7 @@ func (s Snapshot) sentence(idle bool) string {
 	if s.Dead > 0 {
 		dead = fmt.Sprintf(" %s dead.", counted(s.Dead, "item is", "items are"))
 	}
-	left := counted(s.Ready+s.Leased+s.Delayed+s.Suspects, "item", "items") + " left"
+	left := counted(s.Open, "item", "items") + " left"
 	switch s.State {
 	case stateVanished:
 		return "The queue has vanished: Redis lost its data, or the run's records have expired."
