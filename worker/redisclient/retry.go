@@ -70,8 +70,7 @@ func retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try fun
 
 // passingReplies are what Redis replies while it starts, fails over, moves a slot, or is out of memory or disk.
 var passingReplies = []string{"LOADING ", "READONLY ", "MASTERDOWN ", "CLUSTERDOWN ", "TRYAGAIN ", "MOVED ", "ASK ",
-	"BUSY ", "UNKILLABLE ", "OOM ", "MISCONF ", "NOREPLICAS ", "UNBLOCKED ", "ERR max number of clients",
-	"EXECABORT "} // a transaction in one of these states
+	"BUSY ", "UNKILLABLE ", "OOM ", "MISCONF ", "NOREPLICAS ", "UNBLOCKED ", "ERR max number of clients"}
 
 // isDenied reports whether Redis does not take the password, or does not permit the call.
 func isDenied(err error) bool {
