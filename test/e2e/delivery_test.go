@@ -63,7 +63,7 @@ func TestArgoCD(t *testing.T) {
 	s := newSpace(t, "argocd")
 	app := &application{space: s}
 	run := map[string]string{
-		"itemsFrom.range": `{"start": 1, "end": 91}`, // so many that they last
+		"itemsFrom.range": `{"start": 1, "end": 991}`, // more than a slow machine can finish before the command changes
 		"worker.image":    program(t),
 		"worker.command":  `["sh", "-c", "echo slow $0; sleep 3"]`,
 	}
@@ -82,8 +82,8 @@ func TestArgoCD(t *testing.T) {
 	if now := s.queue(); now != queue {
 		t.Errorf("another command brought another queue: %s after %s", now, queue)
 	}
-	app.complete("OK: all 100 items are done")
-	wantText(t, s.logs(), "fast 91")
+	app.complete("OK: all 1000 items are done")
+	wantText(t, s.logs(), "fast 991")
 	if strings.Contains(s.logs(), "fast apple") {
 		t.Errorf("the second Job began from the beginning:\n%s", s.logs())
 	}

@@ -15,7 +15,7 @@ func TestIndexed(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "indexed")
 	run := map[string]string{
-		"itemsFrom.range":    `{"start": 1, "end": 150}`,
+		"itemsFrom.range":    `{"start": 1, "end": 1000}`, // more than a slow machine can finish before the command changes
 		"worker.indexed":     "true",
 		"worker.image":       program(t),
 		"worker.command":     `["sh", "-c", "sleep 1"]`,
@@ -24,12 +24,12 @@ func TestIndexed(t *testing.T) {
 	}
 	s.install(nil, run)
 	s.running(3)
-	// A plain Job would wait for 10 s, then 40 s, then minutes.
+	// A plain Job would replace the second three after minutes.
 	for loss := range 3 {
 		lost := time.Now()
 		s.Must("delete", "pod", "-l", "app.kubernetes.io/component=worker", "--wait=false")
 		s.running(3)
-		if took := time.Since(lost); took > 30*time.Second {
+		if took := time.Since(lost); took > time.Minute {
 			t.Errorf("loss %d: the pods were replaced after %v: does Kubernetes delay new pods?", loss+1, took)
 		}
 	}
@@ -40,7 +40,11 @@ func TestIndexed(t *testing.T) {
 		}
 		s.running(parallelism)
 	}
-	s.complete("done       150")
+	run["worker.command"] = `["true"]`
+	if err := s.deliver("upgrade", nil, run); err != nil {
+		t.Fatalf("helm upgrade to another command: %v", err)
+	}
+	s.complete("done       1000")
 	s.uninstall()
 }
 
@@ -63,7 +67,7 @@ func TestIndexedNamespace(t *testing.T) {
 				s.running(2)
 				s.Must("delete", "pod", "-l", "app.kubernetes.io/component=worker", "--wait=false")
 			}
-			s.Must("delete", "namespace", s.Kubectl.Namespace, "--timeout=60s")
+			s.Must("delete", "namespace", s.Kubectl.Namespace, "--timeout=2m")
 		})
 	}
 }

@@ -38,14 +38,14 @@ func TestWorkerKilled(t *testing.T) {
 	s := newSpace(t, "killed")
 	s.install([]string{fruits}, map[string]string{
 		"worker.image":      program(t),
-		"worker.command":    `["sh", "-c", "echo begin $0; sleep 2; echo end $0"]`,
+		"worker.command":    `["sh", "-c", "echo begin $0; sleep 5; echo end $0"]`,
 		"worker.lease":      `"5s"`,
 		"redis.acl.enabled": "true",
 	})
 	var victim string
 	eventually(t, "a worker is in the middle of an item", func() bool {
 		for _, pod := range s.workers() {
-			if out, err := s.exec(pod.Name, "ps"); err == nil && strings.Contains(out, "sleep 2") {
+			if out, err := s.exec(pod.Name, "ps"); err == nil && strings.Contains(out, "sleep 5") {
 				victim = pod.Name
 				return true
 			}
@@ -101,8 +101,8 @@ func TestTutorial(t *testing.T) {
 		"queue.name":         `"job2"`,
 		"redis.serviceName":  `"redis"`,
 		"worker.image":       program(t),
-		"worker.command":     `["sh", "-c", "echo got $0; sleep 2"]`,
-		"worker.parallelism": "1",
+		"worker.command":     `["echo", "got"]`,
+		"worker.parallelism": "0", // until the list has been read
 	}
 	s.Must("create", "service", "clusterip", "redis", "--tcp=6379")
 	wantRefusal(t, s.deliver("install", []string{fruits}, job2), "redis.serviceName: the namespace has a Service")
@@ -117,6 +117,8 @@ func TestTutorial(t *testing.T) {
 	}
 	cli("rpush", "job2", "kiwi", "two words")
 	wantText(t, cli("lrange", "job2", "0", "-1"), "orange\nkiwi\ntwo words")
+	job2["worker.parallelism"] = "1"
+	s.upgrade(job2)
 	s.complete("seeded     9", "pushed     2", "OK: all 11 items are done")
 	wantText(t, s.logs(), "got kiwi", "got two words")
 }
