@@ -21,7 +21,7 @@ func runHelp(context.Context, []string) error {
 	}{
 		{"every verb but install and help", &config.Common{}},
 		{"the same verbs, to connect with Redis", &config.Redis{}},
-		{"work, verify, runs and monitor", &config.Success{}},
+		{"work, verify, watch, runs and monitor", &config.Success{}},
 		{"work and verify", &config.Waiting{}},
 		{"work, seed and push", &config.Lists{}},
 		{"work", &config.Work{}},

@@ -16,7 +16,6 @@ import (
 const (
 	verifyPoll     = 250 * time.Millisecond
 	verifyProgress = 10 * time.Second // between two lines of progress
-	stalledAfter   = 30 * time.Second // without any change
 )
 
 var errUnfinished = errors.New("the run did not end in time (WQ_VERIFY_TIMEOUT); look at the workers' pods and logs, or wait longer")
@@ -28,11 +27,12 @@ func runVerify(ctx context.Context, _ []string) error {
 		return err
 	}
 	defer s.Close()
-	counts, ended := await(ctx, s, settings)
+	var course report.Course
+	counts, ended := await(ctx, s, settings, &course)
 	if ended != nil && !errors.Is(ended, errUnfinished) && !errors.Is(ended, dispatch.ErrUnseeded) {
 		return ended
 	}
-	conclusion := report.Conclude(counts, settings.MaxDead)
+	conclusion := course.Conclude(counts, settings.MaxDead)
 	if err := report.Print(os.Stdout, s.Name, counts, settings.MaxDead); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func runVerify(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(conclusion.Text)
+	fmt.Println(conclusion.Line())
 	if code := conclusionCode(conclusion); code != exitOK {
 		return codeError{code, ended}
 	}
@@ -49,49 +49,40 @@ func runVerify(ctx context.Context, _ []string) error {
 
 // conclusionCode returns the exit code for the end of a run.
 func conclusionCode(c report.Conclusion) int {
-	switch c.Kind {
-	case report.ConclusionOK:
+	switch c.State {
+	case report.StateDone:
 		return exitOK
-	case report.ConclusionDead:
+	case report.StateFailed, report.StateStopped:
 		return exitDead
-	case report.ConclusionVanished, report.ConclusionUnbalanced:
+	case report.StateUnseeded, report.StateVanished, report.StateUnbalanced:
 		return exitVanished
 	}
 	return 1
 }
 
 // await waits until the run has ended, or cannot go on.
-func await(ctx context.Context, s *session, settings *config.Verify) (queue.Counts, error) {
+func await(ctx context.Context, s *session, settings *config.Verify, course *report.Course) (queue.Counts, error) {
 	began := time.Now()
-	var last queue.Counts
-	var speed report.Speed
-	printed, changed := began, began
+	printed := began
 	for {
 		counts, err := s.counts(ctx)
 		if err != nil {
 			return counts, err
 		}
+		course.Saw(counts)
 		if report.Ended(counts) {
 			return counts, nil
 		}
-		speed.Saw(counts)
-		if counts.Done != last.Done || counts.Dead != last.Dead || counts.Leased != last.Leased {
-			changed = time.Now()
-		}
 		if time.Since(printed) > verifyProgress {
 			printed = time.Now()
-			fmt.Println(report.Progress(counts, &speed))
-			if still := time.Since(changed); still > stalledAfter {
-				fmt.Printf("nothing has changed for %v: look at the workers' pods and logs\n", still.Round(time.Second))
-			}
+			fmt.Println(course.Progress(settings.MaxDead))
 		}
 		switch waited := time.Since(began); {
 		case waited > settings.Timeout:
 			return counts, errUnfinished
-		case !counts.Exists && (last.Exists || settings.SeedTimeout > 0 && waited > settings.SeedTimeout):
+		case !counts.Exists && (course.Existed() || settings.SeedTimeout > 0 && waited > settings.SeedTimeout):
 			return counts, dispatch.ErrUnseeded
 		}
-		last = counts
 		select {
 		case <-ctx.Done():
 			return counts, ctx.Err()

@@ -21,8 +21,8 @@ const (
 )
 
 func runWatch(ctx context.Context, _ []string) error {
-	settings := &config.Common{}
-	s, err := open(ctx, settings, settings)
+	settings := &config.Runs{}
+	s, err := open(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
@@ -32,15 +32,15 @@ func runWatch(ctx context.Context, _ []string) error {
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		show, every = newBar(os.Stdout), watchBar
 	}
-	var speed report.Speed
+	var course report.Course
 	for {
 		counts, err := s.counts(ctx)
 		if err != nil {
 			return err
 		}
-		speed.Saw(counts)
+		course.Saw(counts)
 		ended := report.Ended(counts)
-		show.update(counts, report.Progress(counts, &speed), ended)
+		show.update(counts, course.Progress(settings.MaxDead), ended)
 		if ended {
 			return nil
 		}

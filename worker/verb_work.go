@@ -75,11 +75,11 @@ func runWork(ctx context.Context, _ []string) (err error) {
 		return err
 	}
 	s.log.Info("the queue is drained", "done", counts.Done, "dead", counts.Dead, "of", counts.Total())
-	switch c := report.Conclude(counts, settings.MaxDead); c.Kind {
-	case report.ConclusionDead:
+	switch {
+	case !counts.Consistent():
+		return codeError{exitVanished, errors.New(report.Conclude(counts, settings.MaxDead).Text)}
+	case counts.Dead > settings.MaxDead:
 		return deadError{counts.Dead, settings.MaxDead}
-	case report.ConclusionUnbalanced:
-		return codeError{exitVanished, errors.New(c.Text)}
 	}
 	return nil // the queue was drained, whatever somebody has added since
 }

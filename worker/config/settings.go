@@ -154,7 +154,7 @@ type Verify struct {
 	Timeout time.Duration `envconfig:"WQ_VERIFY_TIMEOUT" default:"4m30s" min:"0s" value:"test.timeout" desc:"how long to wait for the end of the run"`
 }
 
-// Runs is the settings of the verb runs.
+// Runs is the settings of the verbs runs and watch.
 type Runs struct {
 	Common
 	Success

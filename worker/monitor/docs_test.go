@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 func read(t *testing.T, path string) string {
@@ -64,8 +66,9 @@ func TestTheAPIIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	for _, state := range []string{stateUnseeded, stateOpen, stateRunning, statePaused, stateStopped, stateDone, stateFailed, stateVanished} {
-		if !strings.Contains(doc, "`"+state+"`") {
+	for _, state := range []report.State{report.StateUnseeded, report.StateOpen, report.StateRunning, report.StatePaused, report.StateStopped,
+		report.StateDone, report.StateFailed, report.StateVanished, report.StateUnbalanced} {
+		if !strings.Contains(doc, "`"+string(state)+"`") {
 			t.Errorf("docs/monitor.md does not name the state %s", state)
 		}
 	}

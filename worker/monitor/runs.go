@@ -11,20 +11,21 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 const historyInterval = 5 * time.Second // finding the runs looks at every key of Redis
 
 // Run is one run of a release, as the history shows it.
 type Run struct {
-	Queue    string     `json:"queue"`
-	State    string     `json:"state"`
-	Total    int        `json:"total"`
-	Done     int        `json:"done"`
-	Dead     int        `json:"dead"`
-	Started  *time.Time `json:"started,omitempty"`  // first lease
-	Finished *time.Time `json:"finished,omitempty"` // drained
-	Seconds  float64    `json:"seconds"`            // from the first lease until the end, or until now
+	Queue    string       `json:"queue"`
+	State    report.State `json:"state"`
+	Total    int          `json:"total"`
+	Done     int          `json:"done"`
+	Dead     int          `json:"dead"`
+	Started  *time.Time   `json:"started,omitempty"`  // first lease
+	Finished *time.Time   `json:"finished,omitempty"` // drained
+	Seconds  float64      `json:"seconds"`            // from the first lease until the end, or until now
 }
 
 // inputsHash is what the chart appends to the release's name for each list of items.
@@ -71,7 +72,7 @@ func Runs(ctx context.Context, client redis.UniversalClient, name string, maxDea
 }
 
 func newRun(name string, c queue.Counts, maxDead int) Run {
-	r := Run{Queue: name, State: state(c, maxDead), Total: c.Total(), Done: c.Done, Dead: c.Dead}
+	r := Run{Queue: name, State: report.Conclude(c, maxDead).State, Total: c.Total(), Done: c.Done, Dead: c.Dead}
 	r.Started, r.Finished, r.Seconds = times(c)
 	return r
 }

@@ -18,7 +18,6 @@ const (
 	readTimeout    = 3 * time.Second // after it Redis counts as unreachable
 	samplesKept    = 600
 	exactFor       = 2 * time.Minute
-	idleAfter      = 10 * time.Second // without a lease
 )
 
 // Sample is how far the run was at one time.
@@ -35,11 +34,9 @@ func (s Sample) ended() int { return s.Done + s.Dead + s.Revived }
 type sampler struct {
 	mu      sync.Mutex
 	samples []Sample
-	speed   report.Speed
+	course  report.Course
 	latest  queue.Counts
 	err     error
-	leased  time.Time     // when an item was last seen leased, or of the first sample
-	exists  bool          // the queue was there once
 	changed chan struct{} // closed at the next sample
 }
 
@@ -79,11 +76,7 @@ func (s *sampler) add(counts queue.Counts, err error) {
 	s.err = err
 	if err == nil {
 		s.latest = counts
-		s.exists = s.exists || counts.Exists
-		if counts.Leased > 0 || s.leased.IsZero() {
-			s.leased = counts.Now
-		}
-		s.speed.Saw(counts)
+		s.course.Saw(counts)
 		s.keep(counts)
 	}
 	if s.changed != nil {
@@ -150,21 +143,21 @@ func (s *sampler) history() []Sample {
 func (s *sampler) known() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.exists
+	return s.course.Existed()
 }
 
-// idle is for how long no item has been leased.
-func (s *sampler) idle() time.Duration {
+// conclude returns the conclusion on the run with its latest counts.
+func (s *sampler) conclude(c queue.Counts, maxDead int) report.Conclusion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.latest.Now.Sub(s.leased)
+	return s.course.Conclude(c, maxDead)
 }
 
 // rate is how many items per second were done or dead lately.
 func (s *sampler) rate() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.speed.PerSecond()
+	return s.course.PerSecond()
 }
 
 // deadVersion changes when the dead letters that the latest sample counted do.

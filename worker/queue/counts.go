@@ -29,9 +29,12 @@ type Counts struct {
 	ResultsDropped int // results beyond the cap
 	Taken          int // items leased for the first time
 
-	Now      time.Time // Redis's clock
-	Started  time.Time // first lease, zero before
-	Finished time.Time // drained, zero before
+	Now        time.Time // Redis's clock
+	Started    time.Time // first lease, zero before
+	Finished   time.Time // drained, zero before
+	LastCall   time.Time // of any worker, to half a second; zero before the first
+	NextDue    time.Time // when the first delayed item is due, zero if none is delayed
+	NextExpiry time.Time // when the first lease expires unless it is renewed, zero if nothing is leased
 }
 
 // Total is the number of items that were ever put in.
@@ -78,6 +81,7 @@ func parseCounts(pairs []string) Counts {
 		Dead: values["dead"], Done: values["done"],
 		Seeded: values["seeded"], Failed: values["failed"], Snoozed: values["snoozed"], Returned: values["returned"], Expired: values["expired"],
 		Revived: values["revived"], ResultsDropped: values["results_dropped"], Taken: values["taken"],
-		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"),
+		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"), LastCall: at("heard"),
+		NextDue: at("next_due"), NextExpiry: at("next_expiry"),
 	}
 }

@@ -2,51 +2,150 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// Kind is what the conclusion on a run comes to. The exit code of verify depends on it alone.
-type Kind string
+// State is how a run stands.
+type State string
 
-// The kinds of conclusion.
+// The states of a run.
 const (
-	ConclusionOK         Kind = "ok"         // drained, with no more dead items than allowed
-	ConclusionDead       Kind = "dead"       // too many items are dead: drained, or stopped early
-	ConclusionVanished   Kind = "vanished"   // there is no such queue
-	ConclusionUnbalanced Kind = "unbalanced" // items are missing
-	ConclusionUnfinished Kind = "unfinished" // items are open, or more may come
+	StateUnseeded   State = "unseeded"   // there is no such queue
+	StateVanished   State = "vanished"   // there was one
+	StateUnbalanced State = "unbalanced" // items are missing
+	StateRunning    State = "running"    // items are left
+	StatePaused     State = "paused"     // items are left, and workers start none of them
+	StateOpen       State = "open"       // no items are left, but more may come
+	StateStopped    State = "stopped"    // ended early: too many items are dead
+	StateFailed     State = "failed"     // drained, with more dead items than allowed
+	StateDone       State = "done"       // drained, with no more dead items than allowed
 )
 
-// Conclusion is how a run stands, for a person and for an exit code.
+// Conclusion is how a run stands, and why.
 type Conclusion struct {
-	Kind Kind
-	Text string // one line that begins with OK, FAILED or UNFINISHED
+	State State
+	Text  string // in words: no capital, no full stop
 }
+
+// Line returns the conclusion as a line that begins with OK, FAILED or UNFINISHED.
+func (c Conclusion) Line() string {
+	switch c.State {
+	case StateDone:
+		return "OK: " + c.Text
+	case StateRunning, StatePaused, StateOpen:
+		return "UNFINISHED: " + c.Text
+	}
+	return "FAILED: " + c.Text
+}
+
+// Sentence returns the conclusion as a sentence.
+func (c Conclusion) Sentence() string { return strings.ToUpper(c.Text[:1]) + c.Text[1:] + "." }
 
 // Ended reports whether a run goes on no more: it is drained, or it was stopped early and nothing runs.
 func Ended(c queue.Counts) bool { return c.Drained() || c.Stopped && c.Leased == 0 }
 
-// Conclude returns the conclusion on a run with so many dead items allowed.
-func Conclude(c queue.Counts, maxDead int) Conclusion {
-	conclude := func(kind Kind, format string, args ...any) Conclusion {
-		return Conclusion{kind, fmt.Sprintf(format, args...)}
+// Conclude returns the conclusion on a run with so many dead items allowed, from one look at it.
+func Conclude(c queue.Counts, maxDead int) Conclusion { return conclude(c, maxDead, 0) }
+
+// conclude is Conclude for a run that ends so many items per second, 0 if that is unknown.
+func conclude(c queue.Counts, maxDead int, perSecond float64) Conclusion {
+	total, dead := items(c.Total()), ""
+	if c.Dead > 0 {
+		dead = "; " + counted(c.Dead, "item is dead", "items are dead")
 	}
 	switch {
 	case !c.Exists:
-		return conclude(ConclusionVanished, "FAILED: the queue does not exist: it was never seeded, or Redis lost its data")
+		return Conclusion{StateUnseeded, "the queue has not been seeded, or Redis lost its data"}
 	case !c.Consistent():
-		return conclude(ConclusionUnbalanced, "FAILED: the accounts do not balance: %d items came in, %d are known", c.Total(), c.Open()+c.Dead+c.Done)
+		return Conclusion{StateUnbalanced, fmt.Sprintf("the counts do not add up: %s came in, %s are known", total, grouped(c.Open()+c.Dead+c.Done))}
 	case c.Stopped:
-		return conclude(ConclusionDead, "FAILED: stopped early, with %d of %d items dead and %d not done", c.Dead, c.Total(), c.Open())
-	case c.Dead > maxDead:
-		return conclude(ConclusionDead, "FAILED: %d of %d items are dead", c.Dead, c.Total())
-	case !c.Drained() && c.Open() == 0:
-		return conclude(ConclusionUnfinished, "UNFINISHED: every item so far is done, but the queue is not sealed: more may come")
-	case !c.Drained():
-		return conclude(ConclusionUnfinished, "UNFINISHED: %d of %d items are still open", c.Open(), c.Total())
-	case c.Dead > 0:
-		return conclude(ConclusionOK, "OK: %d of %d items are done, %d are dead as allowed", c.Done, c.Total(), c.Dead)
+		return Conclusion{StateStopped, fmt.Sprintf("stopped early, with %s of %s dead and %s not done", grouped(c.Dead), total, grouped(c.Open()))}
+	case c.Drained() && c.Dead > maxDead:
+		return Conclusion{StateFailed, fmt.Sprintf("%s of %s are dead", grouped(c.Dead), total)}
+	case c.Drained() && c.Dead > 0:
+		return Conclusion{StateDone, fmt.Sprintf("%s of %s are done, %s are dead as allowed", grouped(c.Done), total, grouped(c.Dead))}
+	case c.Drained():
+		return Conclusion{StateDone, fmt.Sprintf("all %s are done", total)}
+	case c.Paused:
+		return Conclusion{StatePaused, paused(c) + dead}
+	case c.Open() == 0:
+		return Conclusion{StateOpen, "every item so far has ended, but the queue is not sealed: more may come" + dead}
 	}
-	return conclude(ConclusionOK, "OK: all %d items are done", c.Total())
+	return Conclusion{StateRunning, running(c, perSecond) + dead}
+}
+
+func paused(c queue.Counts) string {
+	if c.Leased > 0 {
+		return "paused: workers start nothing new; " + counted(c.Leased, "item is", "items are") + " still running"
+	}
+	return "paused: workers start nothing until you resume; " + left(c)
+}
+
+// outOfContact is how long no worker has called Redis when something is wrong with all of them. Idle ones call every second or
+// two, busy ones before their first lease expires.
+const outOfContact = 10 * time.Second
+
+// running says how far a run is, or why nothing moves.
+func running(c queue.Counts, perSecond float64) string {
+	switch {
+	case c.LastCall.IsZero():
+		return left(c) + "; no worker has started yet"
+	case c.Now.Sub(c.LastCall) > outOfContact && (c.Leased == 0 || c.NextExpiry.Before(c.Now)):
+		return left(c) + ", but no worker has called since " + clock(c.LastCall) + ": check that worker pods are running"
+	case c.Leased == 0 && c.Ready+c.Suspects == 0:
+		return left(c) + ", all delayed; the next is due at " + clock(c.NextDue)
+	case perSecond > 0:
+		return left(c) + ", which takes about " + about(float64(c.Open())/perSecond)
+	}
+	return left(c)
+}
+
+func left(c queue.Counts) string { return counted(c.Open(), "item is", "items are") + " left" }
+
+func items(n int) string { return counted(n, "item", "items") }
+
+// counted returns a number with the noun, or noun and verb, that agrees with it.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + many
+}
+
+// clock returns a time of day, with the date if it is more than half a day away.
+func clock(at time.Time) string {
+	at = at.UTC()
+	if away := time.Since(at).Abs(); away > 12*time.Hour {
+		return at.Format("2006-01-02 15:04:05 UTC")
+	}
+	return at.Format("15:04:05 UTC")
+}
+
+// about returns a time in seconds, as exact as a person wants to know it.
+func about(seconds float64) string {
+	switch {
+	case seconds < 10:
+		return fmt.Sprintf("%.0f s", math.Ceil(seconds))
+	case seconds < 90:
+		return fmt.Sprintf("%.0f s", 5*math.Ceil(seconds/5))
+	case seconds < 90*60:
+		return fmt.Sprintf("%.0f min", seconds/60)
+	case seconds < 48*3600:
+		return fmt.Sprintf("%.1f h", seconds/3600)
+	}
+	return fmt.Sprintf("%s days", grouped(int(seconds/86400+.5)))
+}
+
+// grouped writes a number with a comma at each thousand.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

@@ -13,10 +13,11 @@ const (
 	rateWindow = 10 * time.Second
 )
 
-// Speed measures how fast a run is now.
-type Speed struct {
-	seen   []moment
-	latest queue.Counts
+// Course follows a run: how it stands, and how fast it is now.
+type Course struct {
+	seen    []moment
+	latest  queue.Counts
+	existed bool // the queue was there once
 }
 
 // moment is how many attempts had ended an item at one time.
@@ -25,31 +26,35 @@ type moment struct {
 	ended int // dead items that were put back among them, so that it never falls
 }
 
-// Saw takes in another state of the run.
-func (s *Speed) Saw(c queue.Counts) {
-	s.latest = c
-	now := moment{c.Now, c.Done + c.Dead + c.Revived}
-	if n := len(s.seen); n > 1 && s.seen[n-1].ended == now.ended && s.seen[n-2].ended == now.ended {
-		s.seen[n-1] = now // nothing has happened
+// Saw takes in another look at the run.
+func (r *Course) Saw(c queue.Counts) {
+	r.latest = c
+	r.existed = r.existed || c.Exists
+	if !c.Exists {
 		return
 	}
-	s.seen = append(s.seen, now)
-	for len(s.seen) > 2 && s.enough(s.seen[1]) {
-		s.seen = s.seen[1:]
+	now := moment{c.Now, c.Done + c.Dead + c.Revived}
+	if n := len(r.seen); n > 1 && r.seen[n-1].ended == now.ended && r.seen[n-2].ended == now.ended {
+		r.seen[n-1] = now // nothing has happened
+		return
+	}
+	r.seen = append(r.seen, now)
+	for len(r.seen) > 2 && r.enough(r.seen[1]) {
+		r.seen = r.seen[1:]
 	}
 }
 
-func (s *Speed) enough(since moment) bool {
-	last := s.seen[len(s.seen)-1]
+func (r *Course) enough(since moment) bool {
+	last := r.seen[len(r.seen)-1]
 	return last.ended-since.ended >= rateItems && last.at.Sub(since.at) >= rateWindow
 }
 
 // PerSecond returns the number of items that become done or dead in a second, 0 if it is not known.
-func (s *Speed) PerSecond() float64 {
-	if len(s.seen) < 2 || !s.latest.Finished.IsZero() {
-		return Average(s.latest)
+func (r *Course) PerSecond() float64 {
+	if len(r.seen) < 2 || !r.latest.Finished.IsZero() {
+		return Average(r.latest)
 	}
-	first, last := s.seen[0], s.seen[len(s.seen)-1]
+	first, last := r.seen[0], r.seen[len(r.seen)-1]
 	if seconds := last.at.Sub(first.at).Seconds(); seconds > 0 {
 		return float64(last.ended-first.ended) / seconds
 	}
@@ -75,27 +80,29 @@ func WallTime(c queue.Counts) time.Duration {
 	return c.Finished.Sub(c.Started)
 }
 
-// Progress is one line on the progress of a run.
-func Progress(c queue.Counts, speed *Speed) string {
+// Existed reports whether the queue was there once.
+func (r *Course) Existed() bool { return r.existed }
+
+// Conclude returns the conclusion on the run, with its latest counts and so many dead items allowed.
+func (r *Course) Conclude(c queue.Counts, maxDead int) Conclusion {
+	if !c.Exists && r.existed {
+		return Conclusion{StateVanished, "the queue has vanished: Redis lost its data, or the run's records have expired"}
+	}
+	return conclude(c, maxDead, r.PerSecond())
+}
+
+// Progress returns a line on the progress of the run as it was last seen.
+func (r *Course) Progress(maxDead int) string {
+	c := r.latest
 	if !c.Exists {
-		return "waiting: the queue is not seeded yet"
+		return r.Conclude(c, maxDead).Text
 	}
-	text := fmt.Sprintf("%d of %d done, %d dead, %d running", c.Done, c.Total(), c.Dead, c.Leased)
-	rate := speed.PerSecond()
-	if rate > 0 {
-		text += fmt.Sprintf(", %.1f/s", rate)
+	line := fmt.Sprintf("%d of %d done, %d dead, %d running", c.Done, c.Total(), c.Dead, c.Leased)
+	if rate := r.PerSecond(); rate > 0 {
+		line += fmt.Sprintf(", %.1f/s", rate)
 	}
-	switch {
-	case c.Drained():
-		text += ", ended"
-	case c.Stopped:
-		text += ", stopped early"
-	case c.Paused:
-		text += ", paused"
-	case c.Open() == 0:
-		text += ", not sealed: more items may come"
-	case rate > 0:
-		text += fmt.Sprintf(", %v left", time.Duration(float64(c.Open())/rate*float64(time.Second)).Round(time.Second))
+	if Ended(c) {
+		return line + "; ended"
 	}
-	return text
+	return line + "; " + r.Conclude(c, maxDead).Text
 }

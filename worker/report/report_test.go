@@ -1,7 +1,6 @@
 package report
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -9,28 +8,84 @@ import (
 )
 
 func TestConclude(t *testing.T) {
+	now := time.Now()
+	recent, long := now.Add(-time.Second), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	seeded := queue.Counts{Exists: true, Sealed: true, Seeded: 9, Taken: 9, Now: now, LastCall: recent}
+	with := func(change func(c *queue.Counts)) queue.Counts {
+		c := seeded
+		change(&c)
+		return c
+	}
 	for _, test := range []struct {
 		name    string
 		counts  queue.Counts
 		maxDead int
-		kind    Kind
-		text    string
+		state   State
+		line    string
 	}{
-		{"nothing", queue.Counts{}, 0, ConclusionVanished, "FAILED: the queue does not exist"},
-		{"all done", queue.Counts{Exists: true, Sealed: true, Seeded: 9, Taken: 9, Done: 9}, 0, ConclusionOK, "OK: all 9 items are done"},
-		{"as allowed", queue.Counts{Exists: true, Sealed: true, Seeded: 9, Taken: 9, Done: 8, Dead: 1}, 1, ConclusionOK, "OK: 8 of 9"},
-		{"too many dead", queue.Counts{Exists: true, Sealed: true, Seeded: 9, Taken: 9, Done: 8, Dead: 1}, 0, ConclusionDead, "FAILED: 1 of 9"},
-		{"stopped early, though allowed", queue.Counts{Exists: true, Sealed: true, Stopped: true, Seeded: 9, Taken: 9, Dead: 2, Delayed: 7}, 9, ConclusionDead, "FAILED: stopped early"},
-		{"items missing", queue.Counts{Exists: true, Sealed: true, Seeded: 9, Taken: 9, Done: 7}, 0, ConclusionUnbalanced, "FAILED: the accounts do not balance"},
-		{"open items", queue.Counts{Exists: true, Sealed: true, Seeded: 9, Taken: 9, Done: 7, Leased: 2}, 0, ConclusionUnfinished, "UNFINISHED: 2 of 9"},
-		{"not sealed", queue.Counts{Exists: true, Seeded: 9, Taken: 9, Done: 9}, 0, ConclusionUnfinished, "UNFINISHED: every item"},
+		{"nothing", queue.Counts{}, 0, StateUnseeded, "FAILED: the queue has not been seeded, or Redis lost its data"},
+		{"all done", with(func(c *queue.Counts) { c.Done = 9 }), 0, StateDone, "OK: all 9 items are done"},
+		{"many", queue.Counts{Exists: true, Sealed: true, Seeded: 1e6, Taken: 1e6, Done: 1e6}, 0, StateDone, "OK: all 1,000,000 items are done"},
+		{"as allowed", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 1, StateDone, "OK: 8 of 9 items are done, 1 are dead as allowed"},
+		{"too many dead", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 0, StateFailed, "FAILED: 1 of 9 items are dead"},
+		{"stopped early, though allowed", with(func(c *queue.Counts) { c.Stopped, c.Dead, c.Delayed = true, 2, 7 }), 9, StateStopped,
+			"FAILED: stopped early, with 2 of 9 items dead and 7 not done"},
+		{"items missing", with(func(c *queue.Counts) { c.Done = 7 }), 0, StateUnbalanced, "FAILED: the counts do not add up: 9 items came in, 7 are known"},
+		{"not sealed", with(func(c *queue.Counts) { c.Sealed, c.Done = false, 9 }), 0, StateOpen,
+			"UNFINISHED: every item so far has ended, but the queue is not sealed: more may come"},
+		{"running", with(func(c *queue.Counts) { c.Done, c.Dead, c.Leased = 6, 1, 2 }), 0, StateRunning, "UNFINISHED: 2 items are left; 1 item is dead"},
+		{"paused", with(func(c *queue.Counts) { c.Paused, c.Done, c.Delayed = true, 8, 1 }), 0, StatePaused,
+			"UNFINISHED: paused: workers start nothing until you resume; 1 item is left"},
+		{"paused, with running items", with(func(c *queue.Counts) { c.Paused, c.Done, c.Leased = true, 7, 2 }), 0, StatePaused,
+			"UNFINISHED: paused: workers start nothing new; 2 items are still running"},
+		{"no worker yet", with(func(c *queue.Counts) { c.LastCall, c.Taken, c.Ready = time.Time{}, 0, 9 }), 0, StateRunning,
+			"UNFINISHED: 9 items are left; no worker has started yet"},
+		{"no worker any more", with(func(c *queue.Counts) { c.LastCall, c.Taken, c.Ready = long, 0, 9 }), 0, StateRunning,
+			"UNFINISHED: 9 items are left, but no worker has called since 2026-01-02 03:04:05 UTC: check that worker pods are running"},
+		{"they died with items", with(func(c *queue.Counts) { c.LastCall, c.NextExpiry, c.Leased = long, long, 9 }), 0, StateRunning,
+			"UNFINISHED: 9 items are left, but no worker has called since 2026-01-02 03:04:05 UTC: check that worker pods are running"},
+		{"long leases", with(func(c *queue.Counts) {
+			c.LastCall, c.NextExpiry, c.Leased = now.Add(-time.Minute), now.Add(time.Minute), 9
+		}), 0, StateRunning,
+			"UNFINISHED: 9 items are left"},
+		{"only delayed items", with(func(c *queue.Counts) { c.NextDue, c.Done, c.Delayed = long, 6, 3 }), 0, StateRunning,
+			"UNFINISHED: 3 items are left, all delayed; the next is due at 2026-01-02 03:04:05 UTC"},
 	} {
 		c := Conclude(test.counts, test.maxDead)
-		if c.Kind != test.kind || !strings.HasPrefix(c.Text, test.text) {
-			t.Errorf("%s: %s: %s; want %s: %s", test.name, c.Kind, c.Text, test.kind, test.text)
+		if c.State != test.state || c.Line() != test.line {
+			t.Errorf("%s: %s: %s; want %s: %s", test.name, c.State, c.Line(), test.state, test.line)
 		}
-		if strings.HasPrefix(c.Text, "OK") != (c.Kind == ConclusionOK) {
-			t.Errorf("%s: text and kind contradict each other: %+v", test.name, c)
+	}
+}
+
+func TestCourseConcludes(t *testing.T) {
+	began := time.Unix(1700000000, 0)
+	var course Course
+	if got := course.Conclude(queue.Counts{}, 0); got.State != StateUnseeded {
+		t.Errorf("a queue that nobody has seen is %s", got.State)
+	}
+	for i := range 31 {
+		course.Saw(queue.Counts{Exists: true, Taken: 100, Done: i, Leased: 100 - i, Now: began.Add(time.Duration(i) * time.Second), Started: began,
+			LastCall: began.Add(time.Duration(i) * time.Second)})
+	}
+	const want = "30 of 100 done, 0 dead, 70 running, 1.0/s; 70 items are left, which takes about 70 s"
+	if got := course.Progress(0); got != want {
+		t.Errorf("progress: %s; want %s", got, want)
+	}
+	if got := course.Conclude(queue.Counts{}, 0); got.State != StateVanished || got.Sentence() != "The queue has vanished: Redis lost its data, or the run's records have expired." {
+		t.Errorf("a queue that was there: %s: %s", got.State, got.Sentence())
+	}
+}
+
+func TestNumbersAndTimes(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -100: "-100", -1000: "-1,000"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%d is written %s", n, got)
+		}
+	}
+	for seconds, want := range map[float64]string{.2: "1 s", 12: "15 s", 100: "2 min", 5000: "83 min", 6000: "1.7 h", 400_000: "5 days"} {
+		if got := about(seconds); got != want {
+			t.Errorf("%v s is about %s, want %s", seconds, got, want)
 		}
 	}
 }
@@ -48,16 +103,16 @@ func TestSpeed(t *testing.T) {
 		{"slower since a minute", 120, func(s int) int { return min(100*s, 6000) + max(0, s-60) }, 1},
 		{"one item a minute", 3601, func(s int) int { return s / 60 }, 1. / 60},
 	} {
-		var speed Speed
+		var course Course
 		for i := range test.seconds {
 			now := began.Add(time.Duration(i) * time.Second)
-			speed.Saw(queue.Counts{Now: now, Started: began, Done: test.done(i)})
+			course.Saw(queue.Counts{Exists: true, Now: now, Started: began, Done: test.done(i)})
 		}
-		if got := speed.PerSecond(); got < 0.9*test.want || got > 1.1*test.want+0.001 {
+		if got := course.PerSecond(); got < 0.9*test.want || got > 1.1*test.want+0.001 {
 			t.Errorf("%s: %.3f/s, want %.3f", test.name, got, test.want)
 		}
-		if len(speed.seen) > 200 {
-			t.Errorf("%s: %d moments are kept", test.name, len(speed.seen))
+		if len(course.seen) > 200 {
+			t.Errorf("%s: %d moments are kept", test.name, len(course.seen))
 		}
 	}
 }
