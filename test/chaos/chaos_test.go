@@ -29,8 +29,10 @@ const (
 	redisPod  = kube.Release + "-redis-0"
 )
 
-// items is how many each run has.
-var items = 2000
+var (
+	items   = 2000                                // in each run
+	indexed = os.Getenv("CHAOS_INDEXED") == "yes" // the worker Job
+)
 
 func TestMain(m *testing.M) {
 	path, err := built.Path("helm4")

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gruntwork-io/terratest/modules/helm"
+
 	"github.com/workqueue/workqueue/test/kube"
 )
 
@@ -107,12 +109,16 @@ var faults = []*fault{
 		do:   patchParallelism,
 	},
 	{
-		name: "`helm upgrade` to another command",
-		before: func(r *run) { // slow, so that there is something left to do when the upgrade is through
-			r.values["worker.command"] = r.program("sleep 1; " + each)
-		},
-		sees: "A new Job, which goes on with the same queue. The old Job's pods return their items.",
-		do:   changeCommand,
+		name:   "`helm upgrade` to another command",
+		sees:   "A new Job, which goes on with the same queue. The old Job's pods return their items.",
+		before: slowly,
+		do:     changeCommand,
+	},
+	{
+		name:   "`helm upgrade`, then `helm rollback`",
+		sees:   "The first Job again, which goes on with the same queue.",
+		before: slowly,
+		do:     rollBack,
 	},
 	{
 		name:   "clock of a node's workers an hour ahead",
@@ -240,28 +246,53 @@ func patchParallelism(r *run) (times int) {
 	return times
 }
 
+// slowly makes the run long enough for an upgrade in its middle.
+func slowly(r *run) { r.values["worker.command"] = r.program("sleep 1; " + each) }
+
 func changeCommand(r *run) int {
-	r.reach(10)
-	before, err := r.job()
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.values["worker.command"] = r.program(each)
-	r.upgrade()
-	after, err := r.job()
-	if err != nil {
-		r.Fatal(err)
-	}
-	if before.Name == after.Name {
-		r.Errorf("the Job is still %s", before.Name)
-	}
+	before, after := r.changeCommand()
 	r.reach(100)
-	for _, job := range []string{before.Name, after.Name} {
+	for _, job := range []string{before, after} {
 		if !r.countedBy(job) {
 			r.Errorf("nothing was counted by the Job %s", job)
 		}
 	}
 	return 1
+}
+
+func rollBack(r *run) int {
+	before, after := r.changeCommand()
+	r.reach(40)
+	if err := helm.RollbackContextE(r, r.Context(), r.options(), kube.Release, "1"); err != nil {
+		r.Fatalf("helm rollback: %v", err)
+	}
+	if job := r.newest(); job != before {
+		r.Errorf("the Job is %s; before %s it was %s", job, after, before)
+	}
+	return 2
+}
+
+// changeCommand upgrades the release to the usual command, and returns the names of the Jobs before and after.
+func (r *run) changeCommand() (before, after string) {
+	r.Helper()
+	r.reach(10)
+	before = r.newest()
+	r.values["worker.command"] = r.program(each)
+	r.upgrade()
+	if after = r.newest(); before == after {
+		r.Errorf("the Job is still %s", before)
+	}
+	return before, after
+}
+
+// newest is the name of the newest worker Job.
+func (r *run) newest() string {
+	r.Helper()
+	job, err := r.job()
+	if err != nil {
+		r.Fatal(err)
+	}
+	return job.Name
 }
 
 // countedBy is whether a pod of a Job has counted anything.

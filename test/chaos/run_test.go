@@ -58,6 +58,9 @@ func newRun(t *testing.T, c *cluster, values map[string]string) *run {
 			"labelSelector": {"matchLabels": {"app.kubernetes.io/component": "worker"}}}]`,
 		"redis.nodeSelector": fmt.Sprintf(`{"kubernetes.io/hostname": %q}`, c.workers[0]),
 	}
+	if indexed {
+		r.values["worker.indexed"] = "true"
+	}
 	for name, value := range values {
 		if value == "" {
 			delete(r.values, name)
