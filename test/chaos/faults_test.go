@@ -157,6 +157,7 @@ func stopNode(r *run) int {
 	r.running(1, r.workers[1])
 	r.workers[1].stop(r.T)
 	r.reach(100)
+	r.seesAway(r.workers[1])
 	if report, err := r.verify(); err != nil {
 		r.Errorf("helm test, while a node is away: %v\n%s", err, report)
 	}
@@ -173,9 +174,16 @@ func loseNode(r *run) int {
 	lost := r.running(1, r.workers[1])
 	r.workers[1].stop(r.T)
 	r.reach(100)
+	r.seesAway(r.workers[1])
 	r.Must(append([]string{"delete", "--grace-period=0", "--force"}, lost...)...)
 	kube.Eventually(r.T, time.Minute, "the Job ends without the node", func() bool { return r.ended() != nil }, func() string { return r.Must("get", "pods") })
 	return 1
+}
+
+// seesAway waits until Kubernetes sends no more pods to a node that was stopped.
+func (r *run) seesAway(n node) {
+	r.Helper()
+	r.Must("wait", "--for=condition=Ready=Unknown", "--timeout=2m", "node/"+string(n))
 }
 
 func stopRedisNode(r *run) int {
