@@ -5,5 +5,10 @@ ARG TARGETARCH
 COPY bin/linux-${TARGETARCH}/worker /worker
 # What it is made of asks for its texts to go with it.
 COPY LICENSE THIRD_PARTY_LICENSES /
+LABEL org.opencontainers.image.title="workqueue worker" \
+      org.opencontainers.image.description="Processes the items of a Redis queue with any program; each one is accounted for" \
+      org.opencontainers.image.source="https://github.com/workqueue/workqueue" \
+      org.opencontainers.image.documentation="https://github.com/workqueue/workqueue#readme" \
+      org.opencontainers.image.licenses="Apache-2.0"
 USER 65532:65532
 ENTRYPOINT ["/worker"]

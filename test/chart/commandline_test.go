@@ -218,7 +218,7 @@ func TestThePackageIsTheChart(t *testing.T) {
 		}
 		packed := filepath.Join(dir, "workqueue-"+chartYAML(t).Version+".tgz")
 		files := packedFiles(t, packed)
-		for _, want := range []string{"README.md", "values.yaml", "values.schema.json", "templates/NOTES.txt", "files/dashboard.json"} {
+		for _, want := range []string{"README.md", "values.yaml", "values.schema.json", "LICENSE", "templates/NOTES.txt", "files/dashboard.json"} {
 			if !slices.Contains(files, "workqueue/"+want) {
 				t.Errorf("the package lacks %s: %q", want, files)
 			}

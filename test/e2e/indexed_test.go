@@ -10,7 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestIndexed loses all pods of an indexed worker Job several times over, scales the Job up and down, and lets it complete.
+// TestIndexed loses all pods of an indexed worker Job several times over, suspends and resumes the Job as Kueue does, scales it up
+// and down, and lets it complete.
 func TestIndexed(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "indexed")
@@ -32,6 +33,10 @@ func TestIndexed(t *testing.T) {
 		if took := time.Since(lost); took > time.Minute {
 			t.Errorf("loss %d: the pods were replaced after %v: does Kubernetes delay new pods?", loss+1, took)
 		}
+	}
+	for _, suspended := range []bool{true, false} {
+		s.Must("patch", s.Must("get", "job", "-l", "app.kubernetes.io/component=worker", "-o", "name"), "-p", fmt.Sprintf(`{"spec": {"suspend": %t}}`, suspended))
+		s.running(map[bool]int{true: 0, false: 3}[suspended])
 	}
 	for _, parallelism := range []int{5, 2} {
 		run["worker.parallelism"] = strconv.Itoa(parallelism)

@@ -3,6 +3,7 @@
 package licences
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -38,6 +39,17 @@ func TestTheLicencesAreFresh(t *testing.T) {
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != want {
 		t.Errorf("THIRD_PARTY_LICENSES is not what is linked into the worker (%v): cd test && go test ./licences -update", err)
+	}
+}
+
+// The chart is distributed without the rest of the project, so it has a copy of the licence.
+func TestTheChartHasTheLicence(t *testing.T) {
+	want, err := os.ReadFile(root + "/LICENSE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(root + "/charts/workqueue/LICENSE"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("charts/workqueue/LICENSE is not LICENSE (%v): cp LICENSE charts/workqueue/", err)
 	}
 }
 
