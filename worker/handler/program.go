@@ -29,7 +29,8 @@ type program struct {
 	mu       sync.Mutex         // guards what follows
 	waiting  []request          // not sent yet
 	inFlight map[string]request // by the id in the line
-	alone    bool               // the request in flight tolerates no other
+	singly   int                // first requests that are sent one at a time, because one of so many ended the previous process
+	causes   int                // requests in flight of which one may have ended this process
 
 	responses    int
 	lastResponse time.Time
@@ -129,15 +130,15 @@ func (p *program) terminate() {
 	}
 }
 
-// end settles what is waiting and in flight after the process has ended. A single request in flight was the cause; any of
-// several may have been.
+// end settles what is waiting and in flight after the process has ended. If it crashed, a single request in flight was the cause;
+// any of several may have been.
 func (p *program) end() {
 	if len(p.line) > 0 {
 		p.read(p.line)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	close(p.ended)
+	defer close(p.ended)
 	p.idle.pause()
 	if p.kill != nil && p.kill.Stop() {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
@@ -148,18 +149,15 @@ func (p *program) end() {
 		p.send(&p.waiting[0])
 		p.waiting = p.waiting[1:]
 	}
-	several := len(p.inFlight) > 1
+	if !orderly {
+		p.causes = len(p.inFlight)
+	}
 	for _, r := range p.inFlight {
-		switch {
-		case r.abandoned:
-		case orderly:
-			r.again = append(r.again, r.position)
-		case several:
-			r.suspects = append(r.suspects, r.position)
-		default:
+		if p.causes == 1 {
 			p.settle(r, failed)
 			continue
 		}
+		r.again = append(r.again, r.position)
 		r.end()
 	}
 	for _, r := range p.waiting {

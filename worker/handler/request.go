@@ -18,14 +18,12 @@ const writeSize = 4 << 10
 type call struct {
 	items  []queue.Item
 	report func(position int, attempt Attempt)
-	alone  bool // each item is sent only while no other is in flight
 
 	open      int           // items that are waiting or in flight
 	done      chan struct{} // closed when there are none
 	abandoned bool          // nothing is reported any more
 
-	again    []int // positions of items for the next program: this one has ended in good order without them
-	suspects []int // positions of items that were in flight with others when the program ended
+	again []int // positions of items for the next program: this one has ended without an attempt at them
 }
 
 // request is an item that is waiting or in flight.
@@ -73,8 +71,8 @@ func (p *program) giveBack(c *call) {
 	})
 }
 
-// abandon returns the items of a call that were not reported, save for its suspects. The program keeps those in flight; its
-// responses to them are dropped.
+// abandon returns the items of a call that were not reported. The program keeps those in flight; its responses to them are
+// dropped.
 func (p *program) abandon(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,7 +129,7 @@ func (p *program) write() {
 func (p *program) take(requests []request) []request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for size := 0; size < writeSize && len(p.waiting) > 0 && p.hasRoom(p.waiting[0]); {
+	for size := 0; size < writeSize && len(p.waiting) > 0 && len(p.inFlight) < p.window(); {
 		r := p.waiting[0]
 		p.waiting = p.waiting[1:]
 		p.send(&r)
@@ -139,14 +137,6 @@ func (p *program) take(requests []request) []request {
 		size += len(r.items[r.position].Payload) + len(`{"id":"","attempt":1,"item":""}`)
 	}
 	return requests
-}
-
-// hasRoom reports whether a request may be in flight beside those that are.
-func (p *program) hasRoom(r request) bool {
-	if r.alone || p.alone {
-		return len(p.inFlight) == 0
-	}
-	return len(p.inFlight) < p.window()
 }
 
 // send counts a request as in flight.
@@ -163,7 +153,6 @@ func (p *program) send(r *request) {
 		r.id += "+"
 	}
 	p.inFlight[r.id] = *r
-	p.alone = r.alone
 }
 
 // settle reports the attempt of a request that was in flight.
@@ -185,6 +174,8 @@ func (p *program) settle(r request, attempt Attempt) {
 // ahead, and only as many as it is likely to respond to soon: what it has been sent cannot be returned to the queue.
 func (p *program) window() int {
 	switch {
+	case p.responses < p.singly:
+		return 1
 	case p.stream.InFlight > 1:
 		return p.stream.InFlight
 	case p.pace == 0:

@@ -75,7 +75,6 @@ func (p *program) read(line []byte) {
 	if len(p.inFlight) > 0 {
 		p.idle.restart()
 	} else {
-		p.alone = false
 		p.idle.pause()
 	}
 	p.settle(r, response.attempt(p.stream.ResultBytes))

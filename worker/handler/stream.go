@@ -45,17 +45,11 @@ type slot struct {
 func (s *Stream) Handle(ctx context.Context, items []queue.Item, report func(int, Attempt)) {
 	slot := s.enter()
 	defer s.leave(slot)
-	c := &call{items: items, report: report}
 	positions := make([]int, len(items))
 	for i := range positions {
 		positions[i] = i
 	}
-	s.run(ctx, slot, c, positions)
-	if len(c.suspects) > 0 {
-		// The program ended with several requests in flight. Most often the first of them was the cause.
-		slices.Sort(c.suspects)
-		s.run(ctx, slot, &call{items: items, report: report, alone: true}, c.suspects)
-	}
+	s.run(ctx, slot, &call{items: items, report: report}, positions)
 }
 
 // enter returns the slot that the fewest calls use.
@@ -81,8 +75,7 @@ func (s *Stream) leave(slot *slot) {
 	slot.calls--
 }
 
-// run gives the items at these positions to the slot's program, and to its successor if the program ends in good order.
-// It returns when each of them is either reported or one of the call's suspects.
+// run gives the items at these positions to the slot's program, and what it leaves to its successors, until all are reported.
 func (s *Stream) run(ctx context.Context, slot *slot, c *call, positions []int) {
 	for len(positions) > 0 {
 		if ctx.Err() != nil {
@@ -99,10 +92,7 @@ func (s *Stream) run(ctx context.Context, slot *slot, c *call, positions []int) 
 			return
 		}
 		p.add(c, positions)
-		var overdue <-chan time.Time
-		if !c.alone { // a suspect stays here: elsewhere it would put other items at risk
-			overdue = time.After(holdLimit)
-		}
+		overdue := time.After(holdLimit)
 		for waiting := true; waiting; {
 			select {
 			case <-c.done:
@@ -114,6 +104,7 @@ func (s *Stream) run(ctx context.Context, slot *slot, c *call, positions []int) 
 				return
 			}
 		}
+		slices.Sort(c.again)
 		positions = c.again
 	}
 }
@@ -130,6 +121,9 @@ func (t *slot) program(s *Stream) (*program, error) {
 		p, err := startProgram(s)
 		if err != nil {
 			return nil, err
+		}
+		if t.running != nil {
+			p.singly = t.running.causes
 		}
 		t.running = p
 	}

@@ -219,6 +219,7 @@ func TestStreamReturnsWaiting(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		script   string
+		inFlight int
 		done     int // items
 		returned int // items at least
 	}{
@@ -227,10 +228,15 @@ func TestStreamReturnsWaiting(t *testing.T) {
 			sleep 0.4; echo "$line" | sed 's/,.*/}/'; n=$((n + 1)); test $n != 2 || exec sleep 60; done`, done: 2, returned: 47},
 		{name: "fast, then slow", script: `while read -r line; do
 			echo "${line%%,*}}"; n=$((n + 1)); test $n -lt 30 || sleep 0.3; test $n != 32 || exec sleep 60; done`, done: 32},
+		{name: "crashes, then hangs", script: `if mkdir crashed; then read -r line; read -r line; exit 3; fi; read -r line; exec sleep 60`,
+			inFlight: 4, returned: 49},
+		{name: "crashes with all in flight, then hangs", script: `if mkdir crashed; then read -r line; read -r line; exit 3; fi
+			read -r line; exec sleep 60`, inFlight: 50, returned: 49},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStream(t, "sh", "-c", test.script)
+			s := newStream(t, "sh", "-c", `cd "$0"; `+test.script, t.TempDir())
+			s.InFlight = cmp.Or(test.inFlight, 1)
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			var mu sync.Mutex
