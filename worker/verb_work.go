@@ -100,6 +100,7 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 			BatchBytes: batchBytes,
 			MaxCrashes: settings.MaxCrashes,
 			MaxSnoozes: settings.MaxSnoozes,
+			Rate:       float64(settings.Rate),
 			StopAfter:  settings.StopAfter(),
 			Retention:  settings.Retention,
 			MaxResults: settings.MaxResults,

@@ -57,6 +57,7 @@ type Work struct {
 	InFlight        int           `envconfig:"WQ_IN_FLIGHT" default:"1" min:"1" value:"worker.inFlight" desc:"items that one process may have in flight in the mode stream"`
 	StartTimeout    time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" min:"0s" value:"worker.startTimeout" desc:"how long a process may take to its first response in the mode stream, if items have a timeout"`
 	Concurrency     int           `envconfig:"WQ_CONCURRENCY" default:"1" min:"1" value:"worker.concurrency" desc:"processes that run at the same time"`
+	Rate            Rate          `envconfig:"WQ_RATE" value:"worker.rate" desc:"items that all workers together may start, such as 10/s, 100/m, 2.5/h or 1000/d; no limit if empty"`
 	ItemTimeout     time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" min:"0s" value:"worker.itemTimeout" desc:"how long one attempt may take, 0s for no limit; a batch may take that long for each of its items, and a stream program may write nothing for that long"`
 	MaxAttempts     int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" min:"1" value:"worker.maxAttempts" desc:"failed attempts after which an item is dead"`
 	MaxSnoozes      int           `envconfig:"WQ_MAX_SNOOZES" default:"0" min:"0" value:"worker.maxSnoozes" desc:"snoozes after which an item is dead, 0 for no limit"`

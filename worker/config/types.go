@@ -76,6 +76,30 @@ func (*Command) Expected() string {
 	return `a JSON array of strings that begins with a program, such as ["convert", "{}", "out.png"]`
 }
 
+// Rate is a number of items per second, 0 for any number.
+type Rate float64
+
+// Decode implements envconfig.Decoder.
+func (r *Rate) Decode(value string) error {
+	*r = 0
+	if value == "" {
+		return nil
+	}
+	number, unit, _ := strings.Cut(value, "/")
+	items, err := strconv.ParseFloat(number, 64)
+	seconds := map[string]float64{"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+	if err != nil || seconds == 0 || !(items > 0 && items <= 1e9) {
+		return errors.New("not a rate")
+	}
+	*r = Rate(items / seconds)
+	return nil
+}
+
+// Expected says what Decode takes.
+func (*Rate) Expected() string {
+	return "a number of items per second, minute, hour or day, such as 10/s, 100/m, 2.5/h or 1000/d"
+}
+
 // ExitCodes is a set of exit codes.
 type ExitCodes []int
 

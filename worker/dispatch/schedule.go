@@ -16,9 +16,10 @@ const (
 // schedule is what a worker's decisions depend on. Its methods decide and change nothing. Leasing ahead must never cost the
 // tail: what a worker has leased and cannot start soon goes back to the queue.
 type schedule struct {
-	slots, idle int // all of them, and those that run nothing
-	fill        int // items that one slot should take at once, if there are so many
-	most        int // items that one slot can take at once
+	slots, idle int  // all of them, and those that run nothing
+	fill        int  // items that one slot should take at once, if there are so many
+	most        int  // items that one slot can take at once
+	rated       bool // the rate is limited: what is leased should start at once
 
 	open      int           // batches that are held
 	unstarted int           // leased items that no slot has taken
@@ -46,7 +47,7 @@ func (s *schedule) wantsItems(now time.Time) bool {
 	case s.exclusive || now.Before(s.leaseAgain):
 		return false
 	}
-	return s.idle > 0 || s.fast() && now.Sub(s.moved) < stalled
+	return s.idle > 0 || !s.rated && s.fast() && now.Sub(s.moved) < stalled
 }
 
 // fast reports whether leasing ahead gains anything: the time of a call counts beside that of the items.
@@ -66,7 +67,7 @@ func (s *schedule) together() int {
 // leaseSize returns how many items to lease.
 func (s *schedule) leaseSize() int {
 	n := s.idle * s.fill
-	if s.perItem > 0 {
+	if s.perItem > 0 && !s.rated {
 		ahead := int(time.Duration(s.slots) * lead / s.perItem)
 		n = max(n, ahead/s.fill*s.fill)
 	}

@@ -54,6 +54,7 @@ func TestLeaseSize(t *testing.T) {
 		"fast items, a quarter of a second's work":  {schedule{slots: 4, fill: 1, perItem: 10 * ms, lastBatch: 100}, 100},
 		"growth is limited while little is known":   {schedule{slots: 4, fill: 1, perItem: 1, lastBatch: 4}, 64},
 		"no call is larger than Redis should serve": {schedule{slots: 4, fill: 1, perItem: 1, lastBatch: 1000}, maxBatch},
+		"at a limited rate, what can start at once": {schedule{slots: 4, idle: 1, fill: 1, perItem: 10 * ms, lastBatch: 100, rated: true}, 1},
 		"whole batches are leased ahead":            {schedule{slots: 1, fill: 20, perItem: 5 * ms, lastBatch: 20}, 40},
 		"batches of slow items, one an idle slot":   {schedule{slots: 4, idle: 1, fill: 20, perItem: time.Second, lastBatch: 20}, 20},
 	} {

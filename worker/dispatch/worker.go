@@ -112,7 +112,7 @@ func (w *Worker) run(ctx context.Context) error {
 		time.AfterFunc(w.Policy.Grace+lastCalls, hangUp)
 	})()
 	d := &dispatcher{
-		schedule: schedule{slots: w.Policy.Slots, idle: w.Policy.Slots, fill: max(w.Policy.Fill, 1), most: w.Handler.MaxItems(),
+		schedule: schedule{slots: w.Policy.Slots, idle: w.Policy.Slots, fill: max(w.Policy.Fill, 1), most: w.Handler.MaxItems(), rated: w.Policy.Limits.Rate > 0,
 			lease: w.Policy.Limits.Lease},
 		worker:  w,
 		policy:  w.Policy,

@@ -34,6 +34,7 @@ type Counts struct {
 	Finished   time.Time // drained, zero before
 	LastCall   time.Time // of any worker, to half a second; zero before the first
 	NextDue    time.Time // when the first delayed item is due, zero if none is delayed
+	Limited    time.Time // when the rate allows another item, zero if it never held one back
 	NextExpiry time.Time // when the first lease expires unless it is renewed, zero if nothing is leased
 }
 
@@ -82,6 +83,6 @@ func parseCounts(pairs []string) Counts {
 		Seeded: values["seeded"], Failed: values["failed"], Snoozed: values["snoozed"], Returned: values["returned"], Expired: values["expired"],
 		Revived: values["revived"], ResultsDropped: values["results_dropped"], Taken: values["taken"],
 		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"), LastCall: at("heard"),
-		NextDue: at("next_due"), NextExpiry: at("next_expiry"),
+		NextDue: at("next_due"), NextExpiry: at("next_expiry"), Limited: at("limited_until"),
 	}
 }

@@ -18,6 +18,7 @@ type Status string
 const (
 	StatusItems    Status = "items"    // a batch was leased
 	StatusWait     Status = "wait"     // nothing to lease now, but the run goes on
+	StatusLimited  Status = "limited"  // items are waiting, but the rate allows no more now
 	StatusPaused   Status = "paused"   // nobody leases for now
 	StatusDrained  Status = "drained"  // sealed, and every item is done or dead
 	StatusStopped  Status = "stopped"  // too many dead items: nothing is leased any more
@@ -67,6 +68,7 @@ type Limits struct {
 	BatchBytes int           // cap on the payload bytes of one batch
 	MaxCrashes int           // crashes that an item which runs alone may cause before it is dead
 	MaxSnoozes int           // snoozes that an item may have before it is dead, 0 for any number
+	Rate       float64       // items per second that all workers together may lease, 0 for any number
 	StopAfter  int           // dead letters above which the run stops early, 0 for never
 	MaxResults int           // cap on the number of results kept, 0 for none
 	Retention  time.Duration // how long records outlive the end of the run, 0 for ever; whole milliseconds
@@ -179,9 +181,13 @@ func (s *Session) Close(ctx context.Context) error {
 
 func (s *Session) arguments(request Request) []any {
 	l := s.limits
-	args := make([]any, 0, 13+6*len(request.Reports))
+	interval := 0.0
+	if l.Rate > 0 {
+		interval = 1000 / l.Rate
+	}
+	args := make([]any, 0, 14+6*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
-		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, len(request.Reports))
+		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, interval, len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {

@@ -21,7 +21,10 @@
 -- ARGV[10] dead letters above which the run stops early, 0 for never
 -- ARGV[11] ms for which the records are kept once the run has drained, 0 for ever
 -- ARGV[12] cap on the number of results, 0 for none
--- ARGV[13] number of batches reported; then for each of them:
+-- ARGV[13] ms between two items at the rate that all workers together may lease, 0 for any rate. What was not used within a
+--          second, or the time of one item if that is longer, is forgone (a token bucket, in the form of
+--          https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)
+-- ARGV[14] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
 --   that were reported before, number of items newly done, number of outcomes; then for each outcome:
 --   position (from 1), outcome, delay ms, text
@@ -32,7 +35,7 @@
 --     done      done (and counted among the newly done); text goes into the results
 --
 -- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back }
---   status       items | wait | paused | drained | stopped | unseeded | vanished
+--   status       items | wait | limited | paused | drained | stopped | unseeded | vanished
 --   wait         ms until something is due to change by itself; a second at least while paused
 --   batch id     worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
 --                trip: to send payloads by way of a script costs several times as much
@@ -46,14 +49,15 @@ local worker_epoch, worker, call_number = ARGV[1], ARGV[2], ARGV[3]
 local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
 local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local stop_after, retention, max_results = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local reports, FIRST_REPORT = tonumber(ARGV[13]), 14
+local interval = tonumber(ARGV[13])
+local reports, FIRST_REPORT = tonumber(ARGV[14]), 15
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
 
-local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, stopped, paused, heard, left, alone, isolated, turn, unjoined =
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until =
   unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused',
-    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined'))
+    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until'))
 taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
 dead_count, alone = tonumber(dead_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
@@ -355,11 +359,26 @@ local function next_batch(held)
   return taken + 1, size
 end
 
+-- allowance returns how many items the rate allows to lease now.
+local function allowance()
+  if interval == 0 then return want end
+  used_until = math.max(tonumber(used_until or 0), now - math.max(1000, interval))
+  return math.floor((now - used_until) / interval)
+end
+
+-- use takes leased items off the allowance.
+local function use(items)
+  if interval > 0 then call('HSET', state, 'used_until', string.format('%.3f', used_until + items * interval)) end
+end
+
 -- lease_batch returns the status after an attempt to lease, and whether this worker is to make itself free.
 local function lease_batch(held)
   if repeated and call('EXISTS', batch) == 1 then return 'items' end
+  want = math.min(want, allowance())
+  if want == 0 then return 'limited' end
   local origin, size, free = next_batch(held)
   if size == 0 then return 'wait', free end
+  use(size)
   call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
   call('ZADD', leases, now + lease, batch_id)
   count('leased', size)
@@ -379,8 +398,9 @@ local function finish()
   end
 end
 
--- pending returns the status of a queue of which nothing was leased, and the ms until that changes by itself.
-local function pending()
+-- pending returns the status of a queue of which nothing was leased, perhaps because of the rate, and the ms until that changes
+-- by itself.
+local function pending(limited)
   local next_due = call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
   local next_expiry = call('ZRANGE', leases, 0, 0, 'WITHSCORES')[2]
   if sealed and ready_len == 0 and suspects_len == 0 and not next_due and not next_expiry then
@@ -389,6 +409,11 @@ local function pending()
   end
   local wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
   if paused then return 'paused', math.max(wait, 1000) end
+  if limited and (ready_len > 0 or suspects_len > 0 or next_due and tonumber(next_due) <= now) then
+    local allowed_at = math.ceil(used_until + interval)
+    call('HSET', state, 'limited_until', allowed_at)
+    return 'limited', math.max(allowed_at - now, 2 * call('HLEN', workers))
+  end
   if sealed and ready_len == 0 and suspects_len == 0 and not next_due then
     -- Only leases are left, and the run may end at any time. Workers that leave together keep their pods' logs, so they ask
     -- often, but all of them together no more than 500 times a second.
@@ -412,5 +437,5 @@ if stop_after > 0 and dead_count > stop_after then
 elseif want > 0 and not paused then
   status, free = lease_batch(held)
 end
-if status == 'wait' then status, wait = pending() end
+if status == 'wait' or status == 'limited' then status, wait = pending(status == 'limited') end
 return { status, wait, epoch, status == 'items' and batch_id or '', free and 1 or 0, lost, rolled_back }

@@ -29,6 +29,8 @@
 --   heard        time of the last call, give or take half a second
 --   alone        suspects that run now
 --   isolated     worker that makes itself free for a suspect, and until when
+--   used_until   time in ms, with a fraction, up to which the items that were leased use up the rate
+--   limited_until  time in ms until which the rate allows no more
 --   turn         what the last batch was of, when there were due and fresh items: due | fresh
 --
 -- An envelope is an item that was leased before: id ':' attempts ':' crashes ':' snoozes ':' group ':' payload.

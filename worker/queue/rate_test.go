@@ -1,0 +1,76 @@
+package queue_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// TestRate leases as fast as it can, in several sessions: together they get what the rate and its burst allow, by Redis's clock.
+func TestRate(t *testing.T) {
+	for name, test := range map[string]struct {
+		rate  float64 // items per second
+		burst int     // what a second allows, or one item
+		items int     // until which to lease
+	}{
+		"many a second": {rate: 1000, burst: 1000, items: 2000},
+		"some a second": {rate: 20, burst: 20, items: 50},
+		"few":           {rate: 0.8, burst: 1, items: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client, q := seeded(t, numbered(test.items)...)
+			limits := limits
+			limits.Rate = test.rate
+			sessions := []*queue.Session{q.NewSession("a", limits), q.NewSession("b", limits), q.NewSession("c", limits)}
+			clock := func() time.Time { return client.Time(t.Context()).Val() }
+			began, got, limited := clock(), 0, 0
+			for calls := 0; got < test.items; calls++ {
+				before := clock()
+				reply := exchange(t, sessions[calls%len(sessions)], 7)
+				switch reply.Status {
+				case queue.StatusItems:
+					got += len(reply.Batch.Items)
+				case queue.StatusLimited:
+					limited++
+					c, err := q.Counts(t.Context())
+					must(t, err)
+					if !c.Limited.After(before) {
+						t.Errorf("an item is allowed again at %v, in the past of %v", c.Limited, before)
+					}
+					if next := time.Duration(float64(time.Second) / test.rate); reply.Wait > next+10*time.Millisecond {
+						t.Errorf("another item is allowed in %v, although the rate is one in %v", reply.Wait, next)
+					}
+					time.Sleep(min(reply.Wait, 20*time.Millisecond))
+				default:
+					t.Fatalf("status %s after %d items", reply.Status, got)
+				}
+				if most := test.burst + int(test.rate*clock().Sub(began).Seconds()) + 1; got > most {
+					t.Fatalf("%d items after %v, where %d are allowed", got, clock().Sub(began), most)
+				}
+			}
+			if limited == 0 {
+				t.Error("nobody was held back")
+			}
+			if took, least := clock().Sub(began), float64(test.items-test.burst)/test.rate; took.Seconds() < least-0.01 {
+				t.Errorf("%d items took %v, less than %.2f s", got, took, least)
+			}
+		})
+	}
+}
+
+// TestRateAtTheEnd has nothing left that the rate could hold back: the run drains, and nobody waits for an allowance.
+func TestRateAtTheEnd(t *testing.T) {
+	_, q := seeded(t, "a")
+	limits := limits
+	limits.Rate = 0.001
+	s := q.NewSession("w", limits)
+	first := exchange(t, s, 1)
+	if other := exchange(t, q.NewSession("x", limits), 1); other.Status != queue.StatusWait {
+		t.Errorf("while the only item runs, the status is %s", other.Status)
+	}
+	if last := exchange(t, s, 1, allDone(first.Batch)); last.Status != queue.StatusDrained {
+		t.Errorf("after the only item, the status is %s", last.Status)
+	}
+}
