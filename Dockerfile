@@ -11,4 +11,6 @@ LABEL org.opencontainers.image.title="workqueue worker" \
       org.opencontainers.image.documentation="https://github.com/workqueue/workqueue#readme" \
       org.opencontainers.image.licenses="Apache-2.0"
 USER 65532:65532
+# Where the worker is: `kubectl exec deploy/fruits-monitor -- worker dead` needs no path.
+ENV PATH=/
 ENTRYPOINT ["/worker"]

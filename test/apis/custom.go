@@ -14,6 +14,9 @@ var extensions = map[string][]string{
 		"config/crd/bases/keda.sh_scaledobjects.yaml",
 		"config/crd/bases/keda.sh_triggerauthentications.yaml",
 	},
+	"sigs.k8s.io/gateway-api@v1.4.0": {
+		"config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+	},
 	"github.com/prometheus-operator/prometheus-operator@v0.85.0": {
 		"example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
 		"example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",

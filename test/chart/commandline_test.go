@@ -200,7 +200,7 @@ var refusals = map[string][]string{
 // With Helm 4 only: Helm 3 wants a cluster even for a dry run.
 func TestTheCommandLinePrintsTheNotes(t *testing.T) {
 	useHelm(t, "helm4")
-	r := release{values: "{items: [apple, pear], monitor: {enabled: true}}"}
+	r := release{values: "{items: [apple, pear]}"}
 	options := r.options(t)
 	out, err := helm.RunHelmCommandAndGetStdOutContextE(t, t.Context(), options, "install", "demo", chartDir,
 		"--namespace", namespace, "--dry-run=client", "--values", options.ValuesFiles[0])

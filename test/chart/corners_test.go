@@ -22,7 +22,7 @@ func TestNamesAreValidWhateverTheReleaseIsCalled(t *testing.T) {
 	label := regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`) // what a Service needs, which is the strictest
 	for _, name := range []string{"1", "9-lives", "2026.11", "1.2.3", "a.b-c", strings.Repeat("7", 53), strings.Repeat("a.", 26) + "z"} {
 		t.Run(name, func(t *testing.T) {
-			for _, o := range (release{name: name, values: "{items: [a], monitor: {enabled: true}}"}).objects(t) {
+			for _, o := range (release{name: name, values: "{items: [a]}"}).objects(t) {
 				if len(o.GetName()) > 63 || !label.MatchString(o.GetName()) {
 					t.Errorf("%s is no name that every kind may have", id(o))
 				}
@@ -37,7 +37,7 @@ func TestTwoAliasesOfTheChart(t *testing.T) {
 	for path, text := range map[string]string{
 		"Chart.yaml": `{apiVersion: v2, name: parent, version: 1.0.0, dependencies: [
 			{name: workqueue, version: 0.1.0, alias: images}, {name: workqueue, version: 0.1.0, alias: demo}]}`,
-		"values.yaml": "{global: {storageClass: theirs}, images: {items: [a]}, demo: {items: [a], monitor: {enabled: true}}}",
+		"values.yaml": "{global: {storageClass: theirs}, images: {items: [a]}, demo: {items: [a]}}",
 	} {
 		if err := os.WriteFile(filepath.Join(parent, path), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestNoPodAsksForAUser(t *testing.T) {
 	t.Parallel()
 	const none = "podSecurityContext: {runAsUser: null, runAsGroup: null}"
 	all := release{values: "{items: [a], itemsFrom: {command: [c]}, worker: {image: b, command: [c], " + none + "}, system: {" + none + "}, redis: {" + none +
-		", password: p}, monitor: {enabled: true}}"}.objects(t)
+		", password: p}}"}.objects(t)
 	for _, o := range all {
 		if p := pod(o); p != nil {
 			if c := p.Spec.SecurityContext; c.RunAsUser != nil || c.RunAsGroup != nil {
@@ -98,7 +98,7 @@ func TestOptionsOfEveryPod(t *testing.T) {
 		return of + `: {nodeSelector: {for: ` + of + `}, runtimeClassName: ` + of + `, schedulerName: ` + of + `, priorityClassName: ` + of +
 			`, podLabels: {for: ` + of + `}, podAnnotations: {for: ` + of + `}, tolerations: [{key: ` + of + `, operator: Exists}]}`
 	}
-	all := release{values: "items: [a]\nmonitor: {enabled: true}\n" + options("worker") + "\n" + options("redis") + "\n" + options("system")}.objects(t)
+	all := release{values: "items: [a]\n" + options("worker") + "\n" + options("redis") + "\n" + options("system")}.objects(t)
 	pods := 0
 	for _, o := range all.live() {
 		p := pod(o)
@@ -281,7 +281,7 @@ func TestTheMonitorIsOpenedToBrowsers(t *testing.T) {
 	all := release{values: `
 items: [a]
 monitor:
-  enabled: true
+  clients: [{namespaceSelector: {}}]
   service: {port: 8888}
   ingress: {enabled: true, className: nginx, host: queue.example.org, tlsSecret: certificate, annotations: {a: b}}
   httpRoute: {enabled: true, parentRefs: [{name: web, namespace: gateways}], hostnames: [queue.example.org]}`}.objects(t)

@@ -46,7 +46,7 @@ func TestKEDACountsOpenItems(t *testing.T) {
 	all := release{values: `
 queue: {name: job2, seal: false}
 redis: {external: {addresses: ['a:1'], sentinel: {master: m}}}
-monitor: {service: {port: 8888}}
+monitor: {service: {port: 8888}, clients: [{namespaceSelector: {}}]}
 worker: {kind: Deployment, keda: {enabled: true, minReplicas: 1, maxReplicas: 9, itemsPerPod: 5}}`}.objects(t)
 	var scaled strings.Builder
 	for _, o := range all {

@@ -75,10 +75,16 @@ func validated(t *testing.T) map[string]release {
 items: [apple]
 worker: {metrics: {enabled: true, podMonitor: {enabled: true, labels: {a: b}}}}
 monitor:
-  enabled: true
+  clients: [{namespaceSelector: {}}]
   podMonitor: {enabled: true, labels: {a: b}}
   prometheusRule: {enabled: true, labels: {a: b}}
   dashboard: {enabled: true}`,
+		"a page for browsers": `
+items: [apple]
+monitor:
+  clients: [{namespaceSelector: {}}]
+  ingress: {enabled: true, host: queue.example.org, tlsSecret: certificate}
+  httpRoute: {enabled: true, parentRefs: [{name: web, namespace: gateways, sectionName: https, port: 443}], hostnames: [queue.example.org], annotations: {a: b}}`,
 		"autoscaling": "{queue: {seal: false}, worker: {kind: Deployment, resources: {requests: {cpu: 1}}, autoscaling: {enabled: true, behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}}}",
 		"own account": "{items: [apple], serviceAccount: {create: true, annotations: {a: b}}, imagePullSecrets: [{name: a}], commonLabels: {a: b}}",
 	} {
@@ -101,6 +107,7 @@ func TestKubeconformFindsWrongFields(t *testing.T) {
 		"a field of tomorrow": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a}], volumes: [{name: a, image: {reference: b}}]}}",
 		"a kind of nobody":    "{apiVersion: v1, kind: Jobb, metadata: {name: a}}",
 		"KEDA's own":          "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, triggers: [{type: cpu, metadata: {}}], replicas: 1}}",
+		"the Gateway's own":   "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}, spec: {parentRef: [{name: a}]}}",
 		"Prometheus' own":     "{apiVersion: monitoring.coreos.com/v1, kind: PodMonitor, metadata: {name: a}, spec: {selector: {}, endpoints: []}}",
 	} {
 		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".yaml")
@@ -131,49 +138,4 @@ func kubeconform(t *testing.T, schemas string, manifests ...string) (string, err
 	args := []string{"-strict", "-summary", "-schema-location", filepath.Join(schemas, apis.Location)}
 	out, err := exec.CommandContext(t.Context(), built.Tool(t, "kubeconform"), append(args, manifests...)...).CombinedOutput()
 	return string(out), err
-}
-
-func TestNotesHaveTheNextCommands(t *testing.T) {
-	t.Parallel()
-	stream := release{values: "{queue: {seal: false}, worker: {kind: Deployment, keda: {enabled: true}}}"}.notes(t)
-	if !strings.Contains(stream, "exec -i deployment/demo-worker -- /worker push") || strings.Contains(stream, "seal") || strings.Contains(stream, "parallelism") {
-		t.Errorf("these are no commands for a Deployment that KEDA scales:\n%s", stream)
-	}
-	for _, test := range []struct {
-		values string
-		want   []string
-	}{
-		{"items: [apple, pear]", []string{
-			"2 items in the queue QUEUE, for 2 pods of the Job JOB.",
-			"helm test demo -n somewhere --logs",
-			"until kubectl -n somewhere get job JOB -o",
-			"kubectl -n somewhere describe job JOB",
-			"--reset-then-reuse-values",
-			"kubectl -n somewhere logs -f -l batch.kubernetes.io/job-name=JOB",
-			"kubectl -n somewhere exec demo-redis-0 -- redis-cli lrange QUEUE 0 9",
-			"--set worker.parallelism=4",
-			"helm uninstall demo -n somewhere",
-		}},
-		{"{items: [apple], worker: {parallelism: 1}, queue: {name: job2, seal: false}}", []string{
-			"1 item in the queue job2, for 1 pod of the Job JOB.",
-			"kubectl -n somewhere exec -i job/JOB -- /worker push < items.txt",
-			"kubectl -n somewhere exec job/JOB -- /worker seal",
-		}},
-		{"{items: [apple], itemsFrom: {range: {start: 1, end: 9}, configMap: {name: list}}, worker: {image: b, command: [c]}}", []string{
-			"1 item, and those of the ConfigMap list, a range, in the queue QUEUE",
-			"kubectl -n somewhere exec -it job/JOB -- /workqueue/worker watch",
-		}},
-		{"{itemsFrom: {image: b, command: [ls, /]}}", []string{
-			"The items of the program ls in the queue QUEUE",
-		}},
-	} {
-		r := release{values: test.values}
-		all, got := r.objects(t), r.notes(t)
-		for _, want := range test.want {
-			want = strings.NewReplacer("QUEUE", queueName(t, all), "JOB", workerJob(t, all).Name).Replace(want)
-			if !strings.Contains(got, want) {
-				t.Errorf("the notes lack %q:\n%s", want, got)
-			}
-		}
-	}
 }

@@ -13,17 +13,21 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-func TestTheMonitorIsThereWhenAskedFor(t *testing.T) {
+func TestTheMonitorCanBeLeftOut(t *testing.T) {
 	t.Parallel()
-	for _, o := range (release{values: "{items: [a], monitor: {podMonitor: {enabled: true}, dashboard: {enabled: true}}}"}).objects(t) {
+	for _, o := range (release{values: "{items: [a], monitor: {enabled: false, dashboard: {enabled: true}}}"}).objects(t) {
 		if component(o) == "monitor" {
-			t.Errorf("%s is there without having been asked for", id(o))
+			t.Errorf("%s is there with monitor.enabled=false", id(o))
 		}
 	}
+}
+
+func TestTheMonitor(t *testing.T) {
+	t.Parallel()
 	all := release{values: `
 items: [a]
 worker: {maxDead: 7}
-monitor: {enabled: true, actions: true, existingSecret: {name: mine}, service: {port: 8888}, podLabels: {a: b}}`}.objects(t)
+monitor: {actions: true, existingSecret: {name: mine}, service: {port: 8888}, podLabels: {a: b}}`}.objects(t)
 	pods := find[*appsv1.Deployment](t, all, "monitor").Spec.Template
 	if !slices.Equal(pods.Spec.Containers[0].Args, []string{"monitor"}) || pods.Labels["a"] != "b" {
 		t.Errorf("the monitor runs %v, with the labels %v", pods.Spec.Containers[0].Args, pods.Labels)
@@ -48,7 +52,7 @@ func TestMetricsAlertsAndDashboard(t *testing.T) {
 items: [a]
 queue: {name: job2}
 monitor:
-  enabled: true
+  clients: [{namespaceSelector: {}}]
   podMonitor: {enabled: true, labels: {release: prometheus}}
   prometheusRule: {enabled: true, labels: {release: prometheus}}
   dashboard: {enabled: true}`}.objects(t)
@@ -130,7 +134,6 @@ func TestWhoReachesWhom(t *testing.T) {
 	t.Parallel()
 	all := release{values: `
 items: [a]
-monitor: {enabled: true}
 networkPolicy: {redisClients: [{namespaceSelector: {matchLabels: {name: keda}}}]}`}.objects(t)
 	policy := policyOf(t, all, "redis")
 	if len(policy.Ingress) != 1 || len(policy.Ingress[0].From) != 2 || len(policy.Egress) != 0 || len(policy.PolicyTypes) != 2 {
@@ -143,36 +146,32 @@ networkPolicy: {redisClients: [{namespaceSelector: {matchLabels: {name: keda}}}]
 		if !selects(t, policy.Ingress[0].From[0].PodSelector, o) {
 			t.Errorf("%s does not reach Redis", id(o))
 		}
-		for name, components := range map[string][]string{"redis": {"redis"}, "worker": {"worker"}, "monitor": {"monitor"}, "verbs": {"seed", "test"}} {
+		for name, components := range map[string][]string{"redis": {"redis"}, "worker": {"worker"}, "monitor": {"monitor"}, "seed": {"seed", "test"}} {
 			if selector := policyOf(t, all, name).PodSelector; selects(t, &selector, o) != slices.Contains(components, component(o)) {
 				t.Errorf("the policy of %s is also about %s, or not about it", name, id(o))
 			}
 		}
 	}
 	worker := policyOf(t, all, "worker")
-	for name, policy := range map[string]networkingv1.NetworkPolicySpec{"workers": worker, "verbs": policyOf(t, all, "verbs")} {
+	for name, policy := range map[string]networkingv1.NetworkPolicySpec{"workers": worker, "seed pod": policyOf(t, all, "seed"), "monitor": policyOf(t, all, "monitor")} {
 		if len(policy.Ingress) != 0 || len(policy.PolicyTypes) != 2 || len(policy.Egress) != 1 || len(policy.Egress[0].Ports)+len(policy.Egress[0].To) != 0 {
 			t.Errorf("the policy of the %s is %v: want nobody in, and everything out", name, policy)
 		}
 	}
-	if ingress := policyOf(t, all, "monitor").Ingress; len(ingress) != 1 || len(ingress[0].From) != 0 {
-		t.Errorf("the monitor is open to %v, want anyone", ingress)
-	}
-
 	all = release{values: `
 items: [a]
-monitor: {enabled: true}
-networkPolicy: {workerEgress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}], monitorClients: [{podSelector: {}}]}`}.objects(t)
+monitor: {clients: [{podSelector: {}}]}
+networkPolicy: {workerEgress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}`}.objects(t)
 	if worker := policyOf(t, all, "worker"); len(worker.Egress) != 3 || len(worker.PolicyTypes) != 2 {
 		t.Errorf("the workers may reach %v, want DNS, Redis and 10.0.0.0/8", worker.Egress)
 	} else if !selects(t, worker.Egress[1].To[0].PodSelector, redis(t, all)) {
 		t.Errorf("the workers do not reach Redis: %v", worker.Egress[1])
 	}
-	if ingress := policyOf(t, all, "monitor").Ingress; len(ingress[0].From) != 1 {
+	if ingress := policyOf(t, all, "monitor").Ingress; len(ingress) != 1 || len(ingress[0].From) != 1 {
 		t.Errorf("the monitor is open to %v", ingress)
 	}
 
-	for _, o := range (release{values: "{items: [a], monitor: {enabled: true}, networkPolicy: {enabled: false}}"}).objects(t) {
+	for _, o := range (release{values: "{items: [a], networkPolicy: {enabled: false}}"}).objects(t) {
 		if kind(o) == "NetworkPolicy" {
 			t.Errorf("%s is there, though switched off", id(o))
 		}

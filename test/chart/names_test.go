@@ -17,17 +17,19 @@ func TestNamesAndLabels(t *testing.T) {
 	t.Parallel()
 	all := release{name: "demo", values: "items: [apple]"}.objects(t)
 	want := map[string]string{
-		"Secret redis":         `^demo-redis$`,
-		"Service redis":        `^demo-redis$`,
-		"StatefulSet redis":    `^demo-redis$`,
-		"ConfigMap seed":       `^demo-items-[0-9a-f]{10}$`,
-		"Job seed":             `^demo-seed-[0-9a-f]{10}$`,
-		"Job worker":           `^demo-[0-9a-f]{10}$`,
-		"Pod test":             `^demo-test$`,
-		"CronJob verbs":        `^demo-verbs$`,
-		"NetworkPolicy redis":  `^demo-redis$`,
-		"NetworkPolicy worker": `^demo-worker$`,
-		"NetworkPolicy verbs":  `^demo-verbs$`,
+		"Secret redis":          `^demo-redis$`,
+		"Service redis":         `^demo-redis$`,
+		"StatefulSet redis":     `^demo-redis$`,
+		"ConfigMap seed":        `^demo-items-[0-9a-f]{10}$`,
+		"Job seed":              `^demo-seed-[0-9a-f]{10}$`,
+		"Job worker":            `^demo-[0-9a-f]{10}$`,
+		"Pod test":              `^demo-test$`,
+		"Deployment monitor":    `^demo-monitor$`,
+		"Service monitor":       `^demo-monitor$`,
+		"NetworkPolicy redis":   `^demo-redis$`,
+		"NetworkPolicy worker":  `^demo-worker$`,
+		"NetworkPolicy monitor": `^demo-monitor$`,
+		"NetworkPolicy seed":    `^demo-seed$`,
 	}
 	for _, o := range all.live() {
 		id := kind(o) + " " + component(o)
@@ -117,9 +119,6 @@ func TestNamesFitWhateverTheReleaseIsCalled(t *testing.T) {
 			}
 			if strings.Contains(o.GetName(), ".") {
 				t.Errorf("%s is named %q: a Service cannot have a dot", kind(o), o.GetName())
-			}
-			if _, ok := o.(*batchv1.CronJob); ok && len(o.GetName()) > 52 {
-				t.Errorf("%s is named %q: Kubernetes appends 11 characters to it", kind(o), o.GetName())
 			}
 			id := kind(o) + " " + o.GetName()
 			if other, ok := seen[id]; ok {

@@ -57,7 +57,11 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"an ACL in another's Redis", "{items: [a], redis: {acl: {enabled: true}, external: {url: 'redis://host'}}}", []string{"redis.acl: is about the chart's own Redis", "redis.external.username"}},
 		{"a size", "{items: [a], redis: {persistence: {size: big}}}", []string{"'/redis/persistence/size'"}},
 
-		{"actions without a token", "{items: [a], monitor: {enabled: true, actions: true}}", []string{"monitor.existingSecret.name: needed with monitor.actions"}},
+		{"actions without a token", "{items: [a], monitor: {actions: true}}", []string{"monitor.existingSecret.name: needed with monitor.actions"}},
+		{"a page without a monitor", "{items: [a], monitor: {enabled: false, ingress: {enabled: true, host: h}}}", []string{"monitor.enabled: needed with monitor.ingress"}},
+		{"a page that nobody may reach", "{items: [a], monitor: {ingress: {enabled: true, host: h}, podMonitor: {enabled: true}}}",
+			[]string{"monitor.clients: needed with monitor.ingress, monitor.podMonitor", "kubernetes.io/metadata.name"}},
+		{"a monitor that KEDA may not reach", "{queue: {seal: false}, worker: {kind: Deployment, keda: {enabled: true}}}", []string{"monitor.clients: needed with worker.keda"}},
 
 		{"a Deployment with an end", "{items: [a], worker: {kind: Deployment}}", []string{"queue.seal: a Deployment works on a queue without an end", "set queue.seal=false"}},
 		{"a suspended Deployment", "{queue: {seal: false}, worker: {kind: Deployment, suspend: true}}", []string{"worker.suspend: is for a Job"}},

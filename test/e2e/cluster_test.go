@@ -81,6 +81,12 @@ func (s *space) exec(pod string, command ...string) (string, error) {
 	return s.Try(append([]string{"exec", pod, "--"}, command...)...)
 }
 
+// verb runs a verb of the worker in the monitor, and returns what it printed.
+func (s *space) verb(args ...string) string {
+	s.Helper()
+	return s.Must(append([]string{"exec", "deploy/" + kube.Release + "-monitor", "--", "worker"}, args...)...)
+}
+
 // pod runs one container in a pod that fits Pod Security "restricted".
 func (s *space) pod(name string, container corev1.Container, volumes ...corev1.Volume) {
 	s.Helper()

@@ -23,11 +23,10 @@ func TestWithoutHooks(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "plain")
 	s.install([]string{fruits}, map[string]string{
-		"hooks.enabled":   "false",
-		"monitor.enabled": "true",
-		"redis.password":  `"open sesame"`,
-		"worker.image":    program(t),
-		"worker.command":  `["sh", "-c", "echo user $(id -u); env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; touch /here; ls /var/run/secrets; true"]`,
+		"hooks.enabled":  "false",
+		"redis.password": `"open sesame"`,
+		"worker.image":   program(t),
+		"worker.command": `["sh", "-c", "echo user $(id -u); env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; touch /here; ls /var/run/secrets; true"]`,
 	}, "--wait", "--timeout", "3m")
 	s.complete("OK: all 9 items are done")
 
@@ -102,7 +101,7 @@ func TestArgoCD(t *testing.T) {
 // identities tell whether an object is still the one it was, with the specification it had, and a pod's containers too.
 func (s *space) identities() string {
 	s.Helper()
-	return s.Must("get", "networkpolicies,configmaps,secrets,services,statefulsets,jobs,cronjobs,pods", "-o", "jsonpath={range .items[*]}"+
+	return s.Must("get", "networkpolicies,configmaps,secrets,services,statefulsets,deployments,jobs,pods", "-o", "jsonpath={range .items[*]}"+
 		"{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")
 }
 
@@ -116,7 +115,7 @@ type application struct {
 // argoOrder are the kinds in the order in which Argo CD applies those of one wave; within a kind it goes by name.
 var argoOrder = []string{
 	"NetworkPolicy", "PodDisruptionBudget", "ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim", "Role", "RoleBinding",
-	"Service", "Pod", "Deployment", "StatefulSet", "Job", "CronJob",
+	"Service", "Pod", "Deployment", "StatefulSet", "Job",
 }
 
 func (a *application) sync(single map[string]string, more ...string) {

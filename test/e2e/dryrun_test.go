@@ -32,7 +32,7 @@ items: [apple]
 redis: {password: secret, acl: {enabled: true}, persistence: {enabled: true}}
 serviceAccount: {create: true}
 worker: {metrics: {enabled: true, podMonitor: {enabled: true}}}
-monitor: {enabled: true, podMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}}
+monitor: {clients: [{namespaceSelector: {}}], podMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}}
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}

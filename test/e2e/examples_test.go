@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -121,25 +122,44 @@ func killRedis(s *space) {
 func withoutKEDA(s *space) map[string]string {
 	makeCustomKinds(s)
 	s.volume("data-run-redis-0")
-	return nil
+	return map[string]string{
+		"worker.command":                       `["sh", "-c", "echo delivering $0; [ $0 != slow ] || sleep 600; echo delivered $0"]`,
+		"worker.terminationGracePeriodSeconds": "10",
+	}
 }
 
-// deliverMail is work without an end: more pods, items that come later, all of them done, and the workers stay.
+// deliverMail is work without an end: more pods, items that come later, all of them done, and the workers stay. Then no pod is
+// left, and what KEDA asks for still counts the item that the last one returned.
 func deliverMail(s *space) {
 	s.Must("get", "scaledobject", "run-worker")
 	s.Must("scale", "deployment", "run-worker", "--replicas=2")
 	s.Must("rollout", "status", "deployment", "run-worker", "--timeout=2m")
-	for _, letter := range []string{"letter-1", "letter-2"} {
+	waiting := func() string { return s.Must("exec", "run-redis-0", "--", "redis-cli", "llen", "mail") }
+	send := func(letter, log string) {
 		s.Must("exec", "run-redis-0", "--", "redis-cli", "rpush", "mail", letter)
-		eventually(s.T, letter+" is delivered", func() bool {
-			return strings.Contains(s.Must("logs", "-l", "app.kubernetes.io/component=worker", "--tail=-1"), "delivered "+letter)
-		}, func() string {
-			return s.Must("exec", "run-redis-0", "--", "redis-cli", "llen", "mail") + " letters are waiting"
-		})
+		eventually(s.T, "a worker logs "+log+" "+letter, func() bool {
+			return strings.Contains(s.Must("logs", "-l", "app.kubernetes.io/component=worker", "--tail=-1"), log+" "+letter)
+		}, func() string { return waiting() + " letters are waiting" })
 	}
+	send("letter-1", "delivered")
+	send("letter-2", "delivered")
 	if ready := s.Must("get", "deployment", "run-worker", "-o", "jsonpath={.status.readyReplicas}"); ready != "2" {
 		s.Errorf("of two workers that wait for more, %q are ready", ready)
 	}
+
+	send("slow", "delivering")
+	s.Must("scale", "deployment", "run-worker", "--replicas=0")
+	s.Must("wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=worker", "--timeout=2m")
+	if n := waiting(); n != "0" {
+		s.Errorf("%s letters are in the list, want 0: the returned one is elsewhere, or this shows nothing", n)
+	}
+	query, err := url.Parse(s.Must("get", "scaledobject", "run-worker", "-o", "jsonpath={.spec.triggers[0].metadata.url}"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	service, _, _ := strings.Cut(query.Hostname(), ".")
+	counts := s.Must("get", "--raw", fmt.Sprintf("/api/v1/namespaces/%s/services/%s:%s/proxy%s", s.Kubectl.Namespace, service, query.Port(), query.Path))
+	wantText(s.T, counts, `"open":1,`)
 }
 
 // withoutKueue is a cluster with one small node, none of them special.

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -60,8 +62,8 @@ func TestWorkerKilled(t *testing.T) {
 	}
 }
 
-// TestDeadItem has a command that always fails for one fruit: the others are done, and everything says which is not. What
-// the notes say of the time after the workers puts it right.
+// TestDeadItem has a command that always fails for one fruit: the others are done, and everything reports which one is not. After
+// the run the monitor puts it back, and an upgrade runs it.
 func TestDeadItem(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "dead")
@@ -82,13 +84,43 @@ func TestDeadItem(t *testing.T) {
 	}
 	wantText(t, s.lastWords(65), "dead items, 0 allowed")
 
-	said := s.follow("After they are gone, start a pod")
-	wantText(t, said, "condition met", `"item":"grape"`, `"exit_code":3`, "sour grape", "1 dead items are back in the queue")
+	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":3`, "sour grape")
+	wantText(t, s.verb("retry"), "1 dead items are back in the queue")
 
 	sour["worker.command"] = `["echo", "sweet"]`
 	s.upgrade(sour)
 	s.complete("dead       0", "OK: all 9 items are done")
 	wantText(t, s.logs(), "sweet grape")
+	s.uninstall()
+}
+
+// TestVerbs runs each verb for people in the monitor, during the run and after it, with a Redis user that may do no more than it needs.
+func TestVerbs(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "verbs")
+	s.install([]string{fruits}, map[string]string{
+		"queue.seal":           "false",
+		"redis.acl.enabled":    "true",
+		"worker.image":         program(t),
+		"worker.command":       `["sh", "-c", "[ $0 != grape ] && echo sweet $0"]`,
+		"worker.capture":       "true",
+		"worker.deadExitCodes": "[1]",
+	}, "--wait")
+	wantText(t, s.verb("pause"), "the queue is paused")
+	pushed := s.follow("The queue is open", "kiwi\nlime\n")
+	wantText(t, pushed, "2 items are in the queue", "the queue is sealed, with 11 items")
+	if job := s.job(); kube.End(&job) != nil {
+		t.Errorf("the worker Job has ended though the queue is paused: %+v", job.Status)
+	}
+	wantText(t, s.verb("resume"), "the queue is not paused")
+	wantText(t, s.follow("Ask during the run and after it", ""), "10 of 11 done, 1 dead")
+	s.waitForJob()
+
+	wantText(t, s.verb("runs"), s.queue())
+	wantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")
+	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":1`)
+	wantText(t, s.verb("retry", "^grape$"), "1 dead items are back in the queue")
+	wantText(t, s.verb("purge"), "is deleted")
 	s.uninstall()
 }
 
@@ -137,8 +169,9 @@ func (s *space) lastWords(code int32) string {
 	return ""
 }
 
-// follow does what the notes of the release say after a heading, as a person would who pastes it, and returns what it printed.
-func (s *space) follow(heading string) string {
+// follow pastes the commands that the notes of the release have under a heading into a shell, in a folder with a file items.txt. It
+// returns what they print.
+func (s *space) follow(heading, items string) string {
 	s.Helper()
 	notes, err := s.helm("get", "notes", kube.Release)
 	if err != nil {
@@ -157,7 +190,12 @@ func (s *space) follow(heading string) string {
 			break // the next heading
 		}
 	}
-	out, err := exec.CommandContext(s.Context(), "sh", "-ec", strings.Join(commands, "")).CombinedOutput()
+	shell := exec.CommandContext(s.Context(), "sh", "-ec", strings.Join(commands, ""))
+	shell.Dir = s.TempDir()
+	if err := os.WriteFile(filepath.Join(shell.Dir, "items.txt"), []byte(items), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	out, err := shell.CombinedOutput()
 	if err != nil {
 		s.Fatalf("the notes say\n%s\nand that: %v\n%s", strings.Join(commands, ""), err, out)
 	}

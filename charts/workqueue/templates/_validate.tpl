@@ -221,8 +221,17 @@ monitor.ingress.host: needed with monitor.ingress; write the name under which pe
 {{- if and .httpRoute.enabled (not .httpRoute.parentRefs) }}
 monitor.httpRoute.parentRefs: needed with monitor.httpRoute; name the Gateway, such as [{name: web, namespace: gateways}]
 {{- end }}
-{{- if and (or .ingress.enabled .httpRoute.enabled) (not (include "workqueue.monitor.enabled" $)) }}
-monitor.enabled: needed with monitor.ingress and monitor.httpRoute; set it to true
+{{- $visitors := list }}
+{{- range $key := list "ingress" "httpRoute" "podMonitor" }}
+{{- if (get $.Values.monitor $key).enabled }}{{ $visitors = append $visitors (print "monitor." $key) }}{{ end }}
+{{- end }}
+{{- if ne .service.type "ClusterIP" }}{{ $visitors = append $visitors "monitor.service.type" }}{{ end }}
+{{- if and $visitors (not (include "workqueue.monitor.enabled" $)) }}
+monitor.enabled: needed with {{ join ", " $visitors }}; set it to true
+{{- end }}
+{{- if $.Values.worker.keda.enabled }}{{ $visitors = append $visitors "worker.keda" }}{{ end }}
+{{- if and $visitors $.Values.networkPolicy.enabled (not .clients) }}
+monitor.clients: needed with {{ join ", " $visitors }}, because the NetworkPolicy lets nobody reach the monitor otherwise; name who comes, such as `[{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]`, or anybody: `[{ipBlock: {cidr: 0.0.0.0/0}}]`
 {{- end }}
 {{- end }}
 {{- end }}
