@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What extends Kubernetes by kinds that the chart makes, and where it says so.
+// The modules of the custom kinds that the chart makes, and the files with their definitions.
 var extensions = map[string][]string{
 	"github.com/kedacore/keda/v2@v2.21.0": {
 		"config/crd/bases/keda.sh_scaledobjects.yaml",
@@ -23,7 +23,7 @@ var extensions = map[string][]string{
 	},
 }
 
-// CustomResourceDefinitions are the files of the kinds that the chart makes and Kubernetes does not have.
+// CustomResourceDefinitions returns the files that define the custom kinds which the chart makes.
 func CustomResourceDefinitions(t testing.TB) []string {
 	t.Helper()
 	var all []string
@@ -66,7 +66,7 @@ func writeCustomSchemas(t testing.TB, dir string) {
 	}
 }
 
-// makeStrict refuses fields that the API server would silently drop.
+// makeStrict makes a schema refuse fields that the API server would silently drop.
 func makeStrict(node any) {
 	switch node := node.(type) {
 	case map[string]any:

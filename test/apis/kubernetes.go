@@ -1,5 +1,5 @@
-// Package apis has the types of Kubernetes, and of what extends it, as they say themselves: from the files that are part of
-// their Go modules, so that nobody is asked but the Go module proxy.
+// Package apis has the schemas of Kubernetes and of its extensions. They come from files in their Go modules, so that only the Go
+// module proxy is needed.
 package apis
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Versions are the versions of Kubernetes that the chart is for, from the oldest on: one release of each minor version.
+// Versions are the Kubernetes versions that the chart supports, oldest first: one release of each minor version.
 var Versions = []string{
 	"v1.29.6", "v1.30.14", "v1.31.14", "v1.32.13", "v1.33.13", "v1.34.4", "v1.35.4", "v1.36.3", "v1.37.2",
 }
@@ -22,7 +22,7 @@ func Newest() string { return Versions[len(Versions)-1] }
 // Types are schemas by name, with references of the form #/definitions/NAME.
 type Types map[string]map[string]any
 
-// Kubernetes are the types of a version of Kubernetes. They are strict: a field that is not in them is wrong.
+// Kubernetes returns the types of a version of Kubernetes. They are strict: an unknown field is an error.
 func Kubernetes(t testing.TB, version string) Types {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(module(t, "k8s.io/kubernetes@"+version), "api/openapi-spec/swagger.json"))
@@ -64,7 +64,7 @@ func WriteSchemas(t testing.TB, dir, version string) {
 	writeCustomSchemas(t, dir)
 }
 
-// Location tells kubeconform the names of what WriteSchemas has written.
+// Location is the pattern by which kubeconform finds the files of WriteSchemas.
 const Location = "{{.ResourceKind}}{{.KindSuffix}}.json"
 
 func schemaName(group, version, kind string) string {
@@ -85,7 +85,7 @@ func write(t testing.TB, path string, schema any) {
 	}
 }
 
-// module is the folder of a module, path@version, downloaded if need be.
+// module returns the folder of the module path@version and downloads it if necessary.
 func module(t testing.TB, path string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", path)

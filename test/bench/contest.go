@@ -11,7 +11,7 @@ const (
 	mostItems   = 6_000_000
 )
 
-// Standing is how one peer did.
+// Standing is one peer's result.
 type Standing struct {
 	Name        string    `json:"name"`
 	Version     string    `json:"version,omitempty"`
@@ -29,7 +29,7 @@ type Standing struct {
 	program     program
 }
 
-// contest has every peer drain a queue, in interleaved rounds, by way of addr.
+// contest lets every peer drain a queue through addr, in interleaved rounds.
 func contest(ctx context.Context, s *server, addr string, sizes scale) ([]*Standing, error) {
 	var standings []*Standing
 	for i, p := range append([]program{lpop, ours}, others...) {

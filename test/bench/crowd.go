@@ -22,17 +22,17 @@ const (
 	settle      = 4 * time.Second // until all are connected and in step
 )
 
-// Crowd is many workers at once: first all idle, then some of them on another queue and busy.
+// Crowd is the load of many workers at once: first all of them idle, then some busy on another queue.
 type Crowd struct {
 	Idle Calls `json:"idle"`
 	Busy Calls `json:"busy"` // idle and busy together
 	// DoneRate is items per second of the busy ones.
 	DoneRate float64 `json:"done_rate"`
-	// MaxRate is what they could do if leasing took no time.
+	// MaxRate is the rate if leasing took no time.
 	MaxRate float64 `json:"max_rate"`
 }
 
-// Calls is what workers ask of Redis.
+// Calls is what workers cost Redis.
 type Calls struct {
 	PerSecond float64 `json:"per_second"`
 	RedisCPU  float64 `json:"redis_cpu"` // of one core
@@ -86,7 +86,7 @@ func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
 	return m, err
 }
 
-// observe measures what some hosts ask for a while, and ends them.
+// observe measures the calls of some hosts for a while and then ends the hosts.
 func observe(ctx context.Context, s *server, hosts []*host, duration time.Duration) (Calls, float64, error) {
 	time.Sleep(settle)
 	for _, h := range hosts {

@@ -14,7 +14,7 @@ const (
 	loadItem    = time.Millisecond
 )
 
-// Load is a large run by many workers, from the first item to the last.
+// Load is the result of one large run by many workers.
 type Load struct {
 	Queues  int     `json:"queues"` // that share the items and the workers evenly
 	Items   int     `json:"items"`

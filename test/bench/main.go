@@ -1,6 +1,6 @@
-// Bench measures what the queue costs and how fast it is: against plain lists, and against other queues on Redis. The
-// script run, beside it, builds it and its peers and is the way to start it. It writes report.md and report.json into
-// the folder that is its first argument. Further arguments name the parts to measure, in place of all.
+// Bench compares the queue with plain lists and with other queues on Redis. Start it with the script run, which builds it and its
+// peers. It writes report.md and report.json into the folder named by its first argument. Further arguments name the parts to
+// measure; without them it measures all.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// scale is how long everything takes.
+// scale says how much is measured, and so how long it takes.
 type scale struct {
 	rounds      int           // of each comparison
 	otherRounds int           // in which the other queues take part
@@ -54,7 +54,7 @@ func main() {
 	}
 }
 
-// measure runs the parts that are asked for, each on a server of its own.
+// measure runs the given parts, each on a server of its own.
 func measure(ctx context.Context, sizes scale, names []string) (*report, error) {
 	r := newReport(sizes == quick)
 	parts := []struct {

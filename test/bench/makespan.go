@@ -29,7 +29,7 @@ const (
 	makespanEndure = 5 * time.Minute // for one run
 )
 
-// Makespan is how long some workers take for a list of sleeping items.
+// Makespan is the time that some workers take for a list of sleeping items.
 type Makespan struct {
 	Workload string     `json:"workload"`
 	Workers  int        `json:"workers"` // with one slot each
@@ -75,7 +75,7 @@ var (
 	}
 )
 
-// oursIn is the worker's binary with the sleeper in one of the modes.
+// oursIn returns the worker's binary with the sleeper in one of the modes.
 func oursIn(mode string, words ...string) contender {
 	return contender{name: "workqueue, " + mode, ours: true, commands: func(m *makespanRun) [][]string {
 		command, _ := json.Marshal(goProgram("sleeper", words...))
@@ -247,8 +247,8 @@ func readSleeperLog(path string) (runs []sleeperRun, err error) {
 	return runs, nil
 }
 
-// waited is the longest time without a break in which fewer items ran than there are slots, though not all had started.
-// All items are there from the beginning, so one of them waited for no good reason.
+// waited returns the longest unbroken time in which a slot was idle while an item had not started. All items are there from the
+// beginning, so that item waited for no good reason.
 func waited(runs []sleeperRun, slots int) (longest time.Duration) {
 	type change struct {
 		at time.Time
@@ -279,7 +279,7 @@ func (m *Makespan) met(f Finished) bool {
 	return f.Failed == "" && f.Seconds <= makespanLimit*m.Greedy && f.Waited <= waitLimit.Seconds()
 }
 
-// worst is the worst of our figures: of greedy's makespan, and in seconds.
+// worst returns the worst of the worker's figures, as a multiple of greedy's makespan and in seconds.
 func worst(all []*Makespan) (ratio, waited, exit float64) {
 	for _, m := range all {
 		for _, f := range m.Finishes {

@@ -29,7 +29,7 @@ type program struct {
 	rate        float64  // items per second to expect, for the first guess at how many to run
 }
 
-// The peers. Concurrency is what made each of them fastest, among what its documentation recommends.
+// The peers, each with the concurrency at which it was fastest of those that its documentation recommends.
 var (
 	lpop = program{name: "LPOP COUNT 1000", language: "Go", settings: "no safety: the floor of physics", rate: 2.5e6,
 		seed: goProgram("lpop", "seed"), drain: goProgram("lpop", "drain")}
@@ -56,7 +56,7 @@ var (
 	}
 )
 
-// goProgram is a peer that run has built beside this program.
+// goProgram is a peer in Go, which the script run has built beside this program.
 func goProgram(name string, words ...string) []string {
 	self, err := os.Executable()
 	if err != nil {
@@ -65,7 +65,7 @@ func goProgram(name string, words ...string) []string {
 	return append([]string{filepath.Join(filepath.Dir(self), name)}, words...)
 }
 
-// python is the interpreter that Debian's packages are installed for.
+// python is the interpreter for which Debian installs packages.
 func python(words ...string) []string { return append([]string{"/usr/bin/python3"}, words...) }
 
 // outcome is one measured run.
@@ -88,7 +88,7 @@ func start(ctx context.Context, p program, words []string, addr string, variable
 	cmd.Dir = filepath.Join("peers", p.dir)
 	cmd.Env = append(os.Environ(), "BENCH_ADDR="+addr, fmt.Sprintf("BENCH_CONCURRENCY=%d", p.concurrency))
 	cmd.Env = append(cmd.Env, variables...)
-	// A group of its own, for the children that some peers fork; and nothing survives this program.
+	// Some peers fork: a process group of their own lets all of it be killed, and nothing outlives this program.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second
@@ -124,7 +124,7 @@ func run(ctx context.Context, s *server, p program, words []string, addr string,
 	return outcome{}, fmt.Errorf("%s: no result in %q", strings.Join(words, " "), lastLine(stdout.String()))
 }
 
-// seedAndDrain empties Redis, fills a peer's queue directly and has it drained by way of addr.
+// seedAndDrain empties Redis, fills a peer's queue directly, and lets the peer drain it through addr.
 func seedAndDrain(ctx context.Context, s *server, p program, addr string, items int) (seeded, drained outcome, err error) {
 	if err = s.flush(ctx); err != nil {
 		return

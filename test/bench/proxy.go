@@ -9,8 +9,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// startProxy stands between a peer and Redis, and delays its replies: a round trip takes that much longer. It
-// returns the address to connect to, and a function that ends it.
+// startProxy starts a proxy in front of Redis that delays replies, so that a round trip takes that much longer. It returns the
+// address to connect to and a function that ends the proxy.
 func startProxy(upstream string, delay time.Duration) (addr string, stop func(), err error) {
 	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	proxy := toxiproxy.NewProxy(api, "redis", "127.0.0.1:0", upstream)

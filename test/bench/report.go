@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// report is everything that was found.
+// report is all results.
 type report struct {
 	Date        string      `json:"date"`
 	Machine     string      `json:"machine"`
@@ -54,7 +54,7 @@ func newReport(quick bool) *report {
 	}
 }
 
-// finish judges the figures.
+// finish compares the figures with the goals.
 func (r *report) finish() {
 	r.Minutes = time.Since(r.started).Minutes()
 	goal := func(name, wanted string, figure float64, met bool, format string, values ...any) {
@@ -100,7 +100,7 @@ func bestOther(standings []*Standing) (best *Standing) {
 	return best
 }
 
-// write leaves report.json and report.md in a folder, and prints the latter.
+// write writes report.json and report.md into a folder, and prints the latter.
 func (r *report) write(folder string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

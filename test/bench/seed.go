@@ -5,7 +5,7 @@ import (
 	"log"
 )
 
-// Seeding is our Seeder against raw pipelined RPUSH of 1000 values each.
+// Seeding compares the project's Seeder with raw pipelined RPUSH of 1000 values each.
 type Seeding struct {
 	Items     int       `json:"items"`
 	Ours      []float64 `json:"ours"` // items per second, round by round

@@ -34,7 +34,7 @@ func startServer(ctx context.Context) (*server, error) {
 	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
 		"--appendonly", "no", "--maxclients", "4000", "--loglevel", "warning")
-	// It ends with this program, however that ends.
+	// The server dies with this program, however that ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (i info) command(name string) (calls, seconds float64) {
 	return calls, seconds
 }
 
-// calls is the number of round trips that workers made. What a script calls is part of the script's call.
+// calls returns the number of round trips that workers made. Commands within a script are not counted.
 func (i info) calls() (calls float64) {
 	for _, name := range []string{"evalsha", "blmove"} {
 		n, _ := i.command(name)

@@ -9,7 +9,7 @@ import (
 // median of some figures; 0 of none.
 func median(figures []float64) float64 { return quantile(figures, 0.5) }
 
-// quantile is the figure below which that part of the figures lies.
+// quantile returns the figure below which the given share of the figures lies.
 func quantile(figures []float64, part float64) float64 {
 	if len(figures) == 0 {
 		return 0

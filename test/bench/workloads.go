@@ -13,7 +13,7 @@ type workload struct {
 	items []time.Duration
 }
 
-// workloads are the shapes of lists that schedulers get wrong, each about a span's work for so many slots.
+// workloads returns lists of the shapes that schedulers handle badly, each with about one span of work for every slot.
 func workloads(slots int, span time.Duration) []workload {
 	const ms = time.Millisecond
 	work := time.Duration(slots) * span
@@ -39,7 +39,7 @@ func workloads(slots int, span time.Duration) []workload {
 	}
 }
 
-// pareto draws durations with the tail index 1.1, of which a few make up most of the work.
+// pareto draws durations with the tail index 1.1: a few of them are most of the work.
 func pareto(random *rand.Rand, work, least, most time.Duration) (items []time.Duration) {
 	for work > 0 {
 		d := min(most, time.Duration(float64(least)*math.Pow(1-random.Float64(), -1/1.1))).Round(time.Millisecond)
@@ -49,7 +49,7 @@ func pareto(random *rand.Rand, work, least, most time.Duration) (items []time.Du
 	return items
 }
 
-// greedy is the makespan of a central queue in the order of the list, whose slots lose no time between items.
+// greedy is the makespan of an ideal central queue: list order, and no time lost between items.
 func (w workload) greedy(slots int) time.Duration {
 	free := make([]time.Duration, slots) // when each slot is
 	for _, d := range w.items {

@@ -1,4 +1,4 @@
-// Package built finds what make has built into bin/. Tests run in their own folders, which are beside this one.
+// Package built finds the programs that make has built into bin/. Its callers are tests in the folders beside it.
 package built
 
 import (
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Worker is the path of the worker's binary.
+// Worker returns the path of the worker's binary.
 func Worker(tb testing.TB) string {
 	tb.Helper()
 	path, err := find("linux-" + runtime.GOARCH + "/worker")
@@ -20,7 +20,7 @@ func Worker(tb testing.TB) string {
 	return path
 }
 
-// Tool is the path of a program that the tests call by name, such as kubeconform.
+// Tool returns the path of a program that the tests run, such as kubeconform.
 func Tool(tb testing.TB, name string) string {
 	tb.Helper()
 	path, err := find(name)
@@ -30,7 +30,7 @@ func Tool(tb testing.TB, name string) string {
 	return path
 }
 
-// Path is a PATH on which a major of Helm ("helm3", "helm4") and the other tools come first.
+// Path returns a PATH that begins with a major version of Helm ("helm3" or "helm4") and the other tools.
 func Path(major string) (string, error) {
 	helm, err := find(major + "/helm")
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package chaos breaks a cluster of three nodes under runs of the chart: pods, nodes, Redis, the network, the API server, the
-// clock. What was run is counted outside of the cluster, and held against what the Job and Redis say at the end.
+// clock. A counter outside the cluster counts the runs of items; at the end it is compared with the Job and with Redis.
 package chaos
 
 import (
@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// plain is what no name of a test should hold, as it is the name of a folder too, which kubectl would take apart at a comma.
+// plain matches what a test's name must not contain: the name becomes a folder's, and kubectl splits paths at commas.
 var plain = regexp.MustCompile("[^A-Za-z0-9]+")
 
 // TestChaos runs the same items once for each fault, and once without any.
@@ -63,7 +63,7 @@ func TestChaos(t *testing.T) {
 				values = f.values(c)
 			}
 			if f.loses {
-				values["test.timeout"] = `"20s"` // helm test cannot know a queue that is lost from one that is not seeded yet
+				values["test.timeout"] = `"20s"` // helm test cannot tell a lost queue from one that is not seeded yet
 			}
 			r := newRun(t, c, values)
 			if f.before != nil {
@@ -84,7 +84,7 @@ func TestChaos(t *testing.T) {
 	fmt.Println("\n" + report.rows.String())
 }
 
-// judge holds the outside accounts against what the Job and Redis say.
+// judge compares the counter with the Job and with helm test.
 func (f *fault) judge(r *run, res result) {
 	r.Helper()
 	verdict, err := r.verify()
@@ -101,13 +101,13 @@ func (f *fault) judge(r *run, res result) {
 	if err != nil {
 		r.Errorf("helm test: %v\n%s", err, verdict)
 	}
-	// Equal in Redis and outside, whatever was run twice.
+	// Redis and the counter agree, whatever ran twice.
 	if done := fmt.Sprint(items - len(f.dead)); strings.Join(strings.Fields(line(verdict, "done")), " ") != "done "+done {
 		r.Errorf("%s items should be done:\n%s", done, verdict)
 	}
 }
 
-// judgeLoss wants a run that has lost its queue to say so.
+// judgeLoss demands that a run which has lost its queue fails and says so.
 func (f *fault) judgeLoss(r *run, res result, verdict string, err error) {
 	r.Helper()
 	if res.end.Type != batchv1.JobFailed || res.end.Reason != "PodFailurePolicy" || !strings.Contains(res.end.Message, "exit code 70") {
@@ -118,7 +118,7 @@ func (f *fault) judgeLoss(r *run, res result, verdict string, err error) {
 	}
 }
 
-// line is the first line of a text that begins with a word.
+// line returns the first line of a text that begins with a word.
 func line(text, word string) string {
 	for l := range strings.Lines(text) {
 		if l = strings.TrimSpace(l); strings.HasPrefix(l, word+" ") {

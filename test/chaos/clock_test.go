@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Containers of one machine share its clock, and a static binary cannot be lied to from outside. So the workers of one node
-// are compiled from the same source, but with a standard library that adds an hour to what the kernel says.
+// Containers on one machine share its clock, and nothing outside a static binary can change what it reads. So the workers of one
+// node are compiled with a standard library that adds an hour to the kernel's time.
 const (
 	wrongRepository = "workqueue-worker"
 	wrongTag        = "chaos-clock"
@@ -24,7 +24,7 @@ func withWrongClock(*cluster) map[string]string {
 	}
 }
 
-// makeWrongClock gives both nodes an image of one name, of which the second node's has the wrong clock.
+// makeWrongClock gives both nodes an image of the same name; the second node's has the wrong clock.
 func makeWrongClock(r *run) {
 	r.Helper()
 	image := wrongRepository + ":" + wrongTag
@@ -45,7 +45,7 @@ func makeWrongClock(r *run) {
 	load(r.workers[1])
 }
 
-// overlay is a change of the standard library, as go build takes it.
+// overlay is a change of the standard library, for go build -overlay.
 func overlay(r *run, dir string) string {
 	source := filepath.Join(strings.TrimSpace(command(r.T, "go", "env", "GOROOT")), "src", "time", "time.go")
 	text, err := os.ReadFile(source)
@@ -74,7 +74,7 @@ func write(r *run, file, text string) {
 	}
 }
 
-// seeWrongClock looks at the logs: one node's are from the future. Then it kills a worker of each node, for leases to expire.
+// seeWrongClock checks that one node's logs are from the future, then kills a worker on each node so that leases expire.
 func seeWrongClock(r *run) int {
 	r.reach(20)
 	for i, wrong := range []time.Duration{0, ahead} {

@@ -12,7 +12,7 @@ import (
 	"github.com/workqueue/workqueue/test/kube"
 )
 
-// cluster is a kind cluster of three nodes, which these tests have for themselves.
+// cluster is a kind cluster of three nodes that only these tests use.
 type cluster struct {
 	name    string
 	control node
@@ -20,7 +20,7 @@ type cluster struct {
 	gateway string  // this machine, as the nodes see it
 }
 
-// What kubelet starts the API server from, and where that is while it is away.
+// The manifest from which kubelet starts the API server, and its path while the server is away.
 const (
 	manifest     = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 	manifestAway = "/kind/kube-apiserver.yaml"
@@ -55,14 +55,13 @@ func (n node) kill(t *testing.T, which, pattern string) {
 	n.run(t, fmt.Sprintf("kill -9 $(pgrep %s -f '%s')", which, pattern))
 }
 
-// stop ends everything on a node at once, as the loss of its power does.
+// stop kills everything on a node at once, as a power failure does.
 func (n node) stop(t *testing.T) {
 	t.Helper()
 	command(t, "docker", "kill", "-s", "KILL", string(n))
 }
 
-// start brings nodes back that were stopped. What connects the nodes may be gone from them: up puts it back, and waits
-// until the cluster is whole.
+// start starts a stopped node again. The node may have lost its routes: test/kind/up restores them and waits for the cluster.
 func (c *cluster) start(t *testing.T, n node) {
 	t.Helper()
 	command(t, "docker", "start", string(n))
@@ -70,7 +69,7 @@ func (c *cluster) start(t *testing.T, n node) {
 	command(t, "env", "WQ_KIND_CLUSTER="+c.name, "WQ_KIND_NODES=3", "WQ_KIND_IMAGE="+image, root+"/test/kind/up")
 }
 
-// disconnect drops whatever goes between the pods of a node and an address.
+// disconnect drops all packets between the pods of a node and an address.
 func (n node) disconnect(t *testing.T, address string) {
 	t.Helper()
 	n.run(t, "iptables -N CHAOS 2>/dev/null && iptables -I FORWARD -j CHAOS; iptables -A CHAOS -s "+address+" -j DROP; iptables -A CHAOS -d "+address+" -j DROP")
@@ -82,7 +81,7 @@ func (n node) connect(t *testing.T) {
 	n.run(t, "iptables -F CHAOS 2>/dev/null || true")
 }
 
-// heal undoes what a fault that was interrupted has left.
+// heal undoes what an interrupted fault has left.
 func (c *cluster) heal(t *testing.T) {
 	t.Helper()
 	for _, n := range []node{c.control, c.workers[0], c.workers[1]} {
@@ -99,7 +98,7 @@ func (c *cluster) heal(t *testing.T) {
 	}
 }
 
-// command runs a program of this machine, and returns what it printed.
+// command runs a program on this machine and returns its output.
 func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()

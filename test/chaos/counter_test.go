@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// counter is the side effect of the items: each calls it over HTTP, and is through only when it has answered. It is outside
-// of the cluster, so that no fault there can make it forget. It is told of an item before Redis is: an item that is done and
-// was never counted is lost.
+// counter counts the runs of items outside the cluster, where no fault can make it forget. Each item calls it over HTTP and ends
+// only after the reply, so the counter learns of an item before Redis does: an item that is done and was never counted is lost.
 type counter struct {
 	url   string
 	items int
@@ -26,7 +25,7 @@ type counter struct {
 	strange  map[string]error // calls that no item makes
 }
 
-// newCounter listens at an address of this machine that the nodes can reach.
+// newCounter starts a counter at an address of this machine that the nodes can reach.
 func newCounter(t *testing.T, address string, items int) *counter {
 	t.Helper()
 	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
@@ -82,14 +81,14 @@ func (c *counter) item(w http.ResponseWriter, r *http.Request) (int, bool) {
 	return item, true
 }
 
-// done is how many items were counted at least once, and when the last of them was.
+// done returns how many items were counted at least once, and when the last of them was.
 func (c *counter) done() (int, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.distinct, c.last
 }
 
-// again is how many runs of items there were too many.
+// again returns the number of surplus runs.
 func (c *counter) again() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,7 +99,7 @@ func (c *counter) again() int {
 	return again
 }
 
-// missing are the items that were never counted.
+// missing returns the items that were never counted.
 func (c *counter) missing() (items []int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

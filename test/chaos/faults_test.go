@@ -151,7 +151,7 @@ func killWorkers(r *run) (times int) {
 	return times
 }
 
-// stopNode stops a node until all items are done, and shows that this is not the end of the Job.
+// stopNode stops a node until all items are done, and checks that the Job has not ended by then.
 func stopNode(r *run) int {
 	r.reach(30)
 	r.running(1, r.workers[1])
@@ -168,7 +168,7 @@ func stopNode(r *run) int {
 	return 1
 }
 
-// loseNode stops a node, and does what its owner would who knows that it will not come back.
+// loseNode stops a node and then deletes its pods by force, as its owner would who knows that it will not come back.
 func loseNode(r *run) int {
 	r.reach(30)
 	lost := r.running(1, r.workers[1])
@@ -224,7 +224,7 @@ func flushRedis(r *run) int {
 	return 1
 }
 
-// cut drops what goes between the pods of a node and Redis, both ways, for a time.
+// cut drops all packets between the pods of a node and Redis for a time.
 func (r *run) cut(during time.Duration) int {
 	r.reach(30)
 	r.running(1, r.workers[1])
@@ -293,7 +293,7 @@ func (r *run) changeCommand() (before, after string) {
 	return before, after
 }
 
-// newest is the name of the newest worker Job.
+// newest returns the name of the newest worker Job.
 func (r *run) newest() string {
 	r.Helper()
 	job, err := r.job()
@@ -303,7 +303,7 @@ func (r *run) newest() string {
 	return job.Name
 }
 
-// countedBy is whether a pod of a Job has counted anything.
+// countedBy reports whether a pod of a Job has counted anything.
 func (c *counter) countedBy(job string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,11 +17,11 @@ import (
 const (
 	workers = "app.kubernetes.io/component=worker" // the label of the worker Job and its pods
 
-	// What is run for each item: $1 is the counter, $2 the item.
+	// The command of each item: $1 is the counter, $2 the item.
 	each = `sleep 0.4; exec wget -q -O /dev/null "$1/count/$2/$HOSTNAME"`
 )
 
-// run is a release in a namespace of its own, whose items are counted outside.
+// run is a release in a namespace of its own, with a counter outside the cluster.
 type run struct {
 	*kube.Namespace
 	*cluster
@@ -39,11 +39,11 @@ type result struct {
 	again   int
 }
 
-// newRun makes the namespace and the counter, and says what is installed. If the test fails, what happened is printed.
+// newRun makes the namespace, the counter and the values. If the test fails, it prints what a person would look at.
 func newRun(t *testing.T, c *cluster, values map[string]string) *run {
 	t.Helper()
 	r := &run{Namespace: kube.NewNamespace(t, "chaos"), cluster: c, counter: newCounter(t, c.gateway, items)}
-	// What happened is told before the fault is healed, and that before the namespace is removed.
+	// In this order: print what happened, undo the fault, remove the namespace.
 	t.Cleanup(func() { c.heal(t) })
 	t.Cleanup(r.TellIfFailed)
 	r.values = map[string]string{
@@ -71,7 +71,7 @@ func newRun(t *testing.T, c *cluster, values map[string]string) *run {
 	return r
 }
 
-// program is a worker.command of a shell script.
+// program returns a worker.command that runs a shell script.
 func (r *run) program(script string) string {
 	r.Helper()
 	command, err := json.Marshal([]string{"sh", "-c", script, "item", r.url, "{}"})
@@ -111,7 +111,7 @@ func (r *run) reach(percent int) {
 		func() string { return fmt.Sprintf("%d of %d are", counted(), items) })
 }
 
-// job is the worker Job, the newest if there are two.
+// job returns the worker Job, the newest if there are two.
 func (r *run) job() (job batchv1.Job, err error) {
 	out, err := r.Try("get", "jobs", "-l", workers, "--sort-by=.metadata.creationTimestamp", "-o", "json", "--request-timeout=5s")
 	var list batchv1.JobList
@@ -127,7 +127,7 @@ func (r *run) job() (job batchv1.Job, err error) {
 	return job, err
 }
 
-// ended is the condition with which the worker Job has ended, nil before.
+// ended returns the condition with which the worker Job has ended, nil before.
 func (r *run) ended() *batchv1.JobCondition {
 	job, err := r.job()
 	if err != nil {
@@ -136,7 +136,7 @@ func (r *run) ended() *batchv1.JobCondition {
 	return kube.End(&job)
 }
 
-// wait waits until the worker Job has ended, and takes the accounts of the run.
+// wait waits until the worker Job has ended, and returns the result of the run.
 func (r *run) wait() (res result) {
 	r.Helper()
 	kube.Eventually(r.T, 4*time.Minute, "the worker Job ends", func() bool {
@@ -159,12 +159,12 @@ func (r *run) wait() (res result) {
 	return res
 }
 
-// verify is helm test: what it printed, and whether it passed.
+// verify runs helm test. It returns what that printed, and an error if it failed.
 func (r *run) verify() (string, error) {
 	return helm.RunHelmCommandAndGetStdOutContextE(r, r.Context(), r.options(), "test", kube.Release, "--logs")
 }
 
-// running waits for at least so many worker pods that run, and names all that do, those on one node or everywhere.
+// running waits until at least so many worker pods run, on one node or anywhere, and returns their names.
 func (r *run) running(least int, on node) (pods []string) {
 	r.Helper()
 	selector := "status.phase=Running"

@@ -7,8 +7,8 @@ import (
 	"github.com/workqueue/workqueue/test/kube"
 )
 
-// A volume that can be on any node, in a cluster that has none: a folder of each node, and what is in it goes along when the
-// pod moves, as a disk does that is detached here and attached there.
+// The cluster has no network volumes. A folder of each node stands for one; its content is copied when the pod moves, as a disk is
+// detached here and attached there.
 const volumePath = "/var/lib/chaos-redis"
 
 const volume = `
@@ -37,7 +37,7 @@ func makeVolume(r *run) {
 	}
 }
 
-// moveRedis lets no node take Redis until the volume is on the one that it was not on.
+// moveRedis keeps Redis from starting anywhere until its volume is on the other node.
 func moveRedis(r *run) int {
 	r.reach(30)
 	from, to := r.workers[0], r.workers[1]

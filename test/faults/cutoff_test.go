@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Programs that end what they are at when they get TERM, and exit 0 though not all is done. Each writes down an item that it
-// has run to its end.
+// Programs that finish their current item when they get TERM and exit 0, although items are left. Each writes a line for every
+// item that it has completed.
 const (
 	cutOffEach = `
 trap 'exit 0' TERM
@@ -34,8 +34,8 @@ done
 `
 )
 
-// TestCutOff stops workers again and again whose program exits 0 when it gets TERM, whether or not it has done its items. No
-// item may count as done that was not run to its end.
+// TestCutOff keeps stopping workers whose program exits 0 on TERM, whether or not all of its items are done. Only items that ran
+// to their end may count as done.
 func TestCutOff(t *testing.T) {
 	for mode, env := range map[string][]string{
 		"exec":   {"WQ_COMMAND=" + toJSON(t, []string{"/bin/sh", "-c", cutOffEach, "item", "{}"})},

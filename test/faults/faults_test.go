@@ -1,6 +1,6 @@
 // Package faults runs real workers on a real Redis and breaks everything around them: workers are killed, frozen past
 // their leases and told to stop; Redis is killed, frozen, and loses its last second; links are cut, slowed, silenced and
-// reset. What was run is written down outside Redis, and held against the accounts in Redis at the end.
+// reset. A log outside Redis has every run of an item; at the end it is compared with the counts in Redis.
 package faults
 
 import (
@@ -20,8 +20,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// What is run for each item. It writes its line when it is through with the item: a line that is missing at the end is
-// an item that was not run.
+// The command of each item. It writes a line when the item is complete, so a missing line is an item that never ran to its end.
 const each = `
 case $1 in
 poison*) kill -9 $PPID; exit ;;
@@ -48,7 +47,7 @@ while read -r item; do
 done
 `
 
-// The same in a program that stays, of which each item is a line of JSON.
+// The same as a stream program.
 const stream = `
 while IFS= read -r line; do
   id=${line#*'"id":"'} item=${line#*'"item":"'} attempt=${line#*'"attempt":'}
@@ -75,11 +74,10 @@ func TestFaults(t *testing.T) {
 	run(t, setting(t, "FAULTS_ITEMS", 20000), setting(t, "FAULTS_WORKERS", 4), time.Minute)
 }
 
-// TestFaultsAlone has one worker only: nobody else takes up what it drops.
+// TestFaultsAlone has a single worker: no other takes over what it loses.
 func TestFaultsAlone(t *testing.T) { run(t, setting(t, "FAULTS_ITEMS", 20000)/20, 1, 30*time.Second) }
 
-// run breaks things for as long as the storm lasts, FAULTS_SECONDS or the one given. Whatever was broken, the run must end
-// well once it is over.
+// run injects faults for FAULTS_SECONDS, or for the given time. Whatever they were, the run must end well afterwards.
 func run(t *testing.T, items, pods int, storm time.Duration) {
 	storm = time.Duration(setting(t, "FAULTS_SECONDS", int(storm.Seconds()))) * time.Second
 	seed := setting(t, "FAULTS_SEED", int(time.Now().Unix()))
@@ -94,7 +92,7 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 	job := newJob(t, server, pods)
 	job.env("WQ_LEASE=2s", "WQ_CONCURRENCY=4", "WQ_GRACE=1s", "WQ_REDIS_UNREACHABLE_TIMEOUT=30s",
 		"WQ_BACKOFF_INITIAL=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts),
-		// The fewer workers, the more often an innocent item is with one when something happens to it.
+		// With fewer workers, a harmless item is more often in one that is hit.
 		fmt.Sprintf("WQ_MAX_CRASHES=%d", 6+4/pods),
 		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items))
 	for i, p := range job.pods {
@@ -160,7 +158,7 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 	}
 }
 
-// makeItems makes mostly ordinary items, and some of each kind that makes trouble.
+// makeItems makes mostly ordinary items, and some of each difficult kind.
 func makeItems(n int) []string {
 	payloads := make([]string, n)
 	for i := range payloads {
@@ -181,7 +179,7 @@ func makeItems(n int) []string {
 	return payloads
 }
 
-// runs is what was run, as the items themselves wrote it down.
+// runs is the log that the items have written.
 type runs struct {
 	total, again int
 	of           map[string]int // times a payload was run to its end
@@ -214,7 +212,7 @@ func readRuns(t *testing.T, path string, payloads []string) *runs {
 	return r
 }
 
-// judge holds the accounts in Redis against what was put in and what was run.
+// judge compares the counts in Redis with the items that were put in and with the log of what ran.
 func judge(t *testing.T, payloads []string, c queue.Counts, dead map[string]int, r *runs) string {
 	t.Helper()
 	if !c.Drained() || !c.Consistent() {
@@ -262,7 +260,7 @@ func judge(t *testing.T, payloads []string, c queue.Counts, dead map[string]int,
 	return "every item was run, none is lost, each is counted once"
 }
 
-// progress is the share of the items that are done or dead; what cannot be read now is no progress.
+// progress returns the share of the items that are done or dead, and 0 while Redis cannot be read.
 func progress(q *queue.Queue, items int) float64 {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

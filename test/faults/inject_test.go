@@ -15,7 +15,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// kind is one way to break things.
+// kind is one kind of fault.
 type kind struct {
 	name   string
 	weight int
@@ -23,7 +23,7 @@ type kind struct {
 	times  int
 }
 
-// faults breaks things, one after the other, and some at the same time.
+// faults injects faults, one after another; some overlap.
 type faults struct {
 	t      *testing.T
 	random *rand.Rand
@@ -56,7 +56,7 @@ func newFaults(t *testing.T, random *rand.Rand, server *redistest.Server, j *job
 	return f
 }
 
-// next breaks something, and lets some time pass.
+// next injects a fault and waits for a while.
 func (f *faults) next(progress float64) {
 	total := 0
 	for _, k := range f.kinds {
@@ -72,12 +72,12 @@ func (f *faults) next(progress float64) {
 			break
 		}
 	}
-	// The fewer workers there are, the more of the faults each of them gets.
+	// With fewer workers, each of them gets more of the faults.
 	pods := time.Duration(len(f.job.pods))
 	f.pause(800*time.Millisecond/pods, 3600*time.Millisecond/pods)
 }
 
-// heal waits until everything is whole again.
+// heal waits until every fault is undone.
 func (f *faults) heal() { f.lasts.Wait() }
 
 func (f *faults) between(least, most time.Duration) time.Duration {
@@ -86,7 +86,7 @@ func (f *faults) between(least, most time.Duration) time.Duration {
 
 func (f *faults) pause(least, most time.Duration) { time.Sleep(f.between(least, most)) }
 
-// later undoes something after a while, whatever else happens meanwhile.
+// later undoes a fault after a while; other faults go on meanwhile.
 func (f *faults) later(after time.Duration, undo func()) {
 	f.lasts.Go(func() {
 		time.Sleep(after)
@@ -96,7 +96,7 @@ func (f *faults) later(after time.Duration, undo func()) {
 
 func (f *faults) pod() *pod { return f.job.pods[f.random.IntN(len(f.job.pods))] }
 
-// seed fills the queue, though the seeder is killed on the way a few times.
+// seed fills the queue and kills the seeder a few times on the way.
 func (f *faults) seed(payloads []string) {
 	path := filepath.Join(f.t.TempDir(), "items.json")
 	if err := os.WriteFile(path, []byte(toJSON(f.t, payloads)), 0o644); err != nil {
@@ -140,8 +140,8 @@ func (f *faults) killRedis(float64) bool {
 	return true
 }
 
-// losePower kills Redis and takes away what it has not necessarily written to disk: everything since a second ago. That
-// must not happen once workers have been told that the queue is drained: they are gone then.
+// losePower kills Redis and discards everything of the last second, which Redis may not have written to disk yet. It must not
+// happen after workers have learned that the queue is drained: they are gone then.
 func (f *faults) losePower(progress float64) bool {
 	if progress == 0 || progress > 0.9 {
 		return false
@@ -177,7 +177,7 @@ func (f *faults) cut(float64) bool {
 	return true
 }
 
-// toxic returns a fault that poisons one worker's link for some time.
+// toxic returns a fault that disturbs one worker's link for some time.
 func (f *faults) toxic(config string, least, most time.Duration) func(float64) bool {
 	return func(float64) bool {
 		p := f.pod()

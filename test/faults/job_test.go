@@ -28,8 +28,8 @@ const (
 	exitStopped     = 143
 )
 
-// job does what a Kubernetes Job does: it starts workers, and others to replace those that fail, until one of them
-// has succeeded. Exit codes with which the chart's Job would fail at once are problems.
+// job does what a Kubernetes Job does: it starts workers and replaces those that fail until one has succeeded. An exit code that
+// would fail the chart's Job at once is a problem.
 type job struct {
 	t       *testing.T
 	binary  string
@@ -81,7 +81,7 @@ func (j *job) worker(verb, name, addr string, env ...string) *exec.Cmd {
 	cmd.Env = append(append([]string{"WQ_REDIS_URL=redis://" + addr}, j.shared...), env...)
 	log := prefixed{name, &j.words}
 	cmd.Stdout, cmd.Stderr = log, log
-	// Its own output ends with it, though an item that it started may go on.
+	// An item's process may outlive the worker; reading the worker's output must not wait for it.
 	cmd.WaitDelay = 100 * time.Millisecond
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
@@ -93,7 +93,7 @@ func (j *job) start() {
 	}
 }
 
-// keep runs one worker after another.
+// keep starts a new worker whenever one ends.
 func (j *job) keep(p *pod) {
 	for {
 		cmd := j.worker("work", p.name, p.link.Listen, append(p.env, "WQ_HOST="+p.name)...)
@@ -120,7 +120,7 @@ func (j *job) keep(p *pod) {
 	}
 }
 
-// goesOn counts a start, unless there is to be none any more.
+// goesOn counts a start and reports whether another worker may start at all.
 func (j *job) goesOn() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -131,7 +131,7 @@ func (j *job) goesOn() bool {
 	return true
 }
 
-// ends looks at how a worker ended, and says whether there should be another.
+// ends judges how a worker ended and reports whether it must be replaced.
 func (j *job) ends(name string, state *os.ProcessState, err error) bool {
 	status := state.Sys().(syscall.WaitStatus)
 	j.words.say(fmt.Sprintf("%s ended: %v", name, state))
@@ -151,7 +151,7 @@ func (j *job) ends(name string, state *os.ProcessState, err error) bool {
 	return false
 }
 
-// ended says whether a Job would be at its end.
+// ended reports whether a Job would have ended.
 func (j *job) ended() bool {
 	j.mu.Lock()
 	over := j.succeeded || j.stopped
@@ -167,7 +167,7 @@ func (j *job) ended() bool {
 	return true
 }
 
-// stop ends whatever still runs.
+// stop ends all workers that still run.
 func (j *job) stop() {
 	j.mu.Lock()
 	j.stopped = true
@@ -205,14 +205,14 @@ func (p *pod) alive() bool {
 	return p.cmd != nil
 }
 
-// signal sends a signal to the worker, and says whether there was one.
+// signal sends a signal to the worker. It returns false if none runs.
 func (p *pod) signal(s syscall.Signal) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cmd != nil && !errors.Is(p.cmd.Process.Signal(s), os.ErrProcessDone)
 }
 
-// words keeps the last of what was said.
+// words keeps the last lines of an output.
 type words struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -237,7 +237,7 @@ func (j *job) lastWords() string {
 	return text[max(0, len(text)-20000):]
 }
 
-// prefixed puts a name before each line.
+// prefixed puts a name in front of each line.
 type prefixed struct {
 	name string
 	to   *words

@@ -13,7 +13,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// TestPoison has an item that kills its worker, among harmless ones that run beside it. It is found and dead; they are done.
+// TestPoison runs one item that kills its worker beside harmless ones. The poisonous item must be dead, the others done.
 func TestPoison(t *testing.T) {
 	payloads := make([]string, 200)
 	for i := range payloads {
@@ -36,7 +36,7 @@ func TestPoison(t *testing.T) {
 			t.Errorf("%s counts as done, but was never run to its end", p)
 		}
 	}
-	// Two crashes with neighbours, and two alone.
+	// Two crashes beside other items, and two alone.
 	if starts := job.started(); starts > 2+4 {
 		t.Errorf("%d workers were started: the item took down more than four", starts)
 	}
@@ -59,7 +59,7 @@ func smallJob(t *testing.T, payloads []string, pods int, env []string) (*job, *q
 	return job, queue.New(client, queueName)
 }
 
-// smallEnd waits for the end of a job. It returns the queue's accounts, and how often each item was run to its end.
+// smallEnd waits for the end of a job. It returns the queue's counts, and how often each item ran to its end.
 func smallEnd(t *testing.T, job *job, q *queue.Queue) (queue.Counts, map[string]int) {
 	for deadline := time.Now().Add(time.Minute); !job.ended() && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)

@@ -1,5 +1,5 @@
-// Package licences keeps THIRD_PARTY_LICENSES, which goes with the worker's binary: the texts of the licences of all that is
-// linked into it, as they ask for.
+// Package licences keeps THIRD_PARTY_LICENSES up to date: the licences of all modules in the worker's binary, which they require
+// to be distributed with it.
 package licences
 
 import (
@@ -22,7 +22,7 @@ const (
 
 var update = flag.Bool("update", false, "write the file")
 
-// kinds is the licences that may be linked in: they want to be named, and nothing else. Each begins with words of its own.
+// kinds are the accepted licences, which require nothing but their text, and words by which each is recognized.
 var kinds = []struct{ name, words string }{
 	{"Apache-2.0", "Apache License"},
 	{"MIT", "Permission is hereby granted, free of charge"},
@@ -53,7 +53,7 @@ func TestTheChartHasTheLicence(t *testing.T) {
 	}
 }
 
-// texts is the file as it should be.
+// texts returns the file as it should be.
 func texts(t *testing.T) string {
 	t.Helper()
 	var list, all strings.Builder
@@ -89,7 +89,7 @@ func kindOf(text string) string {
 	return ""
 }
 
-// modules is the name and folder of each module that is linked in, the standard library first.
+// modules returns the name and folder of each module in the binary, the standard library first.
 func modules(t *testing.T) (all [][2]string) {
 	t.Helper()
 	goes := func(args ...string) string {

@@ -1,4 +1,4 @@
-// Package metrics reads what the workers and the monitor tell Prometheus as Prometheus does, with the linter of promtool.
+// Package metrics scrapes the workers and the monitor as Prometheus does, and checks the metrics with promtool's linter.
 package metrics
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// queueName is nothing to put into a label as it is.
+// queueName must be escaped in a label.
 const queueName = "a \"queue\" \\ of\nlines"
 
 func TestMetrics(t *testing.T) {
@@ -80,7 +80,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// scrape asks for metrics, holds them against what promtool demands, and reads them.
+// scrape reads metrics and fails the test if promtool's linter complains.
 func scrape(t *testing.T, h http.Handler) map[string]*dto.MetricFamily {
 	t.Helper()
 	answer := httptest.NewRecorder()
@@ -111,7 +111,7 @@ func scrape(t *testing.T, h http.Handler) map[string]*dto.MetricFamily {
 	return families
 }
 
-// value finds the sample of a metric that has a label, or the first.
+// value returns the sample of a metric with the given label, or its first sample.
 func value(t *testing.T, families map[string]*dto.MetricFamily, name, label, of string) float64 {
 	t.Helper()
 	for _, m := range families[name].GetMetric() {

@@ -4,8 +4,8 @@
 // whatever bulk call its library offers; "drain" works them off with a handler that does nothing. Redis is at
 // BENCH_ADDR. It prints a Result as a line of JSON.
 //
-// The clock is the peer's own, so that the start of an interpreter costs it nothing: it runs while the queue is worked
-// off, in the foreign peers from the first item's start to the last item's end.
+// The peer itself measures the time, so that an interpreter's start does not count: the clock runs while the queue is drained, in
+// the foreign peers from the first item's start to the last item's end.
 package peer
 
 import (
@@ -22,7 +22,7 @@ import (
 // Queue is the name of the queue that all peers use.
 const Queue = "bench"
 
-// Result is what a peer says of a run.
+// Result is a peer's report on a run.
 type Result struct {
 	Items   int     `json:"items"`
 	Seconds float64 `json:"seconds"`
@@ -52,8 +52,8 @@ func Main(verbs map[string]Verb) {
 	}
 }
 
-// PeakRSS is the most memory that a process ever had resident, in bytes. The usage that a parent is told of would not
-// do: it counts the parent's own memory, from between fork and exec.
+// PeakRSS is the largest resident memory of a process so far, in bytes. A parent's rusage of its child would not do: it includes
+// the parent's own memory between fork and exec.
 func PeakRSS(process string) int64 {
 	status, _ := os.ReadFile("/proc/" + process + "/status")
 	_, rest, _ := strings.Cut(string(status), "VmHWM:")
@@ -75,7 +75,7 @@ func Payload(i int) string {
 	return digits[:len(digits)-len(s)] + s
 }
 
-// Payloads makes items ahead of the clock.
+// Payloads makes items before the clock starts.
 func Payloads(n int) []string {
 	payloads := make([]string, n)
 	for i := range payloads {

@@ -16,7 +16,7 @@ import (
 
 func main() { peer.Main(map[string]peer.Verb{"seed": seed, "drain": drain}) }
 
-// seed enqueues one at a time, as there is no bulk call, from a few goroutines.
+// seed enqueues from a few goroutines, one item a call: asynq has no bulk call.
 func seed(_ context.Context, client *redis.Client, items int) (peer.Result, error) {
 	enqueuer := asynq.NewClientFromRedisClient(client)
 	var group sync.WaitGroup

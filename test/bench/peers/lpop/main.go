@@ -1,5 +1,4 @@
-// Lpop is the floor of physics: a plain list, filled with pipelined RPUSH and emptied with LPOP COUNT, with no safety
-// whatever.
+// Lpop is the upper bound: a plain list, filled with pipelined RPUSH and emptied with LPOP COUNT, without any safety.
 package main
 
 import (

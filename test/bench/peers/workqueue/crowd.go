@@ -45,7 +45,7 @@ func crowd(ctx context.Context, client *redis.Client, _ int) (peer.Result, error
 	return peer.Result{}, nil
 }
 
-// sleeper takes its time over one item after the other.
+// sleeper sleeps for each item.
 type sleeper struct{ each time.Duration }
 
 func (sleeper) MaxItems() int { return 1 }
@@ -61,7 +61,7 @@ func (s sleeper) Handle(ctx context.Context, _ []queue.Item, report func(int, ha
 	report(0, outcome)
 }
 
-// timer is a client's hook that measures the calls of scripts; calls that wait on purpose are not measured.
+// timer is a client hook that measures the calls of scripts. Blocking calls are not measured.
 type timer struct {
 	mu    sync.Mutex
 	taken []int64

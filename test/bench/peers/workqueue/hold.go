@@ -12,7 +12,7 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// hold says which item it starts, and then holds it until the process is killed. The lease is BENCH_LEASE_MS.
+// hold prints the item that it starts, then holds it until the process is killed. The lease is BENCH_LEASE_MS.
 func hold(ctx context.Context, client *redis.Client, _ int) (peer.Result, error) {
 	lease := time.Duration(peer.Number("BENCH_LEASE_MS")) * time.Millisecond
 	return peer.Result{}, newWorker(queue.New(client, peer.Queue), holder{}, lease).Run(ctx)

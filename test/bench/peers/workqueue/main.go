@@ -1,5 +1,5 @@
-// Workqueue is this project's own worker: its loop as it is, with a handler that does nothing. Beside the verbs of
-// every peer it has two that stand for the workers of a cluster: crowd and hold.
+// Workqueue is this project's own worker with a handler that does nothing. Besides the verbs of every peer it has two that stand
+// for the workers of a cluster: crowd and hold.
 package main
 
 import (
@@ -27,13 +27,13 @@ func main() {
 	peer.Main(map[string]peer.Verb{"seed": seed, "stream": stream, "drain": drain, "crowd": crowd, "hold": hold})
 }
 
-// seed fills and seals the queue. The payloads are made ahead of the clock.
+// seed fills and seals the queue. The payloads are made before the clock starts.
 func seed(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
 	payloads := peer.Payloads(items)
 	return publish(ctx, client, items, func(i int) string { return payloads[i] })
 }
 
-// stream does the same with payloads made on the way, so that its memory is the seeder's own.
+// stream does the same, but makes the payloads on the way, so that its memory is the seeder's own.
 func stream(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
 	return publish(ctx, client, items, peer.Payload)
 }
@@ -53,7 +53,7 @@ func publish(ctx context.Context, client *redis.Client, items int, payload func(
 	return peer.Result{Items: items, Seconds: time.Since(started).Seconds()}, err
 }
 
-// drain counts everything that Run does, up to the call that says drained, and checks the accounts.
+// drain measures Run up to the call that reports the queue drained, and checks the counts.
 func drain(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
 	if err := client.Ping(ctx).Err(); err != nil {
 		return peer.Result{}, err
