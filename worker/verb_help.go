@@ -28,6 +28,7 @@ func runHelp(context.Context, []string) error {
 		{"seed", &config.Seed{}},
 		{"verify", &config.Verify{}},
 		{"results, dead and retry", &config.Records{}},
+		{"results and dead", &config.List{}},
 		{"monitor", &config.Monitor{}},
 	} {
 		fmt.Fprintf(out, "\nEnvironment variables of %s:\n%s", section.title, config.Help(section.settings))

@@ -2,18 +2,29 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/record"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
-func runResults(ctx context.Context, args []string) error {
-	settings := &config.Records{}
-	s, err := openRecords(ctx, settings, args)
+func runResults(ctx context.Context, args []string) error { return list(ctx, queue.KindResults, args) }
+
+// list prints the records of a kind whose items match.
+func list(ctx context.Context, kind queue.Kind, args []string) error {
+	settings := &config.List{}
+	s, err := openRecords(ctx, settings, &settings.Records, args)
 	if err != nil {
 		return err
 	}
@@ -22,19 +33,44 @@ func runResults(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if counts.ResultsDropped > 0 {
+	buffer := bufio.NewWriter(os.Stdout)
+	var out io.Writer = buffer
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		out = printable{out}
+	}
+	l := &lister{session: s, records: s.Records(kind), match: settings.Match, out: record.NewWriter(record.Format(settings.Format), out)}
+	if settings.Order == "id" {
+		err = l.byID(ctx)
+	} else {
+		err = l.oldest(ctx, "reading", l.print)
+	}
+	if err = errors.Join(err, l.out.Flush(), buffer.Flush()); err != nil {
+		return err
+	}
+	if kind == queue.KindResults && counts.ResultsDropped > 0 {
 		s.log.Warn("results are missing: there were more than are kept (WQ_MAX_RESULTS)", "missing", counts.ResultsDropped)
 	}
-	return printRecords(ctx, s, s.Results, settings.Match)
+	if l.truncated > 0 && settings.Format == string(record.FormatRaw) {
+		s.log.Warn("some outputs are not whole: they were longer than is kept (WQ_RESULT_BYTES)", "truncated", l.truncated)
+	}
+	return nil
 }
 
-// openRecords opens a session, with the pattern from the arguments or else from WQ_MATCH.
-func openRecords(ctx context.Context, settings *config.Records, args []string) (*session, error) {
-	s, err := start(settings, &settings.Common)
+// printable escapes whatever a terminal might obey.
+type printable struct{ terminal io.Writer }
+
+func (p printable) Write(part []byte) (int, error) {
+	_, err := io.WriteString(p.terminal, text.Printable(string(part)))
+	return len(part), err
+}
+
+// openRecords opens a session with settings, of which records is a part. Its pattern is that of the arguments, or else WQ_MATCH.
+func openRecords(ctx context.Context, settings any, records *config.Records, args []string) (*session, error) {
+	s, err := start(settings, &records.Common)
 	if err != nil {
 		return nil, err
 	}
-	if err := parsePattern(&settings.Match, args); err != nil {
+	if err := parsePattern(&records.Match, args); err != nil {
 		return nil, err
 	}
 	return s, s.connect(ctx)
@@ -53,30 +89,112 @@ func parsePattern(pattern *config.Pattern, args []string) error {
 	return nil
 }
 
-// printRecords prints the records of matching items as JSON Lines. While Redis is unreachable it waits, and goes on where it was.
-func printRecords(ctx context.Context, s *session, read func(context.Context, func(queue.Record) bool) error, match config.Pattern) error {
-	out := bufio.NewWriter(os.Stdout)
+// lister prints records. While Redis is unreachable it waits, and goes on where it was.
+type lister struct {
+	*session
+	records   queue.Records
+	match     config.Pattern
+	out       record.Writer
+	truncated int // records printed whose output is not whole
+}
+
+// byID prints the records in the order of their items' IDs. If there are more than an index holds, it reads them several times.
+func (l *lister) byID(ctx context.Context) error {
+	total, err := l.len(ctx)
+	if err != nil {
+		return err
+	}
+	index := queue.NewIndex(total)
+	for more := true; more; index.Next() {
+		if err := l.oldest(ctx, "sorting", index.Add); err != nil {
+			return err
+		}
+		bar := newRecordBar("printing", total)
+		err := index.Read(ctx, l.get, func(r queue.Record) error {
+			bar.add()
+			return l.print(r)
+		})
+		bar.end()
+		if err != nil {
+			return err
+		}
+		more = index.More
+	}
+	return nil
+}
+
+// oldest calls each for the matching records, oldest first, until it fails.
+func (l *lister) oldest(ctx context.Context, doing string, each func(queue.Record) error) error {
+	total, err := l.len(ctx)
+	if err != nil {
+		return err
+	}
+	bar := newRecordBar(doing, total)
+	defer bar.end()
 	var failed error
-	printed, last := false, ""
-	err := s.retry(ctx, func(ctx context.Context) error {
-		skipping := printed
-		return read(ctx, func(r queue.Record) bool {
-			if skipping {
-				skipping = r.Key != last
-				return true
+	last := ""
+	err = l.retry(ctx, func(ctx context.Context) error {
+		return l.records.Oldest(ctx, last, func(r queue.Record) bool {
+			bar.add()
+			if last = r.Key; l.match.Matches(r.Payload) {
+				failed = each(r)
 			}
-			if match.Matches(r.Payload) {
-				failed = record.New(r).Write(out)
-			}
-			printed, last = true, r.Key
 			return failed == nil
 		})
 	})
-	if err == nil {
-		err = failed
+	return cmp.Or(failed, err)
+}
+
+func (l *lister) len(ctx context.Context) (n int, err error) {
+	err = l.retry(ctx, func(ctx context.Context) error {
+		n, err = l.records.Len(ctx)
+		return err
+	})
+	return n, err
+}
+
+func (l *lister) get(ctx context.Context, keys []string) (found []queue.Record, err error) {
+	err = l.retry(ctx, func(ctx context.Context) error {
+		found, err = l.records.Get(ctx, keys)
+		return err
+	})
+	return found, err
+}
+
+func (l *lister) print(kept queue.Record) error {
+	r := record.New(kept)
+	if r.Truncated {
+		l.truncated++
 	}
-	if err == nil {
-		err = out.Flush()
+	return l.out.Write(r)
+}
+
+// recordBar shows on standard error how many records were read, if it is a terminal and standard output is none.
+type recordBar struct{ *progressbar.ProgressBar }
+
+func newRecordBar(doing string, total int) recordBar {
+	if !term.IsTerminal(int(os.Stderr.Fd())) || term.IsTerminal(int(os.Stdout.Fd())) {
+		return recordBar{}
 	}
-	return err
+	return recordBar{progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionSetDescription(doing),
+		progressbar.OptionSetWidth(30),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetTheme(progressbar.ThemeUnicode),
+	)}
+}
+
+func (b recordBar) add() {
+	if b.ProgressBar != nil {
+		_ = b.Add(1)
+	}
+}
+
+func (b recordBar) end() {
+	if b.ProgressBar != nil {
+		_ = b.Exit()
+		fmt.Fprintln(os.Stderr)
+	}
 }

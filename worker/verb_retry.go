@@ -12,7 +12,7 @@ import (
 
 func runRetry(ctx context.Context, args []string) error {
 	settings := &config.Records{}
-	s, err := openRecords(ctx, settings, args)
+	s, err := openRecords(ctx, settings, settings, args)
 	if err != nil {
 		return err
 	}

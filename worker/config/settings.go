@@ -11,7 +11,7 @@ import (
 
 // everyVerb returns the settings of each verb that has any.
 func everyVerb() []any {
-	return []any{&Work{}, &Seed{}, &Verify{}, &Push{}, &Records{}, &Monitor{}}
+	return []any{&Work{}, &Seed{}, &Verify{}, &Push{}, &List{}, &Monitor{}}
 }
 
 // Common is the settings of every verb.
@@ -171,6 +171,13 @@ type Push struct {
 type Records struct {
 	Common
 	Match Pattern `envconfig:"WQ_MATCH" internal:"a person gives it as an argument" desc:"regular expression, instead of the argument: only items in which it is found"`
+}
+
+// List is the settings of the verbs results and dead.
+type List struct {
+	Records
+	Format string `envconfig:"WQ_FORMAT" default:"jsonl" oneof:"jsonl csv raw" internal:"a person sets it for one call" desc:"how records are printed: jsonl (a line of JSON each), csv, or raw (only the outputs, one after another; a text without a newline at its end gets one)"`
+	Order  string `envconfig:"WQ_ORDER" default:"id" oneof:"id recorded" internal:"a person sets it for one call" desc:"id: by the items' IDs, which is the order of the list; recorded: as they were recorded, which prints the first one at once"`
 }
 
 // Monitor is the settings of the verb monitor.

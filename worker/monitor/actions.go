@@ -108,7 +108,7 @@ func retry(ctx context.Context, q *queue.Queue, request ActionRequest) (response
 	wanted := filter{request.Match, request.Failure}
 	if request.All || wanted != (filter{}) {
 		var window window
-		err := window.scan(ctx, dead, q, request.Before, func(r queue.Record) bool {
+		err := window.scan(ctx, q.Records(queue.KindDead), request.Before, func(r queue.Record) bool {
 			if wanted.selects(r) {
 				keys = append(keys, r.Key)
 			}

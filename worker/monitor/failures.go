@@ -59,7 +59,7 @@ func (s *Server) serveFailures(w http.ResponseWriter, r *http.Request, run *run)
 func readFailures(ctx context.Context, q *queue.Queue, before string) (FailurePage, error) {
 	var window window
 	groups := map[string]*Failure{}
-	err := window.scan(ctx, dead, q, before, func(kept queue.Record) bool {
+	err := window.scan(ctx, q.Records(queue.KindDead), before, func(kept queue.Record) bool {
 		name := failureOf(kept)
 		group := groups[name]
 		if group == nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/web"
 )
 
@@ -75,10 +76,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/samples", s.forRun(s.serveSamples))
 	mux.HandleFunc("GET /api/workers", s.forRun(s.serveWorkers))
 	mux.HandleFunc("GET /api/failures", s.forRun(s.serveFailures))
-	mux.HandleFunc("GET /api/dead", s.forRun(s.serveRecords(dead)))
-	mux.HandleFunc("GET /api/dead/{key}", s.forRun(s.serveRecord(dead)))
-	mux.HandleFunc("GET /api/results", s.forRun(s.serveRecords(results)))
-	mux.HandleFunc("GET /api/results/{key}", s.forRun(s.serveRecord(results)))
+	mux.HandleFunc("GET /api/dead", s.forRun(s.serveRecords(queue.KindDead)))
+	mux.HandleFunc("GET /api/dead/{key}", s.forRun(s.serveRecord(queue.KindDead)))
+	mux.HandleFunc("GET /api/results", s.forRun(s.serveRecords(queue.KindResults)))
+	mux.HandleFunc("GET /api/results/{key}", s.forRun(s.serveRecord(queue.KindResults)))
 	mux.HandleFunc("GET /download/{file}", s.forRun(s.downloadHandler()))
 	mux.HandleFunc("POST /api/retry", s.action(retry))
 	mux.HandleFunc("POST /api/pause", s.action(pause))

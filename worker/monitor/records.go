@@ -25,7 +25,7 @@ const (
 )
 
 // recordKey is the key of an entry of a Redis stream.
-var recordKey = regexp.MustCompile(`^(\d{1,15})-(\d{1,10})$`)
+var recordKey = regexp.MustCompile(`^\d{1,15}-\d{1,10}$`)
 
 // Record is a dead letter or a result.
 type Record struct {
@@ -40,18 +40,6 @@ type RecordPage struct {
 	Next    string   `json:"next,omitempty"` // the parameter before of the next request; empty at the end
 }
 
-// kind is one of the two kinds of records that a queue keeps.
-type kind struct {
-	name   string
-	latest func(q *queue.Queue, ctx context.Context, before string, each func(queue.Record) bool) error
-	oldest func(q *queue.Queue, ctx context.Context, each func(queue.Record) bool) error
-}
-
-var (
-	dead    = kind{"dead", (*queue.Queue).LatestDead, (*queue.Queue).DeadLetters}
-	results = kind{"results", (*queue.Queue).LatestResults, (*queue.Queue).Results}
-)
-
 // window is a bounded look at records, from the latest to older ones.
 type window struct {
 	read, bytes int
@@ -60,9 +48,9 @@ type window struct {
 
 // scan calls each for the records before a key, the latest first, until it returns false or the limits are reached.
 // A record for which it returns false is not counted: the next window starts with it.
-func (w *window) scan(ctx context.Context, k kind, q *queue.Queue, before string, each func(queue.Record) bool) error {
+func (w *window) scan(ctx context.Context, records queue.Records, before string, each func(queue.Record) bool) error {
 	last := before
-	return k.latest(q, ctx, before, func(r queue.Record) bool {
+	return records.Latest(ctx, before, func(r queue.Record) bool {
 		if w.read >= maxRead || w.bytes >= maxReadBytes || !each(r) {
 			w.next = last
 			return false
@@ -99,7 +87,7 @@ func beforeOf(w http.ResponseWriter, r *http.Request) (before string, ok bool) {
 	return before, true
 }
 
-func (s *Server) serveRecords(k kind) func(http.ResponseWriter, *http.Request, *run) {
+func (s *Server) serveRecords(kind queue.Kind) func(http.ResponseWriter, *http.Request, *run) {
 	return func(w http.ResponseWriter, r *http.Request, run *run) {
 		limit := recordsShown
 		if text := r.URL.Query().Get("limit"); text != "" {
@@ -114,14 +102,14 @@ func (s *Server) serveRecords(k kind) func(http.ResponseWriter, *http.Request, *
 			return
 		}
 		page, window, wanted := RecordPage{Records: []Record{}}, window{}, filterOf(r)
-		err := window.scan(r.Context(), k, run.queue, before, func(kept queue.Record) bool {
+		err := window.scan(r.Context(), run.queue.Records(kind), before, func(kept queue.Record) bool {
 			if !wanted.selects(kept) {
 				return true
 			}
 			if len(page.Records) == limit {
 				return false
 			}
-			page.Records = append(page.Records, newRecord(k, kept, partShown))
+			page.Records = append(page.Records, newRecord(kind, kept, partShown))
 			return true
 		})
 		if err != nil {
@@ -134,37 +122,29 @@ func (s *Server) serveRecords(k kind) func(http.ResponseWriter, *http.Request, *
 }
 
 // serveRecord responds with one record, uncut.
-func (s *Server) serveRecord(k kind) func(http.ResponseWriter, *http.Request, *run) {
+func (s *Server) serveRecord(kind queue.Kind) func(http.ResponseWriter, *http.Request, *run) {
 	return func(w http.ResponseWriter, r *http.Request, run *run) {
-		key := recordKey.FindStringSubmatch(r.PathValue("key"))
-		if key == nil {
+		key := r.PathValue("key")
+		if !recordKey.MatchString(key) {
 			http.Error(w, "key: it must be like 1700000000000-0", http.StatusBadRequest)
 			return
 		}
-		sequence, _ := strconv.Atoi(key[2])
-		var found *Record
-		err := k.latest(run.queue, r.Context(), fmt.Sprintf("%s-%d", key[1], sequence+1), func(kept queue.Record) bool {
-			if kept.Key == key[0] {
-				whole := newRecord(k, kept, math.MaxInt)
-				found = &whole
-			}
-			return false
-		})
+		found, err := run.queue.Records(kind).Get(r.Context(), []string{key})
 		switch {
 		case err != nil:
 			unavailable(w, err)
-		case found == nil:
+		case len(found) == 0:
 			http.Error(w, "there is no such record: it was retried, or it has expired", http.StatusNotFound)
 		default:
-			respond(w, found)
+			respond(w, newRecord(kind, found[0], math.MaxInt))
 		}
 	}
 }
 
 // newRecord returns a record with at most limit bytes of each of its parts.
-func newRecord(k kind, kept queue.Record, limit int) Record {
+func newRecord(kind queue.Kind, kept queue.Record, limit int) Record {
 	r := Record{Record: record.NewPart(kept, limit)}
-	if k.name == dead.name {
+	if kind == queue.KindDead {
 		r.Failure = failureOf(kept)
 	}
 	return r

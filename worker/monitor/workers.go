@@ -142,13 +142,13 @@ type podRecords struct {
 
 func readLately(ctx context.Context, q *queue.Queue) (*lately, error) {
 	l := &lately{pods: map[string]*podRecords{}}
-	for _, k := range []kind{results, dead} {
+	for _, kind := range []queue.Kind{queue.KindResults, queue.KindDead} {
 		var window window
-		err := window.scan(ctx, k, q, "", func(r queue.Record) bool {
+		err := window.scan(ctx, q.Records(kind), "", func(r queue.Record) bool {
 			if window.read == recordsLately {
 				return false
 			}
-			l.add(k, r)
+			l.add(kind, r)
 			return true
 		})
 		if err != nil {
@@ -159,7 +159,7 @@ func readLately(ctx context.Context, q *queue.Queue) (*lately, error) {
 	return l, nil
 }
 
-func (l *lately) add(k kind, r queue.Record) {
+func (l *lately) add(kind queue.Kind, r queue.Record) {
 	attempt := record.NewPart(r, itemShown)
 	if attempt.Started.IsZero() { // its worker died and recorded nothing
 		return
@@ -180,7 +180,7 @@ func (l *lately) add(k kind, r queue.Record) {
 	if pod.node == "" {
 		pod.node = attempt.Node
 	}
-	if k.name == results.name {
+	if kind == queue.KindResults {
 		pod.done++
 		l.done++
 		return

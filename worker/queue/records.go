@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -38,49 +39,110 @@ func (r Record) Recorded() time.Time {
 	return time.UnixMilli(n)
 }
 
-// DeadLetters calls each for every dead letter, oldest first, until each returns false.
-func (q *Queue) DeadLetters(ctx context.Context, each func(Record) bool) error {
-	return q.records(ctx, "dead", "-", "+", q.redis.XRangeN, each)
+// Kind is one of the two kinds of records that a queue keeps.
+type Kind string
+
+// The kinds of records.
+const (
+	KindDead    Kind = "dead"    // dead letters: one for each dead item
+	KindResults Kind = "results" // results of done items, if they have one and it was kept
+)
+
+// Records is the records of a kind, in the order in which they were recorded.
+type Records struct {
+	redis redis.UniversalClient
+	key   string
 }
 
-// LatestDead calls each for every dead letter, latest first, until each returns false. With a key it begins after that one.
-func (q *Queue) LatestDead(ctx context.Context, before string, each func(Record) bool) error {
-	from := "+"
-	if before != "" {
-		from = "(" + before
-	}
-	return q.records(ctx, "dead", from, "-", q.redis.XRevRangeN, each)
+// Records returns the queue's records of a kind.
+func (q *Queue) Records(kind Kind) Records { return Records{q.redis, q.key(string(kind))} }
+
+// DeadLetters calls each for every dead letter, oldest first, until each returns false.
+func (q *Queue) DeadLetters(ctx context.Context, each func(Record) bool) error {
+	return q.Records(KindDead).Oldest(ctx, "", each)
 }
 
 // Results calls each for every result that was kept, oldest first, until each returns false.
 func (q *Queue) Results(ctx context.Context, each func(Record) bool) error {
-	return q.records(ctx, "results", "-", "+", q.redis.XRangeN, each)
+	return q.Records(KindResults).Oldest(ctx, "", each)
+}
+
+// Len returns the number of records.
+func (r Records) Len(ctx context.Context) (int, error) {
+	n, err := r.redis.XLen(ctx, r.key).Result()
+	return int(n), err
+}
+
+// Oldest calls each for the records, oldest first, until it returns false. With a key it begins after that one.
+func (r Records) Oldest(ctx context.Context, after string, each func(Record) bool) error {
+	return r.read(ctx, cmp.Or(beyond(after), "-"), "+", r.redis.XRangeN, each)
+}
+
+// Latest calls each for the records, latest first, until it returns false. With a key it begins after that one, with older ones.
+func (r Records) Latest(ctx context.Context, before string, each func(Record) bool) error {
+	return r.read(ctx, cmp.Or(beyond(before), "+"), "-", r.redis.XRevRangeN, each)
+}
+
+// beyond returns the end of a range of a stream that leaves out the entry of that key; "" without a key.
+func beyond(key string) string {
+	if key == "" {
+		return ""
+	}
+	return "(" + key
+}
+
+// Get returns the records of these keys that are still there.
+func (r Records) Get(ctx context.Context, keys []string) ([]Record, error) {
+	replies := make([]*redis.XMessageSliceCmd, len(keys))
+	_, err := r.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, key := range keys {
+			replies[i] = pipe.XRange(ctx, r.key, key, key)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	records := make([]Record, 0, len(keys))
+	for _, reply := range replies {
+		for _, entry := range reply.Val() {
+			records = append(records, record(entry))
+		}
+	}
+	return records, nil
 }
 
 // pageOf reads a page of a stream: XRANGE, or XREVRANGE for the latest first.
 type pageOf func(ctx context.Context, stream, from, to string, count int64) *redis.XMessageSliceCmd
 
-func (q *Queue) records(ctx context.Context, stream, from, to string, page pageOf, each func(Record) bool) error {
+func (r Records) read(ctx context.Context, from, to string, page pageOf, each func(Record) bool) error {
 	for size := firstPage; ; {
-		entries, err := page(ctx, q.key(stream), from, to, int64(size)).Result()
+		entries, err := page(ctx, r.key, from, to, int64(size)).Result()
 		if err != nil {
 			return err
 		}
 		bytes := 0
 		for _, entry := range entries {
-			r := record(entry)
-			if !each(r) {
+			one := record(entry)
+			if !each(one) {
 				return nil
 			}
-			bytes += len(r.Payload) + len(r.Report)
+			bytes += one.size()
 		}
 		if len(entries) < size {
 			return nil
 		}
-		from = "(" + entries[size-1].ID
-		size = min(max(pageBytes*size/max(bytes, 1), 1), largestPage)
+		from = beyond(entries[size-1].ID)
+		size = nextPage(size, bytes)
 	}
 }
+
+// nextPage returns how many records to read next, after so many of so many bytes.
+func nextPage(size, bytes int) int {
+	return min(max(pageBytes*size/max(bytes, 1), 1), largestPage)
+}
+
+func (r Record) size() int { return len(r.Payload) + len(r.Report) }
 
 func record(entry redis.XMessage) Record {
 	text := func(field string) string { s, _ := entry.Values[field].(string); return s }
