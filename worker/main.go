@@ -42,7 +42,7 @@ func init() { // not in the declaration: help lists the verbs, and is one
 		{"work", "lease, run and acknowledge items until the queue is drained (the default)", runWork},
 		{"seed", "fill the queue, once and exactly", runSeed},
 		{"verify", "wait for the end of the run and report on it", runVerify},
-		{"push", "add the items on standard input, one a line", runPush},
+		{"push", "add the items on standard input, one a line or in a format of WQ_ITEMS_FORMAT: worker push csv", runPush},
 		{"seal", "close the queue: no more items will be added, so the run can end", runSeal},
 		{"pause", "lease no more items until resume; items that run go on", runPause},
 		{"resume", "lease items again", runResume},

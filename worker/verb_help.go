@@ -24,6 +24,7 @@ func runHelp(context.Context, []string) error {
 		{"work, verify, watch, runs and monitor", &config.Success{}},
 		{"work and verify", &config.Waiting{}},
 		{"work, seed and push", &config.Lists{}},
+		{"seed and push", &config.Items{}},
 		{"work", &config.Work{}},
 		{"seed", &config.Seed{}},
 		{"verify", &config.Verify{}},

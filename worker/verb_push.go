@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -15,7 +16,15 @@ const (
 	pushBytes = 1 << 20 // payload bytes in one call, about
 )
 
-func runPush(ctx context.Context, _ []string) error {
+func runPush(ctx context.Context, args []string) error {
+	if len(args) > 1 {
+		return usageError("push takes one format at most, and the items on standard input: worker push csv < items.csv")
+	}
+	if len(args) == 1 { // where a pod's variables cannot be changed
+		if err := os.Setenv("WQ_ITEMS_FORMAT", args[0]); err != nil {
+			return err
+		}
+	}
 	settings := &config.Push{}
 	s, err := open(ctx, settings, &settings.Common)
 	if err != nil {
@@ -23,11 +32,18 @@ func runPush(ctx context.Context, _ []string) error {
 	}
 	defer s.Close()
 	p := &pusher{session: s, queue: s.NewPusher()}
-	lines := source.NewLines(os.Stdin, settings.Delimiter.Byte())
-	err = lines.Each(func(payload string) error {
+	list := source.NewList(os.Stdin, settings.Layout())
+	err = list.Each(func(payload string) error {
 		// An item is not kept waiting for the next one: a pipe is followed as it flows.
-		return p.add(ctx, payload, !lines.More())
+		return p.add(ctx, payload, !list.More())
 	})
+	if wrong := (*source.LineError)(nil); errors.As(err, &wrong) {
+		pushed := "nothing was pushed"
+		if p.pushed > 0 {
+			pushed = fmt.Sprintf("the first %d items were pushed, and none after them", p.pushed)
+		}
+		return fmt.Errorf("standard input: %w; %s", err, pushed)
+	}
 	if err == nil {
 		err = p.flush(ctx)
 	}

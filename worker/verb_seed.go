@@ -98,20 +98,20 @@ func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, er
 
 // readSources reads all sources that are set, one after another.
 func readSources(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
-	delimiter := settings.Delimiter.Byte()
+	layout := settings.Layout()
 	if settings.ItemsFile != "" {
 		if err := source.JSON(settings.ItemsFile, add); err != nil {
 			return named("WQ_ITEMS_FILE", err)
 		}
 	}
-	if err := source.Paths(settings.ItemsPaths, delimiter, add); err != nil {
+	if err := source.Paths(settings.ItemsPaths, layout, add); err != nil {
 		return named("WQ_ITEMS_PATHS", err)
 	}
 	if err := settings.ItemsRange.Each(add); err != nil {
 		return err
 	}
 	if len(settings.ItemsCommand) > 0 {
-		return named("WQ_ITEMS_COMMAND", source.Generator(ctx, settings.ItemsCommand, handler.Environment(), delimiter, add))
+		return named("WQ_ITEMS_COMMAND", source.Generator(ctx, settings.ItemsCommand, handler.Environment(), layout, add))
 	}
 	return nil
 }

@@ -40,6 +40,22 @@ type Lists struct {
 	Delimiter Delimiter `envconfig:"WQ_DELIMITER" default:"newline" oneof:"newline nul" value:"worker.delimiter itemsFrom.delimiter" desc:"what ends each item in a list, on standard input or in a batch: newline, or nul for items of any bytes"`
 }
 
+// Items is how lists of items are written.
+type Items struct {
+	Lists
+	Format source.Format `envconfig:"WQ_ITEMS_FORMAT" default:"lines" oneof:"lines csv tsv jsonl" value:"itemsFrom.format" desc:"how lists of items are written: lines; csv or tsv, whose header names the fields of each item, a JSON object; or jsonl, a JSON string, number or object a line"`
+}
+
+// Layout returns how lists of items are written.
+func (i *Items) Layout() source.Layout { return source.Layout{Format: i.Format, Delimiter: i.Delimiter.Byte()} }
+
+func (i *Items) validate() (wrong []error) {
+	if i.Format != source.Lines && i.Delimiter != "newline" {
+		wrong = append(wrong, fmt.Errorf("WQ_DELIMITER: %s is for WQ_ITEMS_FORMAT=lines, and that is %s; leave it out", i.Delimiter, i.Format))
+	}
+	return wrong
+}
+
 // Waiting is how long to wait for a queue.
 type Waiting struct {
 	SeedTimeout time.Duration `envconfig:"WQ_SEED_TIMEOUT" default:"0s" min:"0s" value:"hooks.enabled" desc:"how long to wait for a queue that was never seeded before exiting with code 70, 0s for no limit"`
@@ -137,7 +153,7 @@ func (w *Work) HostName() string {
 // Seed is the settings of the verb seed.
 type Seed struct {
 	Common
-	Lists
+	Items
 	ItemsFile    string       `envconfig:"WQ_ITEMS_FILE" value:"items" desc:"file with a JSON array of items: strings are taken as they are, numbers as they are written, objects as compact JSON"`
 	ItemsPaths   []string     `envconfig:"WQ_ITEMS_PATHS" value:"itemsFrom.configMap itemsFrom.secret itemsFrom.volume" desc:"comma-separated files or folders that list items"`
 	ItemsRange   source.Range `envconfig:"WQ_ITEMS_RANGE" value:"itemsFrom.range" desc:"numbered items: a JSON object with start, end, step (default 1) and format (default %d)"`
@@ -146,6 +162,9 @@ type Seed struct {
 	SeedID       string       `envconfig:"WQ_SEED_ID" default:"items" internal:"the chart makes it from the inputs" desc:"name of this seed: what was seeded under a name is not seeded again under it"`
 	Seal         bool         `envconfig:"WQ_SEAL" default:"true" value:"queue.seal" desc:"whether the queue is complete after this seed; if not, workers wait for more items"`
 }
+
+// Validate implements Validator.
+func (s *Seed) Validate() []error { return append(s.Common.Validate(), s.Items.validate()...) }
 
 // Verify is the settings of the verb verify.
 type Verify struct {
@@ -164,8 +183,11 @@ type Runs struct {
 // Push is the settings of the verb push.
 type Push struct {
 	Common
-	Lists
+	Items
 }
+
+// Validate implements Validator.
+func (p *Push) Validate() []error { return append(p.Common.Validate(), p.Items.validate()...) }
 
 // Records is the settings of the verbs results, dead and retry.
 type Records struct {

@@ -16,7 +16,7 @@ const stopTimeout = 5 * time.Second
 
 // Generator runs a command whose output is a list of items: a listing of a bucket, a query, find(1). If it fails, none of
 // what it printed is to be used.
-func Generator(ctx context.Context, args, env []string, delimiter byte, each func(payload string) error) error {
+func Generator(ctx context.Context, args, env []string, layout Layout, each func(payload string) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -34,7 +34,7 @@ func Generator(ctx context.Context, args, env []string, delimiter byte, each fun
 		return &Error{fmt.Errorf("cannot run %s: %w", args[0], err), missing}
 	}
 	err = from(each, func(each func(string) error) error {
-		if err := NewLines(output, delimiter).Each(each); err != nil {
+		if err := NewList(output, layout).Each(each); err != nil {
 			return fmt.Errorf("%s: %w", args[0], err)
 		}
 		return nil

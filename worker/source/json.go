@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,18 +24,8 @@ func JSON(path string, each func(payload string) error) error {
 	})
 }
 
-// itemError says which item of a file cannot be one.
-type itemError struct {
-	index int
-	what  string
-}
-
-func (e *itemError) Error() string {
-	if e.index < 0 {
-		return e.what
-	}
-	return fmt.Sprintf("items[%d] is %s: an item is a string, a number or an object", e.index, e.what)
-}
+// notAnItem is what to say after a value that is no item.
+const notAnItem = ": an item is a string, a number or an object"
 
 // readJSON reads a JSON array of items and hands each over as a payload: strings as they are, numbers as they are
 // written, objects as compact JSON.
@@ -42,46 +33,47 @@ func readJSON(r io.Reader, each func(payload string) error) error {
 	decoder := json.NewDecoder(r)
 	token, err := decoder.Token()
 	if delim, ok := token.(json.Delim); err != nil || !ok || delim != '[' {
-		return &itemError{-1, "not a JSON array of items"}
+		return errors.New("not a JSON array of items")
 	}
 	for index := 0; decoder.More(); index++ {
 		var raw json.RawMessage
 		if err := decoder.Decode(&raw); err != nil {
-			return &itemError{-1, fmt.Sprintf("not JSON after %d items: %v", index, err)}
+			return fmt.Errorf("not JSON after %d items: %w", index, err)
 		}
-		payload, err := payload(index, raw)
-		if err != nil {
-			return err
+		payload, wrong := payload(raw)
+		if wrong != "" {
+			return fmt.Errorf("items[%d] is %s%s", index, wrong, notAnItem)
 		}
 		if err := each(payload); err != nil {
 			return err
 		}
 	}
 	if _, err := decoder.Token(); err != nil {
-		return &itemError{-1, "the JSON array of items does not end"}
+		return errors.New("the JSON array of items does not end")
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return &itemError{-1, "something follows the JSON array of items"}
+		return errors.New("something follows the JSON array of items")
 	}
 	return nil
 }
 
-func payload(index int, raw json.RawMessage) (string, error) {
+// payload returns the payload of a valid JSON value, or what the value is instead of an item.
+func payload(raw json.RawMessage) (payload, wrong string) {
 	switch raw[0] {
 	case '"':
 		var text string
-		err := json.Unmarshal(raw, &text)
-		return text, err
+		_ = json.Unmarshal(raw, &text)
+		return text, ""
 	case '{':
 		var compact bytes.Buffer
-		err := json.Compact(&compact, raw)
-		return compact.String(), err
+		_ = json.Compact(&compact, raw)
+		return compact.String(), ""
 	case '[':
-		return "", &itemError{index, "a list"}
+		return "", "a list"
 	case 'n':
-		return "", &itemError{index, "null"}
+		return "", "null"
 	case 't', 'f':
-		return "", &itemError{index, "true or false"}
+		return "", "true or false"
 	}
-	return string(raw), nil
+	return string(raw), ""
 }

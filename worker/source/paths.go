@@ -10,10 +10,10 @@ import (
 // Paths reads lists of items, each a file or a folder of files. A folder is read in the order of its names, with the
 // folders in it; names that begin with a dot are passed over, as Kubernetes keeps the inner workings of a mounted
 // ConfigMap or Secret there.
-func Paths(paths []string, delimiter byte, each func(payload string) error) error {
+func Paths(paths []string, layout Layout, each func(payload string) error) error {
 	return from(each, func(each func(string) error) error {
 		for _, path := range paths {
-			if err := readPath(path, delimiter, each); err != nil {
+			if err := readPath(path, layout, each); err != nil {
 				return err
 			}
 		}
@@ -21,7 +21,7 @@ func Paths(paths []string, delimiter byte, each func(payload string) error) erro
 	})
 }
 
-func readPath(path string, delimiter byte, each func(string) error) error {
+func readPath(path string, layout Layout, each func(string) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func readPath(path string, delimiter byte, each func(string) error) error {
 		return err
 	}
 	if !info.IsDir() {
-		if err := NewLines(file, delimiter).Each(each); err != nil {
+		if err := NewList(file, layout).Each(each); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		return nil
@@ -45,7 +45,7 @@ func readPath(path string, delimiter byte, each func(string) error) error {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		if err := readPath(filepath.Join(path, entry.Name()), delimiter, each); err != nil {
+		if err := readPath(filepath.Join(path, entry.Name()), layout, each); err != nil {
 			return err
 		}
 	}

@@ -1,3 +1,4 @@
+// Package source reads the items of a queue from where they are: files, folders, ranges, the output of a command.
 package source
 
 // Error is items that could not be read. It wraps nothing: an error of this machine's files must not be taken for one of

@@ -1,41 +1,9 @@
 package source
 
 import (
-	"bytes"
-	"slices"
 	"strings"
 	"testing"
 )
-
-func TestLines(t *testing.T) {
-	long := strings.Repeat("x", 200<<10)
-	for _, test := range []struct {
-		text      string
-		delimiter byte
-		want      []string
-	}{
-		{"", '\n', nil},
-		{"a\nb\n", '\n', []string{"a", "b"}},
-		{"a\n\n\nb", '\n', []string{"a", "b"}},
-		{" a \r\n\x00\xff\n", '\n', []string{" a \r", "\x00\xff"}},
-		{long + "\n" + long, '\n', []string{long, long}},
-		{"a\nb\x00\x00c", 0, []string{"a\nb", "", "c"}},
-		{"\x00", 0, []string{""}},
-	} {
-		var got []string
-		err := NewLines(strings.NewReader(test.text), test.delimiter).Each(func(payload string) error {
-			got = append(got, payload)
-			return nil
-		})
-		if err != nil || !slices.Equal(got, test.want) {
-			t.Errorf("%.20q: got %.60q, %v; want %.60q", test.text, got, err, test.want)
-		}
-	}
-	endless := bytes.NewReader(make([]byte, maxItem+1))
-	if err := NewLines(endless, '\n').Each(func(string) error { return nil }); err == nil {
-		t.Error("an item of any length is read")
-	}
-}
 
 func TestRange(t *testing.T) {
 	const maxInt = "9223372036854775807"
