@@ -254,8 +254,8 @@ func TestHome(t *testing.T) {
 
 func TestUnusualItemsArrive(t *testing.T) {
 	t.Parallel()
-	items := find[*corev1.ConfigMap](t, release{values: `items: ["", "a\0b", "$(HOME)", 0x10]`}.objects(t), "seed")
-	if got, want := items.Data["items.json"], `["","a\u0000b","$(HOME)",16]`; got != want {
+	items := find[*corev1.ConfigMap](t, release{values: `items: ["", "a\0b\x7f\N\ufffe", "$(HOME)", 0x10]`}.objects(t), "seed")
+	if got, want := items.Data["items.json"], `["","a\u0000b\u007f\u0085\ufffe","$(HOME)",16]`; got != want {
 		t.Errorf("items.json is %s, want %s", got, want)
 	}
 }

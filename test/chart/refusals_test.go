@@ -39,6 +39,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a stream that is captured", "{items: [a], worker: {mode: stream, capture: true, image: b, command: [c]}}", []string{"worker.capture: with worker.mode=stream", "the program's responses carry its results"}},
 		{"a batch too large", "{items: [a], worker: {batchSize: 1001}}", []string{"'/worker/batchSize'", "want 1,000"}},
 
+		{"a text longer than a ConfigMap holds", "{items: [a], itemsFrom: {text: " + strings.Repeat("x", 921_600) + "}}", []string{"itemsFrom.text: it has 921600 bytes, and items 3 more", "queue.seal=false", "push"}},
+		{"a table between NULs", "itemsFrom: {text: a, format: csv, delimiter: nul}", []string{"itemsFrom.delimiter: nul is for the format lines", "leave it out"}},
+		{"a format", "itemsFrom: {text: a, format: xlsx}", []string{"'/itemsFrom/format'", "'lines', 'csv', 'tsv', 'jsonl'"}},
 		{"a program without an image", "itemsFrom: {command: [ls]}", []string{"itemsFrom.image", "holds no other program"}},
 		{"a range without an end", "itemsFrom: {range: {start: 1}}", []string{"'/itemsFrom/range'", "'end' required"}},
 		{"a range that goes nowhere", "itemsFrom: {range: {start: 1, end: 2, step: 0}}", []string{"'/itemsFrom/range/step'"}},

@@ -32,7 +32,7 @@ A container's env from the JSON of a dict, variable -> value. Text and numbers a
   "WQ_QUEUE" (include "workqueue.queue" .)
   "WQ_LOG_FORMAT" .Values.worker.logFormat
   "WQ_LOG_LEVEL" .Values.worker.logLevel
-) (include "workqueue.redis.env" . | fromJson) | toJson }}
+) (ternary dict (dict "WQ_ITEMS_FORMAT" .Values.itemsFrom.format) (eq .Values.itemsFrom.format "lines")) (include "workqueue.redis.env" . | fromJson) | toJson }}
 {{- end }}
 
 {{/*

@@ -1,13 +1,15 @@
 {{/* What a run is named by, and what its queue is called. */}}
 
 {{- define "workqueue.items" -}}
-{{- toRawJson .Values.items }}
+{{- /* Helm writes these into its YAML as they are, and then reads others, or nothing. */}}
+{{- toRawJson .Values.items | replace "\x7f" "\\u007f" | replace "\u0085" "\\u0085" | replace "\ufffe" "\\ufffe" | replace "\uffff" "\\uffff" }}
 {{- end }}
 
 {{/* Where items come from besides the values, for people to read; empty if from nowhere. */}}
 {{- define "workqueue.sources" -}}
 {{- $sources := list }}
 {{- with .Values.itemsFrom }}
+{{- if .text }}{{ $sources = append $sources "a text" }}{{ end }}
 {{- with .configMap.name }}{{ $sources = append $sources (printf "the ConfigMap %s" .) }}{{ end }}
 {{- with .secret.name }}{{ $sources = append $sources (printf "the Secret %s" .) }}{{ end }}
 {{- if .volume }}{{ $sources = append $sources "a volume" }}{{ end }}

@@ -80,6 +80,21 @@ items: {{ len $items }} items take {{ div $size 1024 }} KiB, more than the 900 K
 {{- end }}
 
 {{- define "workqueue.validate.itemsFrom" }}
+{{- with .Values.itemsFrom.text }}
+{{- $items := sub (len (toRawJson $.Values.items)) 2 }}
+{{- if gt (add (len .) $items) 921600 }}
+itemsFrom.text: it has {{ len . }} bytes, and items {{ $items }} more, together above the 921600 that a ConfigMap can carry; leave it out, install with queue.seal=false, and push the file
+{{- end }}
+{{- /* JSON has \ufffd in place of what is not UTF-8. */}}
+{{- if toRawJson . | replace "\\\\" "" | contains "\\ufffd" }}
+itemsFrom.text: the text is not UTF-8; save it as UTF-8
+{{- else if regexMatch "[\\x7f\\x{85}\\x{fffe}\\x{ffff}]" . }}
+itemsFrom.text: it has a character that Helm cannot carry (DEL, NEL, U+FFFE or U+FFFF); push the file instead
+{{- end }}
+{{- end }}
+{{- if and (ne .Values.itemsFrom.format "lines") (ne .Values.itemsFrom.delimiter "newline") }}
+itemsFrom.delimiter: {{ .Values.itemsFrom.delimiter }} is for the format lines, and itemsFrom.format is {{ .Values.itemsFrom.format }}; leave it out
+{{- end }}
 {{- include "workqueue.validate.command" (list "itemsFrom.command" .Values.itemsFrom.command) }}
 {{- if and .Values.itemsFrom.command (not .Values.itemsFrom.image) (not .Values.worker.image) }}
 itemsFrom.image: needed with itemsFrom.command, because the worker's own image holds no other program; name the image that the command is in

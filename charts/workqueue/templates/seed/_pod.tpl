@@ -4,6 +4,7 @@
 {{- $volumes := list (dict "name" "items" "configMap" (dict "name" (include "workqueue.seed.itemsName" .))) }}
 {{- $mounts := list (dict "name" "items" "mountPath" "/etc/workqueue" "readOnly" true) }}
 {{- $paths := list }}
+{{- if $from.text }}{{ $paths = append $paths "/etc/workqueue/itemsFrom.text" }}{{ end }}
 {{- with $from.configMap }}{{- if .name }}
 {{- $volumes = append $volumes (dict "name" "configmap" "configMap" (dict "name" .name)) }}
 {{- $paths = append $paths (printf "/items/configmap/%s" .key) }}
