@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 
 	"github.com/workqueue/workqueue/worker/dispatch"
@@ -47,10 +48,10 @@ func init() { // not in the declaration: help lists the verbs, and is one
 		{"pause", "lease no more items until resume; items that run go on", runPause},
 		{"resume", "lease items again", runResume},
 		{"watch", "show the progress of the run until it ends", runWatch},
-		{"results", "print the results as JSON Lines; with a pattern, those of matching items", runResults},
-		{"dead", "print the dead letters as JSON Lines; with a pattern, those of matching items", runDead},
+		{"results", "print the results; with a pattern, those of matching items", runResults},
+		{"dead", "print the dead letters; with a pattern, those of matching items", runDead},
 		{"retry", "put dead items back into the queue; with a pattern, matching ones", runRetry},
-		{"runs", "list the runs of the release that are still in Redis", runRuns},
+		{"runs", "list the runs of the release that are still in Redis; without WQ_QUEUE, all that are there", runRuns},
 		{"purge", "delete the queue; with a pattern, every queue whose whole name matches", runPurge},
 		{"monitor", "serve a page that shows the run", runMonitor},
 		{"install", "copy this program to a folder: worker install DIR", runInstall},
@@ -64,8 +65,19 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
+// assignment is a variable before the verb, as in worker WQ_FORMAT=csv results: kubectl exec can set none, and the image has no env.
+var assignment = regexp.MustCompile(`^(WQ_\w+)=(?s:(.*))$`)
+
 // run runs a verb, prints its error and returns the exit code.
 func run(args []string) int {
+	for len(args) > 0 {
+		variable := assignment.FindStringSubmatch(args[0])
+		if variable == nil {
+			break
+		}
+		_ = os.Setenv(variable[1], variable[2]) // a value with a NUL cannot be an argument
+		args = args[1:]
+	}
 	name := "work"
 	if len(args) > 0 {
 		name, args = args[0], args[1:]

@@ -11,7 +11,7 @@ import (
 
 func runHelp(context.Context, []string) error {
 	out := bufio.NewWriter(os.Stdout)
-	fmt.Fprint(out, "worker VERB\n\nVerbs:\n")
+	fmt.Fprint(out, "worker [VARIABLE=VALUE…] VERB\n\nVerbs:\n")
 	for _, v := range verbs {
 		fmt.Fprintf(out, "  %-9s%s\n", v.name, v.summary)
 	}

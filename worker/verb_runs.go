@@ -13,6 +13,9 @@ import (
 )
 
 func runRuns(ctx context.Context, _ []string) error {
+	if os.Getenv("WQ_QUEUE") == "" {
+		_ = os.Setenv("WQ_QUEUE", monitor.EveryQueue)
+	}
 	settings := &config.Runs{}
 	s, err := open(ctx, settings, &settings.Common)
 	if err != nil {

@@ -33,18 +33,26 @@ func runVerify(ctx context.Context, _ []string) error {
 		return ended
 	}
 	conclusion := course.Conclude(counts, settings.MaxDead)
-	if err := report.Print(os.Stdout, s.Name, counts, settings.MaxDead); err != nil {
+	if err := s.report(ctx, counts, settings.MaxDead, conclusion); err != nil {
 		return err
 	}
-	err = s.retry(ctx, func(ctx context.Context) error { return report.PrintDead(ctx, os.Stdout, s.Queue, counts.Dead) })
-	if err != nil {
-		return err
-	}
-	fmt.Println(conclusion.Line())
 	if code := conclusionCode(conclusion); code != exitOK {
 		return codeError{code, ended}
 	}
 	return nil
+}
+
+// report prints the report on the run.
+func (s *session) report(ctx context.Context, counts queue.Counts, maxDead int, conclusion report.Conclusion) error {
+	var dead report.Dead
+	err := s.retry(ctx, func(ctx context.Context) (err error) {
+		dead, err = report.ReadDead(ctx, s.Queue)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return report.Print(os.Stdout, s.Name, counts, maxDead, dead, conclusion)
 }
 
 // conclusionCode returns the exit code for the end of a run.

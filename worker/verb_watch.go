@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -12,12 +13,13 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/report"
 )
 
 const (
 	watchBar   = 500 * time.Millisecond // between two updates of a bar
-	watchLines = 5 * time.Second        // between two lines, where there is no terminal
+	watchLines = 2 * time.Second        // between two lines, where there is no terminal
 )
 
 func runWatch(ctx context.Context, _ []string) error {
@@ -27,43 +29,88 @@ func runWatch(ctx context.Context, _ []string) error {
 		return err
 	}
 	defer s.Close()
-	var show view = lines{os.Stdout}
-	every := watchLines
+	w := &watcher{session: s, view: lines{os.Stdout}, every: watchLines}
 	if term.IsTerminal(int(os.Stdout.Fd())) {
-		show, every = newBar(os.Stdout), watchBar
+		w.view, w.every = newBar(os.Stdout), watchBar
 	}
-	var course report.Course
+	counts, err := w.watch(ctx, settings.MaxDead)
+	w.view.end()
+	if err != nil {
+		return err
+	}
+	return s.report(ctx, counts, settings.MaxDead, w.course.Conclude(counts, settings.MaxDead))
+}
+
+// watcher shows the progress of a run.
+type watcher struct {
+	*session
+	view   view
+	every  time.Duration // between two looks
+	course report.Course
+}
+
+// watch returns the counts of the run when it has ended, or its queue has vanished.
+func (w *watcher) watch(ctx context.Context, maxDead int) (queue.Counts, error) {
+	var last queue.Counts
 	for {
-		counts, err := s.counts(ctx)
+		counts, err := w.look(ctx, last)
 		if err != nil {
-			return err
+			return counts, err
 		}
-		course.Saw(counts)
-		ended := report.Ended(counts)
-		show.update(counts, course.Progress(settings.MaxDead), ended)
-		if ended {
-			return nil
+		w.course.Saw(counts)
+		w.view.update(counts, w.course.Progress(maxDead))
+		if report.Ended(counts) {
+			return counts, nil
 		}
+		if !counts.Exists && w.course.Existed() {
+			return counts, queue.ErrVanished
+		}
+		last = counts
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(every):
+			return counts, ctx.Err()
+		case <-time.After(w.every):
 		}
 	}
 }
 
-// view shows the progress of a run.
+// look reads the counts. While Redis is unreachable it shows that, beside the last counts.
+func (w *watcher) look(ctx context.Context, last queue.Counts) (counts queue.Counts, err error) {
+	var since, shown time.Time
+	quiet := slog.New(slog.DiscardHandler) // the view shows it
+	err = redisclient.Retry(ctx, w.common.RedisUnreachableTimeout, quiet, func(ctx context.Context) error {
+		counts, err = w.Queue.Counts(ctx)
+		now := time.Now()
+		if since.IsZero() {
+			since = now
+		}
+		if err != nil && now.Sub(shown) >= w.every {
+			shown = now
+			w.view.update(last, "redis has been unreachable since "+report.Clock(since))
+		}
+		return err
+	})
+	return counts, err
+}
+
+// view shows the progress of a run, with a line of text.
 type view interface {
-	update(counts queue.Counts, text string, last bool)
+	update(counts queue.Counts, text string)
+	end()
 }
 
 // lines is the view for a file or a pipe.
 type lines struct{ out io.Writer }
 
-func (l lines) update(_ queue.Counts, text string, _ bool) { fmt.Fprintln(l.out, text) }
+func (l lines) update(_ queue.Counts, text string) { fmt.Fprintln(l.out, text) }
+
+func (l lines) end() {}
 
 // bar is the view for a terminal.
-type bar struct{ *progressbar.ProgressBar }
+type bar struct {
+	*progressbar.ProgressBar
+	out io.Writer
+}
 
 func newBar(out io.Writer) bar {
 	return bar{progressbar.NewOptions(1,
@@ -72,18 +119,19 @@ func newBar(out io.Writer) bar {
 		progressbar.OptionSetPredictTime(false), // the text has the time that is left for the run
 		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionSetTheme(progressbar.ThemeUnicode),
-	)}
+	), out}
 }
 
-func (b bar) update(counts queue.Counts, text string, last bool) {
+func (b bar) update(counts queue.Counts, text string) {
 	b.ChangeMax(max(1, counts.Total()))
 	b.Describe(text)
 	// A full bar has finished and is not drawn again, but more items may come.
-	if ended := counts.Done + counts.Dead; last || ended < counts.Total() {
+	if ended := counts.Done + counts.Dead; report.Ended(counts) || ended < counts.Total() {
 		_ = b.Set(ended)
 	}
-	if last {
-		_ = b.Exit()
-		fmt.Println()
-	}
+}
+
+func (b bar) end() {
+	_ = b.Exit()
+	fmt.Fprintln(b.out)
 }

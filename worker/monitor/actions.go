@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 )
 
 // ActionRequest is the body of an action: the dead items to retry, by one of keys, match, failure and all.
@@ -107,8 +108,8 @@ func retry(ctx context.Context, q *queue.Queue, request ActionRequest) (response
 	}
 	wanted := filter{request.Match, request.Failure}
 	if request.All || wanted != (filter{}) {
-		var window window
-		err := window.scan(ctx, q.Records(queue.KindDead), request.Before, func(r queue.Record) bool {
+		var window record.Window
+		err := window.Scan(ctx, q.Records(queue.KindDead), request.Before, func(r queue.Record) bool {
 			if wanted.selects(r) {
 				keys = append(keys, r.Key)
 			}
@@ -117,7 +118,7 @@ func retry(ctx context.Context, q *queue.Queue, request ActionRequest) (response
 		if err != nil {
 			return response, fmt.Errorf("reading the dead letters: %w", err)
 		}
-		response.Next = window.next
+		response.Next = window.Next
 	} else if len(keys) == 0 {
 		return response, errRequest
 	}

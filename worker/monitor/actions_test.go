@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 )
 
 func TestActions(t *testing.T) {
@@ -80,14 +81,14 @@ func TestReadOnly(t *testing.T) {
 // TestRetryOfAGroupIsBoundedAndExact: each request looks at a bounded number of dead letters and says where to continue;
 // after the last one all of the group are back, and no others.
 func TestRetryOfAGroupIsBoundedAndExact(t *testing.T) {
-	const items = 2*maxRead + 10
+	const items = 2*record.WindowRecords + 10
 	server, q := serve(t, items+3, 3)
 	settle(t, q, items, queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: `{"reason":"exit code 1","exit_code":1,"output":"ValueError: 'x.jpg' is truncated"}`})
 	requests, before, back := 0, "", 0
 	for {
 		code, text := post(t, server.URL+"/api/retry", fmt.Sprintf(`{"failure":"exit code 1: ValueError","before":%q}`, before), "Authorization", "Bearer "+token)
 		var response ActionResponse
-		if err := json.Unmarshal([]byte(text), &response); err != nil || code != http.StatusOK || response.Items > maxRead {
+		if err := json.Unmarshal([]byte(text), &response); err != nil || code != http.StatusOK || response.Items > record.WindowRecords {
 			t.Fatalf("status %d: %s", code, text)
 		}
 		requests++

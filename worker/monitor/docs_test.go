@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/workqueue/workqueue/worker/record"
 	"github.com/workqueue/workqueue/worker/report"
 )
 
@@ -50,7 +51,7 @@ func TestTheAPIIsDocumented(t *testing.T) {
 	}
 	all := []string{"items"}
 	for _, value := range []any{Snapshot{}, Sample{}, Run{}, Workers{}, Worker{}, Item{}, LastError{}, Latency{}, Record{}, RecordPage{},
-		Failure{}, FailurePage{}, ActionRequest{}, ActionResponse{}} {
+		record.Failure{}, record.Failures{}, ActionRequest{}, ActionResponse{}} {
 		all = append(all, fields(reflect.TypeOf(value))...)
 	}
 	for _, name := range all {

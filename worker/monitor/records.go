@@ -1,7 +1,6 @@
 package monitor
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -10,12 +9,6 @@ import (
 
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/record"
-)
-
-// A request reads no more than this, however many records there are; it returns where to continue.
-const (
-	maxRead      = 5000
-	maxReadBytes = 16 << 20
 )
 
 const (
@@ -40,28 +33,6 @@ type RecordPage struct {
 	Next    string   `json:"next,omitempty"` // the parameter before of the next request; empty at the end
 }
 
-// window is a bounded look at records, from the latest to older ones.
-type window struct {
-	read, bytes int
-	next        string // where to continue, empty at the end
-}
-
-// scan calls each for the records before a key, the latest first, until it returns false or the limits are reached.
-// A record for which it returns false is not counted: the next window starts with it.
-func (w *window) scan(ctx context.Context, records queue.Records, before string, each func(queue.Record) bool) error {
-	last := before
-	return records.Latest(ctx, before, func(r queue.Record) bool {
-		if w.read >= maxRead || w.bytes >= maxReadBytes || !each(r) {
-			w.next = last
-			return false
-		}
-		w.read++
-		w.bytes += len(r.Payload) + len(r.Report)
-		last = r.Key
-		return true
-	})
-}
-
 // filter selects records. Its zero value selects all.
 type filter struct {
 	match   string // text in any case, in item, id, reason, output, host or node
@@ -69,7 +40,7 @@ type filter struct {
 }
 
 func (f filter) selects(r queue.Record) bool {
-	return (f.match == "" || record.New(r).Contains(f.match)) && (f.failure == "" || failureOf(r) == f.failure)
+	return (f.match == "" || record.New(r).Contains(f.match)) && (f.failure == "" || record.New(r).Kind() == f.failure)
 }
 
 func filterOf(r *http.Request) filter {
@@ -101,8 +72,8 @@ func (s *Server) serveRecords(kind queue.Kind) func(http.ResponseWriter, *http.R
 		if !ok {
 			return
 		}
-		page, window, wanted := RecordPage{Records: []Record{}}, window{}, filterOf(r)
-		err := window.scan(r.Context(), run.queue.Records(kind), before, func(kept queue.Record) bool {
+		page, window, wanted := RecordPage{Records: []Record{}}, record.Window{}, filterOf(r)
+		err := window.Scan(r.Context(), run.queue.Records(kind), before, func(kept queue.Record) bool {
 			if !wanted.selects(kept) {
 				return true
 			}
@@ -116,7 +87,7 @@ func (s *Server) serveRecords(kind queue.Kind) func(http.ResponseWriter, *http.R
 			unavailable(w, err)
 			return
 		}
-		page.Read, page.Next = window.read, window.next
+		page.Read, page.Next = window.Read, window.Next
 		respond(w, page)
 	}
 }
@@ -145,7 +116,7 @@ func (s *Server) serveRecord(kind queue.Kind) func(http.ResponseWriter, *http.Re
 func newRecord(kind queue.Kind, kept queue.Record, limit int) Record {
 	r := Record{Record: record.NewPart(kept, limit)}
 	if kind == queue.KindDead {
-		r.Failure = failureOf(kept)
+		r.Failure = record.New(kept).Kind()
 	}
 	return r
 }

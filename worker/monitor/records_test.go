@@ -13,11 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 )
 
 // addRecords writes dead letters or results straight into Redis.
@@ -50,7 +49,7 @@ func TestDeadLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Large records end a page early: it continues with the next.
-	if first := page.Records[0]; code != http.StatusOK || len(page.Records) != maxReadBytes/(4<<20) || page.Next == "" || len(body) > 20*partShown ||
+	if first := page.Records[0]; code != http.StatusOK || len(page.Records) != 16<<20/(4<<20) || page.Next == "" || len(body) > 20*partShown ||
 		first.ItemBytes != len(large) || len(first.Item) > partShown || len(first.Item) < partShown-3 || !strings.HasPrefix(large, first.Item) {
 		t.Errorf("status %d, %d records in %d bytes; of %d bytes %d, which start with %.20q", code, len(page.Records), len(body), first.ItemBytes, len(first.Item), first.Item)
 	}
@@ -85,12 +84,12 @@ func TestManyDead(t *testing.T) {
 			began := time.Now()
 			page := fetch[struct {
 				RecordPage
-				Failures []Failure
+				Failures []record.Failure
 			}](t, address.String())
 			slowest = max(slowest, time.Since(began))
 			requests++
 			read += page.Read
-			if page.Read > maxRead {
+			if page.Read > record.WindowRecords {
 				t.Fatalf("%s: a request read %d dead letters", path, page.Read)
 			}
 			for _, r := range page.Records {
@@ -107,51 +106,6 @@ func TestManyDead(t *testing.T) {
 	}
 }
 
-// TestFailuresAreGrouped: what differs from item to item does not make another group.
-func TestFailuresAreGrouped(t *testing.T) {
-	text := func(reason string, code int, output string) string {
-		report, err := json.Marshal(map[string]any{"reason": reason, "exit_code": code, "output": output})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(report)
-	}
-	for _, test := range []struct{ report, want string }{
-		{text("exit code 1", 1, "Traceback (most recent call last):\n  File \"a.py\", line 3\nValueError: IMG_0037.tiff: truncated"), "exit code 1: ValueError"},
-		{text("exit code 1", 1, "java.io.IOException: /a/b\n"), "exit code 1: java.io.IOException"},
-		{text("exit code 2", 2, "cp: cannot stat '/data/17.csv': No such file or directory"), "exit code 2: cp: cannot stat …: No such file or directory"},
-		{text("no end after 30s", 124, "item 12345678 of 9"), "no end after 30s (exit code 124): item … of 9"},
-		{text("killed by signal: killed", 137, ""), "killed by signal: killed (exit code 137)"},
-		{text("cannot open https://host/x?y=1", 0, ""), "cannot open …"},
-		{text("exit code 1", 1, "  \r\n \n"), "exit code 1"},
-		{`not JSON of item 12345 <b>`, "not JSON of item … <b>"},
-		{"", "0 workers died while they had the item, the last ones while they ran it alone"},
-		{`{"reason":"exit code 1","exit_code":1,"output":"//8=","output_encoding":"base64"}`, "exit code 1"},
-	} {
-		if got := failureOf(queue.Record{Report: test.report}); got != test.want {
-			t.Errorf("%s\nis in the group %q\nwant             %q", test.report, got, test.want)
-		}
-	}
-}
-
-func FuzzFailureOf(f *testing.F) {
-	f.Add("exit code 1\x00\xff", "ValueError: '\xff\"`\n\n", 1)
-	f.Add(strings.Repeat("日", 500), strings.Repeat("'", 500), -1)
-	f.Fuzz(func(t *testing.T, reason, output string, code int) {
-		report, err := json.Marshal(map[string]any{"reason": reason, "exit_code": code, "output": output})
-		if err != nil {
-			t.Skip()
-		}
-		name := failureOf(queue.Record{Report: string(report)})
-		if !utf8.ValidString(name) || len(name) > 3*failureLength {
-			t.Errorf("the name of the group is %q", name)
-		}
-		if again := failureOf(queue.Record{Report: string(report)}); again != name {
-			t.Errorf("%q is also called %q", name, again)
-		}
-	})
-}
-
 // TestManyKindsOfFailures: however many there are, the response is bounded and counts all.
 func TestManyKindsOfFailures(t *testing.T) {
 	s, _ := fill(t, 1, 0)
@@ -160,12 +114,12 @@ func TestManyKindsOfFailures(t *testing.T) {
 	addRecords(t, s, "dead", 1000, func(int) string { return "x" }, func(i int) string {
 		return fmt.Sprintf(`{"reason":"kind %c%c"}`, 'a'+i%25, 'a'+i/25%25)
 	})
-	page := fetch[FailurePage](t, monitor.URL+"/api/failures")
+	page := fetch[record.Failures](t, monitor.URL+"/api/failures")
 	total := page.Others
 	for _, failure := range page.Failures {
 		total += failure.Count
 	}
-	if len(page.Failures) != failuresShown || total != 1000 || page.Failures[0].Count != 2 {
+	if len(page.Failures) != 100 || total != 1000 || page.Failures[0].Count != 2 {
 		t.Errorf("%d groups, %d dead items, the largest group has %d", len(page.Failures), total, page.Failures[0].Count)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 )
 
 const runsKept = 50 // runs whose samples are kept at the same time
@@ -17,7 +18,7 @@ type run struct {
 	queue    *queue.Queue
 	sampler  sampler
 	workers  recent[Workers]
-	failures recent[FailurePage]
+	failures recent[record.Failures]
 
 	mu       sync.Mutex
 	watchers int

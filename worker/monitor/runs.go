@@ -31,8 +31,14 @@ type Run struct {
 // inputsHash is what the chart appends to the release's name for each list of items.
 var inputsHash = regexp.MustCompile(`-[0-9a-f]{10}$`)
 
+// EveryQueue stands for the runs of all releases.
+const EveryQueue = "*"
+
 // namesOf matches the names of all runs of the release that a queue belongs to.
 func namesOf(name string) *regexp.Regexp {
+	if name == EveryQueue {
+		return regexp.MustCompile("")
+	}
 	stem := inputsHash.ReplaceAllString(name, "")
 	return regexp.MustCompile("^" + regexp.QuoteMeta(stem) + "(?:-[0-9a-f]{10})?$")
 }

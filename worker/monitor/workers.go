@@ -143,9 +143,9 @@ type podRecords struct {
 func readLately(ctx context.Context, q *queue.Queue) (*lately, error) {
 	l := &lately{pods: map[string]*podRecords{}}
 	for _, kind := range []queue.Kind{queue.KindResults, queue.KindDead} {
-		var window window
-		err := window.scan(ctx, q.Records(kind), "", func(r queue.Record) bool {
-			if window.read == recordsLately {
+		var window record.Window
+		err := window.Scan(ctx, q.Records(kind), "", func(r queue.Record) bool {
+			if window.Read == recordsLately {
 				return false
 			}
 			l.add(kind, r)

@@ -96,9 +96,9 @@ func running(c queue.Counts, perSecond float64) string {
 	case c.LastCall.IsZero():
 		return left(c) + "; no worker has started yet"
 	case c.Now.Sub(c.LastCall) > outOfContact && (c.Leased == 0 || c.NextExpiry.Before(c.Now)):
-		return left(c) + ", but no worker has called since " + clock(c.LastCall) + ": check that worker pods are running"
+		return left(c) + ", but no worker has called since " + Clock(c.LastCall) + ": check that worker pods are running"
 	case c.Leased == 0 && c.Ready+c.Suspects == 0:
-		return left(c) + ", all delayed; the next is due at " + clock(c.NextDue)
+		return left(c) + ", all delayed; the next is due at " + Clock(c.NextDue)
 	case perSecond > 0:
 		return left(c) + ", which takes about " + about(float64(c.Open())/perSecond)
 	}
@@ -117,8 +117,8 @@ func counted(n int, one, many string) string {
 	return grouped(n) + " " + many
 }
 
-// clock returns a time of day, with the date if it is more than half a day away.
-func clock(at time.Time) string {
+// Clock returns a time of day, with the date if it is more than half a day away.
+func Clock(at time.Time) string {
 	at = at.UTC()
 	if away := time.Since(at).Abs(); away > 12*time.Hour {
 		return at.Format("2006-01-02 15:04:05 UTC")

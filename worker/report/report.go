@@ -2,6 +2,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,18 +15,55 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
+// The report fits a screen of 24 lines.
 const (
-	deadShown   = 20  // dead items that are listed in full
-	itemShown   = 60  // characters of an item, or of a line of output
-	reasonShown = 200 // characters
-	outputLines = 3   // of a dead item's output
+	failuresShown = 3   // kinds of failure
+	outputLines   = 3   // of the examples' output, all together
+	itemShown     = 60  // characters of an item, or of a line of output
+	reasonShown   = 100 // characters
 )
 
-// Print writes the report of a run: its counts and its speed. Its dead items and the conclusion follow.
-func Print(out io.Writer, name string, c queue.Counts, maxDead int) error {
+// Dead is what the report shows of the dead items: the most frequent kinds of failure, with an example of each.
+type Dead struct {
+	failures record.Failures
+	examples map[string]record.Record // by key
+}
+
+// ReadDead reads what the report shows of the dead items. However many there are, it reads no more than a record.Window.
+func ReadDead(ctx context.Context, q *queue.Queue) (Dead, error) {
+	records := q.Records(queue.KindDead)
+	failures, err := record.CountFailures(ctx, records, "")
+	if err != nil {
+		return Dead{}, err
+	}
+	dead := Dead{failures, map[string]record.Record{}}
+	var keys []string
+	for _, failure := range dead.shown() {
+		keys = append(keys, failure.Key)
+	}
+	examples, err := records.Get(ctx, keys)
+	for _, example := range examples {
+		dead.examples[example.Key] = record.New(example)
+	}
+	return dead, err
+}
+
+func (d Dead) shown() []record.Failure {
+	return d.failures.Failures[:min(len(d.failures.Failures), failuresShown)]
+}
+
+// Print writes the report on a run: its counts, its speed, why items are dead, and the conclusion.
+func Print(out io.Writer, name string, c queue.Counts, maxDead int, dead Dead, conclusion Conclusion) error {
+	fmt.Fprintf(out, "Queue %s\n", text.Line(name, len(name)))
+	err := printCounts(out, c, maxDead)
+	dead.print(out, c.Dead)
+	_, last := fmt.Fprintln(out, conclusion.Line())
+	return cmp.Or(err, last)
+}
+
+func printCounts(out io.Writer, c queue.Counts, maxDead int) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name string, value any, note string) { fmt.Fprintf(table, "  %s\t%v\t%s\n", name, value, note) }
-	fmt.Fprintf(out, "Queue %s\n", text.Line(name, len(name)))
 	row("seeded", c.Seeded, "")
 	if c.Pushed() > 0 {
 		row("pushed", c.Pushed(), "added in other ways than seeding")
@@ -46,33 +84,48 @@ func Print(out io.Writer, name string, c queue.Counts, maxDead int) error {
 	return table.Flush()
 }
 
-// PrintDead writes the first of so many dead items, with the reason and the last lines of output of each.
-func PrintDead(ctx context.Context, out io.Writer, q *queue.Queue, dead int) error {
-	if dead == 0 {
-		return nil
+// print writes the kinds of failure of so many dead items, the most frequent first.
+func (d Dead) print(out io.Writer, total int) {
+	if total == 0 || d.failures.Read == 0 {
+		return
 	}
-	var list strings.Builder // printed whole: a try that fails half-way leaves nothing behind
-	shown := 0
-	err := q.DeadLetters(ctx, func(r queue.Record) bool {
-		dead := record.New(r)
-		fmt.Fprintf(&list, "  %s (item %s): %s\n", text.Line(r.Payload, itemShown), r.ItemID, text.Line(reason(dead), reasonShown))
-		if output, err := text.Decode(dead.Output, dead.OutputEncoding); err == nil && output != "" {
+	part := ""
+	if d.failures.Next != "" {
+		part = fmt.Sprintf(", of the latest %s", grouped(d.failures.Read))
+	}
+	fmt.Fprintf(out, "Dead items by kind of failure%s:\n", part)
+	shown := d.shown()
+	left := d.failures.Read
+	for _, failure := range shown {
+		left -= failure.Count
+		fmt.Fprintf(out, "  %s × %s\n", grouped(failure.Count), text.Line(failure.Failure, reasonShown))
+		example, known := d.examples[failure.Key]
+		if !known { // somebody has retried it meanwhile
+			continue
+		}
+		fmt.Fprintf(out, "    %s (item %s): %s\n", text.Line(cmp.Or(raw(example.Item, example.ItemEncoding), example.Item), itemShown), example.ID, text.Line(reason(example), reasonShown))
+		if output := strings.TrimRight(raw(example.Output, example.OutputEncoding), "\n"); output != "" {
 			lines := strings.Split(output, "\n")
-			for _, line := range lines[max(0, len(lines)-outputLines):] {
-				fmt.Fprintf(&list, "    | %s\n", text.Line(line, itemShown))
+			for _, line := range lines[max(0, len(lines)-outputLines/len(shown)):] {
+				fmt.Fprintf(out, "      | %s\n", text.Line(line, itemShown))
 			}
 		}
-		shown++
-		return shown < deadShown
-	})
+	}
+	if left > 0 {
+		fmt.Fprintf(out, "  %s of other kinds\n", grouped(left))
+	}
+	if d.failures.Read > len(shown) {
+		fmt.Fprintln(out, "  worker dead prints all")
+	}
+}
+
+// raw returns the bytes that a text of a record stands for, "" if it cannot be decoded.
+func raw(encoded, encoding string) string {
+	decoded, err := text.Decode(encoded, encoding)
 	if err != nil {
-		return err
+		return ""
 	}
-	if dead > shown {
-		fmt.Fprintf(&list, "  … and %d more; worker dead prints all\n", dead-shown)
-	}
-	_, err = fmt.Fprintf(out, "Dead items:\n%s", &list)
-	return err
+	return decoded
 }
 
 func reason(r record.Record) string {

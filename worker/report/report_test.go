@@ -1,10 +1,14 @@
 package report
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 )
 
 func TestConclude(t *testing.T) {
@@ -113,6 +117,37 @@ func TestSpeed(t *testing.T) {
 		}
 		if len(course.seen) > 200 {
 			t.Errorf("%s: %d moments are kept", test.name, len(course.seen))
+		}
+	}
+}
+
+// TestReportFitsAScreen: with everything there is to say it has 24 lines, none of which a terminal of usual width wraps twice.
+func TestReportFitsAScreen(t *testing.T) {
+	long := strings.Repeat("very ", 100) + "long"
+	dead := Dead{record.Failures{Read: 5000, Next: "1-0", Others: 100}, map[string]record.Record{}}
+	for i := range 100 {
+		key := fmt.Sprint(i, "-0")
+		dead.failures.Failures = append(dead.failures.Failures, record.Failure{Failure: fmt.Sprint(i, long), Count: 100 - i, Key: key})
+		dead.examples[key] = record.Record{ID: "7", Payload: record.Payload{Item: long}, Attempt: record.Attempt{Reason: long, Host: "here", Output: "a\nb\nc\n" + long}}
+	}
+	began := time.Unix(1700000000, 0)
+	counts := queue.Counts{Exists: true, Seeded: 9, Taken: 300_005, Ready: 4, Dead: 300_000, Failed: 3, Expired: 1, Started: began, Now: began.Add(time.Hour)}
+	var out strings.Builder
+	if err := Print(&out, "q", counts, 0, dead, Conclude(counts, 0)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+	if len(lines) > 24 {
+		t.Errorf("the report has %d lines:\n%s", len(lines), &out)
+	}
+	for _, line := range lines {
+		if n := utf8.RuneCountInString(line); n > 190 {
+			t.Errorf("a line of %d characters: %s", n, line)
+		}
+	}
+	for _, part := range []string{"Dead items by kind of failure, of the latest 5,000:\n  100 × 0very", "  4,703 of other kinds\n  worker dead prints all\nFAILED: the counts do not add up: 300,009 items came in, 300,004 are known\n"} {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("the report does not say %q:\n%s", part, &out)
 		}
 	}
 }
