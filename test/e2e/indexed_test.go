@@ -16,7 +16,7 @@ func TestIndexed(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "indexed")
 	run := map[string]string{
-		"itemsFrom.range":    `{"start": 1, "end": 1000}`, // more than a slow machine can finish before the command changes
+		"itemsFrom.range":    `{"start": 1, "end": 900}`, // more than a slow machine can finish before the command changes
 		"worker.indexed":     "true",
 		"worker.image":       program(t),
 		"worker.command":     `["sh", "-c", "sleep 1"]`,
@@ -49,7 +49,7 @@ func TestIndexed(t *testing.T) {
 	if err := s.deliver("upgrade", nil, run); err != nil {
 		t.Fatalf("helm upgrade to another command: %v", err)
 	}
-	s.complete("done       1000")
+	s.complete("done       900")
 	s.uninstall()
 }
 
