@@ -18,7 +18,10 @@ const (
 	verifyProgress = 10 * time.Second // between two lines of progress
 )
 
-var errUnfinished = errors.New("the run did not end in time (WQ_VERIFY_TIMEOUT); look at the workers' pods and logs, or wait longer")
+var (
+	errUnfinished = errors.New("the run did not end in time (WQ_VERIFY_TIMEOUT); look at the workers' pods and logs, or wait longer")
+	errNoWorker   = fmt.Errorf("no worker has started: kubectl describe the worker Job and its pods to see why, such as a quota that forbids them; %w", errUnfinished)
+)
 
 func runVerify(ctx context.Context, _ []string) error {
 	settings := &config.Verify{}
@@ -87,6 +90,9 @@ func await(ctx context.Context, s *session, settings *config.Verify, course *rep
 		}
 		switch waited := time.Since(began); {
 		case waited > settings.Timeout:
+			if counts.LastCall.IsZero() {
+				return counts, errNoWorker
+			}
 			return counts, errUnfinished
 		case !counts.Exists && (course.Existed() || settings.SeedTimeout > 0 && waited > settings.SeedTimeout):
 			return counts, dispatch.ErrUnseeded
