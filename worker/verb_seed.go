@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
-	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -111,7 +111,7 @@ func readSources(ctx context.Context, settings *config.Seed, add func(payload st
 		return err
 	}
 	if len(settings.ItemsCommand) > 0 {
-		return named("WQ_ITEMS_COMMAND", source.Generator(ctx, settings.ItemsCommand, handler.Environment(), layout, add))
+		return named("WQ_ITEMS_COMMAND", source.Generator(ctx, settings.ItemsCommand, process.Environment(), layout, add))
 	}
 	return nil
 }

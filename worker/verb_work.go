@@ -13,7 +13,9 @@ import (
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/handler/stream"
 	"github.com/workqueue/workqueue/worker/metrics"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/report"
 	"github.com/workqueue/workqueue/worker/text"
@@ -116,7 +118,7 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 }
 
 func newHandler(settings *config.Work) handler.Handler {
-	output := &handler.Output{Format: settings.Output, Out: os.Stdout, Err: os.Stderr}
+	output := &process.Output{Format: settings.Output, Out: os.Stdout, Err: os.Stderr}
 	if len(settings.Command) == 0 {
 		return handler.Print{Output: output}
 	}
@@ -133,7 +135,7 @@ func newHandler(settings *config.Work) handler.Handler {
 	case config.Batch:
 		return &handler.Batch{Command: command, Size: settings.BatchSize, Delimiter: settings.Delimiter.Byte()}
 	case config.Stream:
-		return &handler.Stream{Command: command, Processes: settings.Concurrency,
+		return &stream.Handler{Command: command, Processes: settings.Concurrency,
 			InFlight: settings.InFlight, StartTimeout: settings.StartTimeout,
 			ResultBytes: settings.ResultBytes}
 	}

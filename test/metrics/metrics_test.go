@@ -18,6 +18,7 @@ import (
 	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/monitor"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
@@ -38,7 +39,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := handler.Command{Args: []string{"sh", "-c", "sleep 0.02; test $0 = good"},
-		Output: &handler.Output{Out: io.Discard, Err: io.Discard}}
+		Output: &process.Output{Out: io.Discard, Err: io.Discard}}
 	worker := &dispatch.Worker{
 		Queue:   q,
 		Handler: &handler.Exec{Command: command},

@@ -1,9 +1,7 @@
 package handler
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,17 +10,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/text"
 )
 
-// Batch runs a command once for several items, which come on its standard input.
+// Batch runs a command once for several items, which come on its standard input. The command may report items on file descriptor 3,
+// see docs/batch.md.
 //
-// On file descriptor 3 the command may report items, one a line: the item's number, counted from 1 as its line is, then a
-// word (done, failed, dead or snoozed; failed if there is none) and a reason. The first report of an item counts, at once.
-// If the command exits with 0 by itself, all other items are done. With another exit code the others failed together, and
-// it is unknown which of them caused it: they run again at once, in halves, and in halves of these, until the one that
-// fails runs alone. Only that is an attempt.
+// If the command exits with 0 by itself, all items that it did not report are done. With another exit code any of them may be the
+// cause: they run again at once in halves, and in halves of these, until the item that fails runs alone. Only that is an attempt.
 type Batch struct {
 	Command
 	Size      int
@@ -43,11 +39,11 @@ func (b *Batch) Handle(ctx context.Context, items []queue.Item, report func(int,
 			fit = append(fit, i)
 		}
 	}
-	b.some(ctx, items, fit, report)
+	b.run(ctx, items, fit, report)
 }
 
-// some runs the items at these positions, in as many processes as it takes to know what became of each.
-func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) {
+// run runs the items at these positions in as many processes as it takes to report each of them.
+func (b *Batch) run(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) {
 	if len(positions) == 0 {
 		return
 	}
@@ -57,12 +53,12 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 		}
 		return
 	}
-	whole, rest := b.once(ctx, items, positions, report)
-	guilty := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
-	if guilty && len(positions) > 1 {
+	whole, rest := b.runOnce(ctx, items, positions, report)
+	failed := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
+	if failed && len(positions) > 1 {
 		half := len(rest) / 2
-		b.some(ctx, items, rest[:half], report)
-		b.some(ctx, items, rest[half:], report)
+		b.run(ctx, items, rest[:half], report)
+		b.run(ctx, items, rest[half:], report)
 		return
 	}
 	for _, i := range rest {
@@ -70,21 +66,22 @@ func (b *Batch) some(ctx context.Context, items []queue.Item, positions []int, r
 	}
 }
 
-// once runs the command once. It passes on what the command reports, and returns how the attempt went and the positions of
-// items that were not reported.
-func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) (Attempt, []int) {
+// runOnce runs the command once. It passes on what the command reports, and returns the attempt of the items that were not reported
+// and their positions.
+func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) (Attempt, []int) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, positions
 	}
 	defer read.Close()
-	tail := &tail{}
+	tail := &process.Tail{}
 	started := time.Now()
-	last, lastNumber, reported := started, 0, time.Duration(0) // of reports
-	rest := slices.Clone(positions)                            // -1 for items that were reported
-	read3 := make(chan error, 1)
+	last, lastNumber := started, 0  // of the reports
+	reported := time.Duration(0)    // taken by the items that were reported
+	rest := slices.Clone(positions) // -1 for those items
+	allRead := make(chan error, 1)
 	go func() {
-		read3 <- readReports(read, len(positions), func(number int, attempt Attempt) {
+		allRead <- readReports(read, len(positions), func(number int, attempt Attempt) {
 			i := rest[number-1]
 			if i < 0 {
 				return
@@ -96,48 +93,45 @@ func (b *Batch) once(ctx context.Context, items []queue.Item, positions []int, r
 			reported += attempt.Duration
 			last, lastNumber = now, number
 			if attempt.Outcome != queue.OutcomeDone {
-				attempt.Output, attempt.Truncated = tail.lines()
+				attempt.Output, attempt.Truncated = tail.Lines()
 			}
 			report(i, attempt)
 		})
 	}()
 
-	name := label(items[positions[0]].Payload)
-	first := queue.Item{}
-	if len(positions) > 1 {
-		name = fmt.Sprintf("%s +%d", name, len(positions)-1)
-	} else {
-		first = items[positions[0]]
+	from := origin(items[positions[0]])
+	if others := len(positions) - 1; others > 0 {
+		from = process.Origin{Label: fmt.Sprintf("%s +%d", from.Label, others)}
 	}
-	stdout, stderr, flush := b.Output.writers(first, name)
-	outcome := b.run(ctx, process{
-		args:    b.Args,
-		env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions))},
-		stdin:   &lines{items: items, positions: positions, delimiter: b.Delimiter},
-		stdout:  io.MultiWriter(stdout, tail),
-		stderr:  io.MultiWriter(stderr, tail),
-		extra:   []*os.File{write},
-		timeout: b.Timeout * time.Duration(len(positions)),
+	stdout, stderr, flush := b.Output.Writers(from)
+	attempt := b.runProcess(ctx, process.Process{
+		Args:    b.Args,
+		Env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions))},
+		Stdin:   &lines{items: items, positions: positions, delimiter: b.Delimiter},
+		Stdout:  io.MultiWriter(stdout, tail),
+		Stderr:  io.MultiWriter(stderr, tail),
+		Files:   []*os.File{write},
+		Timeout: b.Timeout * time.Duration(len(positions)),
 	})
 	flush()
 	write.Close()
-	_ = read.SetReadDeadline(time.Now().Add(pipesAfter)) // a grandchild may hold the other end
-	if err := <-read3; err != nil && outcome.Outcome == queue.OutcomeDone {
-		outcome.Outcome, outcome.Reason = queue.OutcomeFailed, "file descriptor 3: "+err.Error()
+	_ = read.SetReadDeadline(time.Now().Add(process.PipeDelay)) // another process may hold the other end
+	if err := <-allRead; err != nil && attempt.Outcome == queue.OutcomeDone {
+		attempt.Outcome, attempt.Reason = queue.OutcomeFailed, "file descriptor 3: "+err.Error()
 	}
-	if outcome.Outcome != queue.OutcomeDone {
-		outcome.Output, outcome.Truncated = tail.lines()
+	if attempt.Outcome != queue.OutcomeDone {
+		attempt.Output, attempt.Truncated = tail.Lines()
 	}
 	rest = slices.DeleteFunc(rest, func(i int) bool { return i < 0 })
-	outcome.Duration = max(outcome.Duration-reported, 0) / time.Duration(max(len(rest), 1))
-	return outcome, rest
+	attempt.Duration = max(attempt.Duration-reported, 0) / time.Duration(max(len(rest), 1))
+	return attempt, rest
 }
 
-// lines reads items, each with the delimiter behind it. They may be large, so they are not copied into one text.
+// lines is a text of items, each followed by the delimiter. They may be large, so it is never held as a whole.
 type lines struct {
 	items     []queue.Item
-	positions []int // of those to come
-	read      int   // bytes of the first of them
+	positions []int // of the items that were not read to their end
+	read      int   // bytes of the first of them that were read
 	delimiter byte
 }
 
@@ -159,60 +153,4 @@ func (l *lines) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
-}
-
-// maxReport is how many bytes of a line on file descriptor 3 are used.
-const maxReport = 4 << 10
-
-// readReports reads the lines of file descriptor 3, of any length, to their end. It returns an error if the reading fails,
-// or else one about the first line that is no report.
-func readReports(r io.Reader, items int, report func(number int, attempt Attempt)) (invalid error) {
-	lines := bufio.NewReaderSize(r, maxReport)
-	for {
-		raw, err := lines.ReadSlice('\n')
-		line := string(raw)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			line = text.Shorten(line, maxReport-1)
-			for errors.Is(err, bufio.ErrBufferFull) {
-				_, err = lines.ReadSlice('\n')
-			}
-		}
-		if line = strings.TrimSpace(line); line != "" {
-			number, attempt, ok := readReport(line)
-			if ok = ok && number >= 1 && number <= items; ok {
-				report(number, attempt)
-			} else if invalid == nil {
-				invalid = fmt.Errorf("%q does not begin with the number of an item, 1 to %d", text.Shorten(line, 100), items)
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
-			return invalid
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// readReport reads one line.
-func readReport(line string) (number int, attempt Attempt, ok bool) {
-	first, rest, _ := strings.Cut(line, " ")
-	number, err := strconv.Atoi(first)
-	if err != nil {
-		return 0, Attempt{}, false
-	}
-	rest = strings.TrimSpace(rest)
-	word, reason, _ := strings.Cut(rest, " ")
-	switch outcome := queue.Outcome(word); outcome {
-	case queue.OutcomeDone:
-		return number, Attempt{Outcome: outcome}, true
-	case queue.OutcomeFailed, queue.OutcomeDead, queue.OutcomeSnoozed:
-		attempt.Outcome = outcome
-	default:
-		attempt.Outcome, reason = queue.OutcomeFailed, rest
-	}
-	if attempt.Reason = strings.TrimSpace(reason); attempt.Reason == "" {
-		attempt.Reason = "reported by the command"
-	}
-	return number, attempt, true
 }

@@ -8,16 +8,17 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// maxArgument is how many bytes an argument or a variable may have: the kernel's MAX_ARG_STRLEN less its NUL.
+// maxArgument is the longest argument or variable in bytes: the kernel's MAX_ARG_STRLEN without the NUL.
 const maxArgument = 128<<10 - 1
 
 // Exec runs a command once per item. "{}" in an argument stands for the item.
 type Exec struct {
 	Command
-	ResultBytes int // of standard output to keep as the item's result, 0 for none
+	ResultBytes int // bytes of standard output that are kept as the item's result, 0 for none
 }
 
 // MaxItems implements Handler.
@@ -35,45 +36,45 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 	if err != nil {
 		return Attempt{Outcome: queue.OutcomeDead, Reason: err.Error()}
 	}
-	stdin, err := input(item.Payload)
+	stdin, err := process.Input(item.Payload)
 	if err != nil {
-		return unstarted(e.Args[0], err)
+		return Unstarted(e.Args[0], err)
 	}
 	defer stdin.Close()
-	tail, result := &tail{}, &head{limit: e.ResultBytes}
-	stdout, stderr, flush := e.Output.writers(item, label(item.Payload))
-	outcome := e.run(ctx, process{
-		args:    args,
-		env:     variables(item),
-		stdin:   stdin,
-		stdout:  io.MultiWriter(stdout, tail, result),
-		stderr:  io.MultiWriter(stderr, tail),
-		timeout: e.Timeout,
+	tail, result := &process.Tail{}, &process.Head{Limit: e.ResultBytes}
+	stdout, stderr, flush := e.Output.Writers(origin(item))
+	attempt := e.runProcess(ctx, process.Process{
+		Args:    args,
+		Env:     variables(item),
+		Stdin:   stdin,
+		Stdout:  io.MultiWriter(stdout, tail, result),
+		Stderr:  io.MultiWriter(stderr, tail),
+		Timeout: e.Timeout,
 	})
 	flush()
 	switch {
-	case outcome.Outcome != queue.OutcomeDone:
-		outcome.Output, outcome.Truncated = tail.lines()
+	case attempt.Outcome != queue.OutcomeDone:
+		attempt.Output, attempt.Truncated = tail.Lines()
 	case e.ResultBytes > 0:
-		outcome.Result = true
-		outcome.Output, outcome.Truncated = result.result()
+		attempt.Result = true
+		attempt.Output, attempt.Truncated = result.Text()
 	}
-	return outcome
+	return attempt
 }
 
-// arguments puts the item in place of each {}, or behind the command if there is none.
+// arguments returns the command with each {} replaced by the item, or with the item appended if there is none.
 func (e *Exec) arguments(payload string) ([]string, error) {
 	args := slices.Clone(e.Args)
-	placed := false
+	replaced := false
 	for i, arg := range args {
 		if strings.Contains(arg, "{}") {
 			args[i] = strings.ReplaceAll(arg, "{}", payload)
-			placed = true
+			replaced = true
 		}
 	}
-	if !placed {
+	if !replaced {
 		if !isArgument(payload) {
-			return args, nil // it comes by standard input
+			return args, nil // the program can read it from standard input
 		}
 		return append(args, payload), nil
 	}
@@ -88,7 +89,7 @@ func (e *Exec) arguments(payload string) ([]string, error) {
 
 func isArgument(s string) bool { return len(s) <= maxArgument && !strings.Contains(s, "\x00") }
 
-// variables is what a command finds of its item in its environment.
+// variables returns the environment variables about an item.
 func variables(item queue.Item) []string {
 	env := []string{"WQ_ITEM_ID=" + item.ID, "WQ_ATTEMPT=" + strconv.Itoa(item.Attempts+1)}
 	const name = "WQ_ITEM="

@@ -12,11 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
 func newExec(args ...string) *Exec {
-	return &Exec{Command: Command{Args: args, Output: &Output{Out: io.Discard, Err: io.Discard}}}
+	return &Exec{Command: Command{Args: args, Output: &process.Output{Out: io.Discard, Err: io.Discard}}}
 }
 
 // handle returns what a handler reports, and panics if that is not once for each item.
@@ -58,8 +59,8 @@ var awkward = map[string]string{
 	"glob":          "*?[a]~",
 	"empty":         "",
 	"long":          strings.Repeat("x", 100<<10),
-	"a pipe full":   strings.Repeat("x", pipeHolds),
-	"one more":      strings.Repeat("x", pipeHolds+1),
+	"a pipe full":   strings.Repeat("x", process.PipeHolds),
+	"one more":      strings.Repeat("x", process.PipeHolds+1),
 }
 
 func TestExecItems(t *testing.T) {
@@ -127,13 +128,13 @@ func TestExecChildren(t *testing.T) {
 		{name: "ends while it is written to", script: "head -c 10 >/dev/null", payload: strings.Repeat("x", 1<<20), outcome: queue.OutcomeDone},
 		{name: "does not read", script: ":", payload: strings.Repeat("x", 1<<20), outcome: queue.OutcomeDone},
 		{name: "closes its output", script: "exec >&- 2>&-; sleep 0.2", outcome: queue.OutcomeDone},
-		{name: "ends too late", script: "sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
-		{name: "ignores TERM", script: "trap '' TERM; sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
-		{name: "stops itself", script: "kill -STOP $$", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: exitTimeout},
+		{name: "ends too late", script: "sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: process.ExitTimeout},
+		{name: "ignores TERM", script: "trap '' TERM; sleep 60", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: process.ExitTimeout},
+		{name: "stops itself", script: "kill -STOP $$", timeout: 100 * time.Millisecond, outcome: queue.OutcomeFailed, code: process.ExitTimeout},
 		{name: "leaves a grandchild with the pipes", script: "sleep 30 & exit 0", outcome: queue.OutcomeDone},
 		{name: "leaves a grandchild of its own session", script: "setsid sleep 30 & exit 5", outcome: queue.OutcomeFailed, code: 5},
 		{name: "exits with 0 when it is cut off", script: "trap 'exit 0' TERM; while :; do sleep 0.1; done", timeout: 200 * time.Millisecond,
-			outcome: queue.OutcomeFailed, code: exitTimeout},
+			outcome: queue.OutcomeFailed, code: process.ExitTimeout},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -195,7 +196,7 @@ func TestExecFlood(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		o := runOne(t, e, "")
 		runtime.ReadMemStats(&after)
-		if o.Outcome != queue.OutcomeFailed || !o.Truncated || len(o.Output) > tailBytes {
+		if o.Outcome != queue.OutcomeFailed || !o.Truncated || len(o.Output) > 4<<10 {
 			t.Errorf("%s: %d bytes kept: %v", format, len(o.Output), o.Outcome)
 		}
 		if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 16<<20 {

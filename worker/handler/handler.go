@@ -1,4 +1,4 @@
-// Package handler runs items: each Handler is a way in which a command, or the worker itself, meets an item.
+// Package handler runs items. Each Handler is a way in which the user's command gets its items.
 package handler
 
 import (
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -15,11 +16,11 @@ type Handler interface {
 	// attempt has ended, and returns after the last call. When ctx is done it must end soon; items that it did not finish
 	// are then OutcomeReturned.
 	Handle(ctx context.Context, items []queue.Item, report func(position int, attempt Attempt))
-	// MaxItems is how many items one call takes at most.
+	// MaxItems returns the largest number of items for one call.
 	MaxItems() int
 }
 
-// OutcomeInvalid says that the command cannot run at all, for this or any item: the configuration is wrong. The queue never sees it.
+// OutcomeInvalid means that the command cannot run at all, for this or any item: the configuration is wrong. It never reaches the queue.
 const OutcomeInvalid queue.Outcome = "invalid"
 
 // Attempt is how one try at one item went.
@@ -27,7 +28,7 @@ type Attempt struct {
 	Outcome  queue.Outcome
 	Reason   string // one line, "" if done
 	ExitCode int    // of the command; 128+n for signal n, 124 for a timeout
-	Output   string // the result, if it was done; or else the last lines of the command's output
+	Output   string // the result of an item that is done; otherwise the last lines of the command's output
 
 	Result    bool // Output is a result to be kept
 	Truncated bool // there was more output than this
@@ -37,7 +38,7 @@ type Attempt struct {
 }
 
 // Print is the built-in handler: it prints "Working on <item>".
-type Print struct{ Output *Output }
+type Print struct{ Output *process.Output }
 
 // MaxItems implements Handler.
 func (Print) MaxItems() int { return 1000 }
@@ -54,7 +55,7 @@ func (p Print) Handle(_ context.Context, items []queue.Item, report func(int, At
 }
 
 func (p Print) print(items []queue.Item) error {
-	if p.Output.raw() {
+	if p.Output.Raw() {
 		lines := make([]byte, 0, 64*len(items))
 		for _, item := range items {
 			lines = fmt.Appendf(lines, "Working on %s\n", item.Payload)
@@ -63,7 +64,7 @@ func (p Print) print(items []queue.Item) error {
 		return err
 	}
 	for _, item := range items {
-		out, _, flush := p.Output.writers(item, label(item.Payload))
+		out, _, flush := p.Output.Writers(origin(item))
 		if _, err := fmt.Fprintf(out, "Working on %s\n", item.Payload); err != nil {
 			return err
 		}

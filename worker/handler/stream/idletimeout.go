@@ -1,11 +1,11 @@
-package handler
+package stream
 
 import "time"
 
 // idleTimeout limits how long a program with requests in flight may write no response. The program's lock guards it.
 type idleTimeout struct {
 	timer   *time.Timer   // nil without a limit
-	perItem time.Duration // limit after the first response
+	perItem time.Duration // limit from the first response on
 	limit   time.Duration // current limit
 	expired bool
 }
@@ -18,7 +18,7 @@ func (t *idleTimeout) start(perItem, start time.Duration, expire func()) {
 	}
 }
 
-// restart starts the timer again: the program has responded, or was sent a request while it had none.
+// restart starts the timer again: the program has responded, or was sent a request while none was in flight.
 func (t *idleTimeout) restart() {
 	if t.timer != nil {
 		t.limit = t.perItem

@@ -1,4 +1,4 @@
-package handler
+package stream
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/text"
 )
@@ -13,7 +14,7 @@ import (
 // maxReason is how many bytes of a reason are kept.
 const maxReason = 4 << 10
 
-// requestLine is a line to the program. The item comes last, where the simplest program can find it.
+// requestLine is a line to the program. The item is the last field, where a program without a JSON parser can find it.
 type requestLine struct {
 	ID       string `json:"id"`
 	Attempt  int    `json:"attempt"`
@@ -35,10 +36,10 @@ type response struct {
 	Result   json.RawMessage `json:"result"` // a string, or any other JSON, which is kept as it is
 	Encoding string          `json:"encoding"`
 
-	invalid string // what is wrong with the line, if its id could be read
+	invalid string // what is wrong with the line
 }
 
-// readResponse reads a line, and reports whether it is a response: libraries print other lines.
+// readResponse reads a line and reports whether it is a response: libraries print other lines.
 func readResponse(line []byte) (r response, ok bool) {
 	if len(line) == 0 || line[0] != '{' {
 		return response{}, false
@@ -49,8 +50,8 @@ func readResponse(line []byte) (r response, ok bool) {
 	return r, r.ID != nil || r.alive()
 }
 
-// readInvalid reads what it can of a line that is not JSON from some point on, such as Python's NaN, or has a field of another
-// type. A number is accepted as the id.
+// readInvalid reads as much as it can of a line that is not JSON from some point on (Python writes NaN) or has a field of the wrong type.
+// A number is accepted as the ID.
 func readInvalid(line []byte) (r response) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	_, _ = decoder.Token() // the brace
@@ -93,31 +94,31 @@ func readInvalid(line []byte) (r response) {
 
 func (r *response) alive() bool { return r.Status == "alive" && r.invalid == "" }
 
-// attempt returns the attempt that a response reports. It keeps resultBytes of a result at most.
-func (r *response) attempt(resultBytes int) Attempt {
+// attempt returns the attempt that a response reports. It keeps at most resultBytes of a result.
+func (r *response) attempt(resultBytes int) handler.Attempt {
 	if r.invalid != "" {
-		return Attempt{Outcome: queue.OutcomeFailed, Reason: r.invalid}
+		return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: r.invalid}
 	}
 	reason := text.Shorten(r.Reason, maxReason)
 	switch r.Status {
 	case "", "done":
 		if r.Result == nil {
-			return Attempt{Outcome: queue.OutcomeDone}
+			return handler.Attempt{Outcome: queue.OutcomeDone}
 		}
 		result, err := r.result()
 		if err != nil {
-			return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}
+			return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}
 		}
 		kept := min(len(result), resultBytes)
-		return Attempt{Outcome: queue.OutcomeDone, Result: true, Output: strings.Clone(result[:kept]), Truncated: kept < len(result)}
+		return handler.Attempt{Outcome: queue.OutcomeDone, Result: true, Output: strings.Clone(result[:kept]), Truncated: kept < len(result)}
 	case "failed":
-		return Attempt{Outcome: queue.OutcomeFailed, Reason: reason}
+		return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: reason}
 	case "dead":
-		return Attempt{Outcome: queue.OutcomeDead, Reason: reason}
+		return handler.Attempt{Outcome: queue.OutcomeDead, Reason: reason}
 	case "snoozed":
-		return Attempt{Outcome: queue.OutcomeSnoozed, Reason: reason}
+		return handler.Attempt{Outcome: queue.OutcomeSnoozed, Reason: reason}
 	}
-	return Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("the program's response has the status %q: it must be done, failed, "+
+	return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("the program's response has the status %q: it must be done, failed, "+
 		"dead, snoozed or alive", r.Status)}
 }
 

@@ -1,4 +1,4 @@
-package handler
+package process
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unwatched returns a pipe whose ends the runtime does not poll, unlike those of package os.
-func unwatched() (readEnd int, writeEnd *os.File, err error) {
+// unpolledPipe returns a pipe whose ends the runtime does not poll, unlike those of package os.
+func unpolledPipe() (readEnd int, writeEnd *os.File, err error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return 0, nil, os.NewSyscallError("pipe2", err)
@@ -17,16 +17,16 @@ func unwatched() (readEnd int, writeEnd *os.File, err error) {
 	return ends[0], os.NewFile(uintptr(ends[1]), "|1"), nil
 }
 
-// pipe carries a program's output to the worker. With a pipe of package os the runtime would wake a thread for every write of
-// the program, even while the reader pauses so that some responses gather.
+// pipe carries a process's output to the worker. With a pipe of package os the runtime would wake a thread for every write of the
+// process, even while the reader pauses.
 type pipe struct {
-	writeEnd *os.File // for the program
+	writeEnd *os.File // for the process
 	readEnd  int
 	stop     int // an eventfd that ends a Read
 }
 
 func newPipe() (*pipe, error) {
-	readEnd, writeEnd, err := unwatched()
+	readEnd, writeEnd, err := unpolledPipe()
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 	}
 }
 
-// stopReading ends Read although another process may hold the write end open.
+// stopReading ends Read even if some process still holds the write end open.
 func (p *pipe) stopReading() { _, _ = unix.Write(p.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
 // close closes the pipe. No call of Read may follow.

@@ -1,16 +1,17 @@
-package handler
+package stream
 
 import (
 	"bytes"
 	"fmt"
 	"time"
+
+	"github.com/workqueue/workqueue/worker/process"
 )
 
 const (
 	maxResponse = 4 << 20                // longest line that is read as a response
-	readSize    = 32 << 10               // bytes of output that io.Copy reads at once
-	plenty      = 64                     // requests in flight that keep a program busy for the time of gathering
-	gathering   = 500 * time.Microsecond // pause before the next read of a busy program
+	plenty      = 64                     // requests in flight that keep a program busy during a pause
+	pause       = 500 * time.Microsecond // before the next read from a busy program
 )
 
 // responseReader reads the program's standard output.
@@ -43,14 +44,14 @@ func (r responseReader) Write(output []byte) (int, error) {
 	p.wakeWriter()
 	busy := len(p.inFlight) >= plenty
 	p.mu.Unlock()
-	if busy && len(output) < readSize {
-		// Nobody waits for the next response: to wake up for each would cost more than the responses themselves.
-		time.Sleep(gathering)
+	if busy && len(output) < process.ReadSize {
+		// Nobody waits for the next response, and waking up for each would cost more than the responses themselves.
+		time.Sleep(pause)
 	}
 	return len(output), nil
 }
 
-// read takes in a line. A line that is not a response is passed on as output.
+// read handles a line that may be a response. Any other line is passed on as output.
 func (p *program) read(line []byte) {
 	response, ok := readResponse(line)
 	if !ok {
@@ -77,5 +78,5 @@ func (p *program) read(line []byte) {
 	} else {
 		p.idle.pause()
 	}
-	p.settle(r, response.attempt(p.stream.ResultBytes))
+	p.settle(r, response.attempt(p.handler.ResultBytes))
 }

@@ -1,4 +1,4 @@
-package handler
+package stream
 
 import (
 	"bufio"
@@ -6,42 +6,42 @@ import (
 	"slices"
 	"time"
 
-	"github.com/workqueue/workqueue/worker/pace"
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// writeSize is how many bytes are written at once: few, so that the program can begin with the first lines, and that few
-// items have to wait with it if it does not go on reading.
+// writeSize is how many bytes are written at once: few, so that the program can begin with the first lines, and so that few items are
+// stuck if it stops reading.
 const writeSize = 4 << 10
 
-// call is a call of Handle. The lock of the program that has its items guards it.
+// call is a call of Handle. It is guarded by the lock of the program that has its items.
 type call struct {
 	items  []queue.Item
-	report func(position int, attempt Attempt)
+	report func(position int, attempt handler.Attempt)
 
 	open      int           // items that are waiting or in flight
 	done      chan struct{} // closed when there are none
 	abandoned bool          // nothing is reported any more
 
-	again []int // positions of items for the next program: this one has ended without an attempt at them
+	again []int // positions of items for the next program: this one has ended, and no attempt has failed
 }
 
 // request is an item that is waiting or in flight.
 type request struct {
 	*call
 	position int
-	id       string    // in the line, once it is in flight
-	sent     time.Time // to the writer of lines
+	id       string    // in the line, once in flight
+	sent     time.Time // when it was given to the writer
 }
 
-// end notes that the item is neither waiting nor in flight any more.
+// end notes that the item is no longer waiting or in flight.
 func (r request) end() {
 	if r.open--; r.open == 0 {
 		close(r.done)
 	}
 }
 
-// add makes the items at these positions wait for the program.
+// add adds the items at these positions to those that wait for the program.
 func (p *program) add(c *call, positions []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,7 +57,7 @@ func (p *program) add(c *call, positions []int) {
 	p.wakeWriter()
 }
 
-// giveBack returns those items of a call that are still waiting.
+// giveBack returns the items of a call that are still waiting.
 func (p *program) giveBack(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,13 +65,13 @@ func (p *program) giveBack(c *call) {
 		if r.call != c {
 			return false
 		}
-		c.report(r.position, Attempt{Outcome: queue.OutcomeReturned, Reason: "not started", Started: time.Now()})
+		c.report(r.position, handler.Attempt{Outcome: queue.OutcomeReturned, Reason: "not started", Started: time.Now()})
 		r.end()
 		return true
 	})
 }
 
-// abandon returns the items of a call that were not reported. The program keeps those in flight; its responses to them are
+// abandon returns the items of a call that were not reported. Those in flight stay with the program, and its responses to them are
 // dropped.
 func (p *program) abandon(c *call) {
 	p.mu.Lock()
@@ -93,7 +93,7 @@ func (p *program) abandon(c *call) {
 	}
 }
 
-// wakeWriter makes the writer look for requests that it can write.
+// wakeWriter wakes the writer if there are requests that it may be able to write.
 func (p *program) wakeWriter() {
 	if len(p.waiting) > 0 {
 		select {
@@ -103,10 +103,10 @@ func (p *program) wakeWriter() {
 	}
 }
 
-// write writes requests until the program has ended. Only this goroutine does: the program may be busy writing responses
-// while its input is full. An error needs no handling: the program has closed its input, and will end or time out.
+// write writes requests until the program has ended. It has a goroutine of its own because the program may not read while it writes
+// responses. Errors need no handling: the program has closed its input, and will end or time out.
 func (p *program) write() {
-	lines := bufio.NewWriterSize(p.input, writeSize)
+	lines := bufio.NewWriterSize(p.child.Stdin, writeSize)
 	encoder := json.NewEncoder(lines)
 	encoder.SetEscapeHTML(false)
 	var next []request
@@ -125,7 +125,7 @@ func (p *program) write() {
 	}
 }
 
-// take appends the next requests to be written, about writeSize bytes of them, and counts them as in flight.
+// take appends the next requests to write, about writeSize bytes of them, and counts them as in flight.
 func (p *program) take(requests []request) []request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,11 +156,11 @@ func (p *program) send(r *request) {
 }
 
 // settle reports the attempt of a request that was in flight.
-func (p *program) settle(r request, attempt Attempt) {
+func (p *program) settle(r request, attempt handler.Attempt) {
 	now := time.Now()
 	attempt.Started = r.sent
-	if p.stream.InFlight <= 1 && p.lastResponse.After(r.sent) {
-		attempt.Started = p.lastResponse // only then did the program begin with it
+	if p.handler.InFlight <= 1 && p.lastResponse.After(r.sent) {
+		attempt.Started = p.lastResponse // the program began with it only then
 	}
 	attempt.Duration = now.Sub(attempt.Started)
 	p.lastResponse = now
@@ -168,31 +168,4 @@ func (p *program) settle(r request, attempt Attempt) {
 		r.report(r.position, attempt)
 	}
 	r.end()
-}
-
-// window returns how many requests may be in flight. Only a program that works on one item at a time is sent requests
-// ahead, and only as many as it is likely to respond to soon: what it has been sent cannot be returned to the queue.
-func (p *program) window() int {
-	switch {
-	case p.responses < p.singly:
-		return 1
-	case p.stream.InFlight > 1:
-		return p.stream.InFlight
-	case p.pace == 0:
-		return 1
-	}
-	return min(max(int(ahead/p.pace), 1), maxAhead)
-}
-
-// measure updates the pace after some responses were read.
-func (p *program) measure() {
-	n := p.responses - p.measured
-	if n == 0 {
-		return
-	}
-	now := time.Now()
-	if p.measured > 0 { // the first response also took the program's start
-		p.pace = pace.After(p.pace, n, now.Sub(p.busySince))
-	}
-	p.measured, p.busySince = p.responses, now
 }

@@ -1,4 +1,4 @@
-package handler
+package stream
 
 import (
 	"bufio"
@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -72,9 +74,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func newStream(t *testing.T, args ...string) *Stream {
-	s := &Stream{
-		Command:     Command{Args: args, Output: &Output{Out: io.Discard, Err: io.Discard}},
+func newStream(t *testing.T, args ...string) *Handler {
+	s := &Handler{
+		Command:     handler.Command{Args: args, Output: &process.Output{Out: io.Discard, Err: io.Discard}},
 		Processes:   1,
 		InFlight:    1,
 		ResultBytes: 100,
@@ -84,7 +86,28 @@ func newStream(t *testing.T, args ...string) *Stream {
 }
 
 // newProgram is a stream of one of the programs above.
-func newProgram(t *testing.T, name string) *Stream { return newStream(t, os.Args[0], "program", name) }
+func newProgram(t *testing.T, name string) *Handler { return newStream(t, os.Args[0], "program", name) }
+
+// handle returns what a call of Handle reports, and panics if that is not once for each item.
+func handle(ctx context.Context, h *Handler, items []queue.Item) []handler.Attempt {
+	var mu sync.Mutex
+	attempts := make([]handler.Attempt, len(items))
+	reports := make([]int, len(items))
+	h.Handle(ctx, items, func(position int, attempt handler.Attempt) {
+		mu.Lock()
+		defer mu.Unlock()
+		attempts[position] = attempt
+		reports[position]++
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for i, n := range reports {
+		if n != 1 {
+			panic(fmt.Sprintf("item %s was reported %d times", items[i].ID, n))
+		}
+	}
+	return attempts
+}
 
 func numbered(from, n int) []queue.Item {
 	items := make([]queue.Item, n)
@@ -170,10 +193,10 @@ func TestStreamChildren(t *testing.T) {
 		code    int
 		reason  string
 	}{
-		{name: "never responds", script: "sleep 60", code: exitTimeout, reason: "wrote nothing for 300ms"},
-		{name: "ignores TERM", script: "trap '' TERM; read -r line; sleep 60", code: exitTimeout, reason: "wrote nothing"},
-		{name: "stops itself", script: "read -r line; kill -STOP $$", code: exitTimeout, reason: "wrote nothing"},
-		{name: "closes its input early", script: "exec <&-; sleep 60", code: exitTimeout, reason: "wrote nothing"},
+		{name: "never responds", script: "sleep 60", code: process.ExitTimeout, reason: "wrote nothing for 300ms"},
+		{name: "ignores TERM", script: "trap '' TERM; read -r line; sleep 60", code: process.ExitTimeout, reason: "wrote nothing"},
+		{name: "stops itself", script: "read -r line; kill -STOP $$", code: process.ExitTimeout, reason: "wrote nothing"},
+		{name: "closes its input early", script: "exec <&-; sleep 60", code: process.ExitTimeout, reason: "wrote nothing"},
 		{name: "closes its output", script: "exec >&-; read -r line; exit 4", code: 4, reason: "exit code 4"},
 		{name: "ends while it is written to", script: "head -c 10 >/dev/null; exit 5", payload: strings.Repeat("x", 1<<20),
 			code: 5, reason: "exit code 5"},
@@ -242,7 +265,7 @@ func TestStreamReturnsWaiting(t *testing.T) {
 			var mu sync.Mutex
 			counts := map[queue.Outcome]int{}
 			reports := map[int]int{}
-			s.Handle(ctx, numbered(1, 50), func(position int, attempt Attempt) {
+			s.Handle(ctx, numbered(1, 50), func(position int, attempt handler.Attempt) {
 				mu.Lock()
 				defer mu.Unlock()
 				reports[position]++

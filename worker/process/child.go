@@ -1,0 +1,64 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+	"time"
+)
+
+// Child is a process that keeps running while the worker writes to it and reads from it.
+type Child struct {
+	Stdin io.WriteCloser
+
+	cmd     *exec.Cmd
+	group   group
+	output  *pipe
+	allRead chan struct{} // closed when standard output has ended
+}
+
+// Start starts the process. Its Stdin and Timeout do not count.
+func (p *Process) Start() (*Child, error) {
+	c := &Child{cmd: p.command(context.Background(), p.Env), allRead: make(chan struct{})}
+	c.cmd.WaitDelay = PipeDelay
+	c.cmd.Stderr = p.Stderr
+	var err error
+	if c.output, err = newPipe(); err != nil {
+		return nil, err
+	}
+	c.cmd.Stdout = c.output.writeEnd
+	if c.Stdin, err = c.cmd.StdinPipe(); err == nil {
+		err = c.cmd.Start()
+	}
+	if err != nil {
+		c.output.close()
+		return nil, err
+	}
+	_ = c.output.writeEnd.Close()
+	go func() {
+		_, _ = buffered{p.Stdout}.ReadFrom(c.output)
+		close(c.allRead)
+	}()
+	return c, nil
+}
+
+// Terminate terminates the process's group. It may be called at any time and more than once.
+func (c *Child) Terminate() { c.group.terminate(c.cmd.Process.Pid) }
+
+// Wait waits until the process has ended and its output has been passed on, and ends what is left of a group that was terminated.
+func (c *Child) Wait() Ending {
+	delay := PipeDelay
+	if errors.Is(c.cmd.Wait(), exec.ErrWaitDelay) {
+		delay = 0 // it was already spent on standard error
+	}
+	select {
+	case <-c.allRead:
+	case <-time.After(delay):
+		c.output.stopReading()
+		<-c.allRead
+	}
+	c.output.close()
+	c.group.clear(c.cmd.Process.Pid)
+	return newEnding(c.cmd.ProcessState)
+}

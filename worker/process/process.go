@@ -1,0 +1,91 @@
+// Package process runs child processes: each leads a process group, gets the worker's environment without what leads to Redis, and
+// has its output passed on.
+package process
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// KillDelay is the time from TERM to KILL.
+	KillDelay = 2 * time.Second
+	// PipeDelay is how long other processes may hold a process's pipes open after it has ended.
+	PipeDelay = time.Second
+)
+
+// Process is a program to run.
+type Process struct {
+	Args    []string // the program's name and its arguments
+	Path    string   // of the program's file, "" to look for the name in $PATH
+	Env     []string // in addition to Environment
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Files   []*os.File    // file descriptors from 3 on
+	Timeout time.Duration // 0 for none
+}
+
+// Run runs the process to its end. When ctx is done or the timeout is over, its group is terminated.
+func (p *Process) Run(ctx context.Context) Ending {
+	env := p.Env
+	limited := ctx
+	if p.Timeout > 0 {
+		deadline := time.Now().Add(p.Timeout)
+		env = append(slices.Clip(env), "WQ_DEADLINE="+deadline.UTC().Format(time.RFC3339))
+		var cancel context.CancelFunc
+		limited, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	cmd := p.command(limited, env)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, buffered{p.Stdout}, buffered{p.Stderr}
+	cmd.WaitDelay = KillDelay + PipeDelay
+	var g group
+	cutOff := false
+	cmd.Cancel = func() error {
+		cutOff = !hasEnded(cmd.Process.Pid)
+		g.terminate(cmd.Process.Pid)
+		return nil
+	}
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		return Ending{Err: err}
+	}
+	g.clear(cmd.Process.Pid)
+	ending := newEnding(cmd.ProcessState)
+	ending.CutOff = cutOff
+	ending.TimedOut = cutOff && errors.Is(limited.Err(), context.DeadlineExceeded)
+	return ending
+}
+
+// command returns the process as the leader of a group of its own.
+func (p *Process) command(ctx context.Context, env []string) *exec.Cmd {
+	program := p.Args[0]
+	if p.Path != "" {
+		program = p.Path
+	}
+	cmd := exec.CommandContext(ctx, program, p.Args[1:]...)
+	cmd.Args[0] = p.Args[0]
+	cmd.ExtraFiles = p.Files
+	cmd.Env = append(Environment(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// Environment returns the worker's environment without the variables that lead to Redis.
+func Environment() []string { return slices.Clone(ownEnvironment()) }
+
+var ownEnvironment = sync.OnceValue(func() []string {
+	env := slices.DeleteFunc(os.Environ(), func(assignment string) bool {
+		return strings.HasPrefix(assignment, "WQ_REDIS_")
+	})
+	return slices.Clip(env)
+})
