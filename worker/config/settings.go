@@ -47,7 +47,9 @@ type Items struct {
 }
 
 // Layout returns how lists of items are written.
-func (i *Items) Layout() source.Layout { return source.Layout{Format: i.Format, Delimiter: i.Delimiter.Byte()} }
+func (i *Items) Layout() source.Layout {
+	return source.Layout{Format: i.Format, Delimiter: i.Delimiter.Byte()}
+}
 
 func (i *Items) validate() (wrong []error) {
 	if i.Format != source.Lines && i.Delimiter != "newline" {
