@@ -12,6 +12,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/dispatch"
+	"github.com/workqueue/workqueue/worker/fields"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/handler/stream"
 	"github.com/workqueue/workqueue/worker/metrics"
@@ -130,6 +131,9 @@ func newHandler(settings *config.Work) handler.Handler {
 		DeadCodes:   settings.DeadExitCodes,
 		SnoozeCodes: settings.SnoozeExitCodes,
 		Output:      output,
+	}
+	if settings.Mode != config.Exec {
+		command.Args = fields.Command(settings.Command).Literal()
 	}
 	switch settings.Mode {
 	case config.Batch:

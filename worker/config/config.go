@@ -44,7 +44,7 @@ type Setting struct {
 func All() []Setting {
 	var all []Setting
 	for _, settings := range everyVerb() {
-		for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+		for _, f := range fieldsOf(reflect.ValueOf(settings).Elem()) {
 			if !slices.ContainsFunc(all, func(s Setting) bool { return s.Name == f.name() }) {
 				all = append(all, Setting{f.name(), f.tag("default"), f.tag("desc"), strings.Fields(f.tag("value")), f.tag("internal")})
 			}
@@ -57,7 +57,7 @@ func All() []Setting {
 // wrong, and what it should be; it does not contain the value of a secret.
 func Load(settings any) error {
 	var wrong []error
-	for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+	for _, f := range fieldsOf(reflect.ValueOf(settings).Elem()) {
 		if err := load(f); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: %w", f.name(), err))
 		}
@@ -110,12 +110,12 @@ type field struct {
 func (f field) name() string          { return f.StructField.Tag.Get("envconfig") }
 func (f field) tag(key string) string { return f.StructField.Tag.Get(key) }
 
-func fields(settings reflect.Value) []field {
+func fieldsOf(settings reflect.Value) []field {
 	var all []field
 	for i := range settings.NumField() {
 		f := field{settings.Type().Field(i), settings.Field(i)}
 		if f.Anonymous {
-			all = append(all, fields(f.value)...)
+			all = append(all, fieldsOf(f.value)...)
 		} else {
 			all = append(all, f)
 		}

@@ -3,8 +3,11 @@ package config
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/workqueue/workqueue/worker/fields"
 )
 
 // TestSettingsAreDeclaredOnce: each variable in one field, with the chart's value or the reason why there is none; its default is within its limits.
@@ -16,7 +19,7 @@ func TestSettingsAreDeclaredOnce(t *testing.T) {
 		if err := Load(settings); err != nil {
 			t.Errorf("%T: a default is wrong: %v", settings, err)
 		}
-		for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+		for _, f := range fieldsOf(reflect.ValueOf(settings).Elem()) {
 			if other, again := declared[f.name()]; again && other != f.StructField.Tag {
 				t.Errorf("%s is declared twice", f.name())
 			}
@@ -24,6 +27,9 @@ func TestSettingsAreDeclaredOnce(t *testing.T) {
 		}
 	}
 	for _, s := range All() {
+		if strings.HasPrefix(s.Name, "WQ_ITEM_") && !slices.Contains(fields.Reserved, s.Name) {
+			t.Errorf("%s may be taken for a field of an item: add it to fields.Reserved", s.Name)
+		}
 		if (len(s.Values) == 0) == (s.Internal == "") {
 			t.Errorf("%s needs either the tag value, the chart's value that sets it, or the tag internal, why there is none", s.Name)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/fields"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -69,7 +70,7 @@ type Work struct {
 	Success
 	Lists
 	Waiting
-	Command         Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; {} in an argument is replaced by the item, without any {} the item is appended. Without a command the worker prints Working on <item>"`
+	Command         Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended. Without a command the worker prints Working on <item>"`
 	Mode            Mode          `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and responses as lines of JSON (docs/stream.md)"`
 	BatchSize       int           `envconfig:"WQ_BATCH_SIZE" default:"100" min:"1" max:"1000" value:"worker.batchSize" desc:"items that one process gets in the mode batch, if there are as many"`
 	InFlight        int           `envconfig:"WQ_IN_FLIGHT" default:"1" min:"1" value:"worker.inFlight" desc:"items that one process may have in flight in the mode stream"`
@@ -107,17 +108,17 @@ func (w *Work) Validate() (wrong []error) {
 	if w.BackoffMax < w.Backoff {
 		wrong = append(wrong, fmt.Errorf("WQ_BACKOFF_MAX: %v is less than WQ_BACKOFF_INITIAL, %v", w.BackoffMax, w.Backoff))
 	}
+	if err := fields.Command(w.Command).Check(); err != nil {
+		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: %w", err))
+	}
 	if w.Mode == Exec {
 		return wrong
 	}
 	if len(w.Command) == 0 {
 		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: missing: WQ_MODE=%s needs a program that reads the items", w.Mode))
 	}
-	for _, arg := range w.Command {
-		if strings.Contains(arg, "{}") {
-			wrong = append(wrong, fmt.Errorf("WQ_COMMAND: {} stands for one item, but with WQ_MODE=%s the items come on standard input; leave it out", w.Mode))
-			break
-		}
+	if found := fields.Command(w.Command).Placeholder(); found != "" {
+		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: %s stands for one item, but with WQ_MODE=%s the items come on standard input; leave it out", found, w.Mode))
 	}
 	if w.Capture {
 		way := "use WQ_MODE=exec"

@@ -57,12 +57,15 @@ func text(raw json.RawMessage) string {
 	return string(raw)
 }
 
+// Reserved are names of other variables that begin like those of fields. They are never a field's.
+var Reserved = []string{"WQ_ITEM_ID", "WQ_ITEM_TIMEOUT"}
+
 // prefix is what the names of variables of fields begin with.
 const prefix = "WQ_ITEM_"
 
 // Variables returns an assignment NAME=text for each field, sorted. Names are upper case, with _ for whatever is neither a letter
 // from A to Z nor a digit. There is none for a field that is null or contains a NUL, for fields whose names become equal, and
-// for a name that taken reports.
+// for a name that is Reserved or that taken reports.
 func (o Object) Variables(taken func(name string) bool) []string {
 	values := map[string]string{}
 	twice := map[string]bool{}
@@ -77,7 +80,7 @@ func (o Object) Variables(taken func(name string) bool) []string {
 	}
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !twice[name] && !taken(name) && !strings.Contains(values[name], "\x00") {
+		if !twice[name] && !slices.Contains(Reserved, name) && !taken(name) && !strings.Contains(values[name], "\x00") {
 			all = append(all, name+"="+values[name])
 		}
 	}

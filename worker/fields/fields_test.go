@@ -71,9 +71,9 @@ func TestCheck(t *testing.T) {
 }
 
 func TestVariables(t *testing.T) {
-	object, _ := Parse(`{"url": "a b", "First name": 1.50, "größe": "ü", "a": {"b": 1}, "no": null, "nul": "\u0000", "x-y": 1, "x y": 2, "id": 3, "": 4}`)
-	got := object.Variables(func(name string) bool { return name == "WQ_ITEM_ID" })
-	want := []string{"WQ_ITEM_=4", `WQ_ITEM_A={"b": 1}`, "WQ_ITEM_FIRST_NAME=1.50", "WQ_ITEM_GR__E=ü", "WQ_ITEM_URL=a b"}
+	object, _ := Parse(`{"url": "a b", "First name": 1.50, "größe": "ü", "a": {"b": 1}, "no": null, "nul": "\u0000", "x-y": 1, "x y": 2, "id": 3, "mine": 4, "": 5}`)
+	got := object.Variables(func(name string) bool { return name == "WQ_ITEM_MINE" })
+	want := []string{"WQ_ITEM_=5", `WQ_ITEM_A={"b": 1}`, "WQ_ITEM_FIRST_NAME=1.50", "WQ_ITEM_GR__E=ü", "WQ_ITEM_URL=a b"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

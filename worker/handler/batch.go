@@ -23,6 +23,8 @@ type Batch struct {
 	Command
 	Size      int
 	Delimiter byte
+
+	slots slots
 }
 
 // MaxItems implements Handler.
@@ -104,9 +106,11 @@ func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int
 		from = process.Origin{Label: fmt.Sprintf("%s +%d", from.Label, others)}
 	}
 	stdout, stderr, flush := b.Output.Writers(from)
+	slot, slotVariable := b.slots.enter()
+	defer b.slots.leave(slot)
 	attempt := b.runProcess(ctx, process.Process{
 		Args:    b.Args,
-		Env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions))},
+		Env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions)), slotVariable},
 		Stdin:   &lines{items: items, positions: positions, delimiter: b.Delimiter},
 		Stdout:  io.MultiWriter(stdout, tail),
 		Stderr:  io.MultiWriter(stderr, tail),

@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os/exec"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/fields"
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -45,7 +45,7 @@ func (c *Command) attempt(ctx context.Context, p *process.Process, ending proces
 		a = Unstarted(p.Args[0], ending.Err)
 		if ctx.Err() != nil {
 			a.Outcome = queue.OutcomeReturned
-		} else if a.Outcome == OutcomeInvalid && strings.Contains(c.Args[0], "{}") {
+		} else if a.Outcome == OutcomeInvalid && fields.Command(c.Args[:1]).Placeholder() != "" {
 			a.Outcome = queue.OutcomeDead // other items name other programs
 		}
 	case ending.TimedOut:

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/workqueue/workqueue/worker/fields"
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -15,10 +15,12 @@ import (
 // maxArgument is the longest argument or variable in bytes: the kernel's MAX_ARG_STRLEN without the NUL.
 const maxArgument = 128<<10 - 1
 
-// Exec runs a command once per item. "{}" in an argument stands for the item.
+// Exec runs a command once per item. Arguments may have placeholders for parts of the item, see package fields.
 type Exec struct {
 	Command
 	ResultBytes int // bytes of standard output that are kept as the item's result, 0 for none
+
+	slots slots
 }
 
 // MaxItems implements Handler.
@@ -32,7 +34,7 @@ func (e *Exec) Handle(ctx context.Context, items []queue.Item, report func(int, 
 }
 
 func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
-	args, err := e.arguments(item.Payload)
+	args, err := e.arguments(item)
 	if err != nil {
 		return Attempt{Outcome: queue.OutcomeDead, Reason: err.Error()}
 	}
@@ -41,11 +43,13 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 		return Unstarted(e.Args[0], err)
 	}
 	defer stdin.Close()
+	slot, slotVariable := e.slots.enter()
+	defer e.slots.leave(slot)
 	tail, result := &process.Tail{}, &process.Head{Limit: e.ResultBytes}
 	stdout, stderr, flush := e.Output.Writers(origin(item))
 	attempt := e.runProcess(ctx, process.Process{
 		Args:    args,
-		Env:     variables(item),
+		Env:     append(variables(item), slotVariable),
 		Stdin:   stdin,
 		Stdout:  io.MultiWriter(stdout, tail, result),
 		Stderr:  io.MultiWriter(stderr, tail),
@@ -62,21 +66,18 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 	return attempt
 }
 
-// arguments returns the command with each {} replaced by the item, or with the item appended if there is none.
-func (e *Exec) arguments(payload string) ([]string, error) {
-	args := slices.Clone(e.Args)
-	replaced := false
-	for i, arg := range args {
-		if strings.Contains(arg, "{}") {
-			args[i] = strings.ReplaceAll(arg, "{}", payload)
-			replaced = true
-		}
+// arguments returns the command for an item. Without a placeholder the item is appended.
+func (e *Exec) arguments(item queue.Item) ([]string, error) {
+	command := fields.Command(e.Args)
+	args, err := command.Fill(item.ID, item.Payload)
+	if err != nil {
+		return nil, err
 	}
-	if !replaced {
-		if !isArgument(payload) {
+	if command.Placeholder() == "" {
+		if !isArgument(item.Payload) {
 			return args, nil // the program can read it from standard input
 		}
-		return append(args, payload), nil
+		return append(args, item.Payload), nil
 	}
 	for _, arg := range args {
 		if !isArgument(arg) {
@@ -89,12 +90,20 @@ func (e *Exec) arguments(payload string) ([]string, error) {
 
 func isArgument(s string) bool { return len(s) <= maxArgument && !strings.Contains(s, "\x00") }
 
-// variables returns the environment variables about an item.
+// variables returns the environment variables about an item. What is too long or holds a NUL is not among them.
 func variables(item queue.Item) []string {
 	env := []string{"WQ_ITEM_ID=" + item.ID, "WQ_ATTEMPT=" + strconv.Itoa(item.Attempts+1)}
-	const name = "WQ_ITEM="
-	if len(name)+len(item.Payload) <= maxArgument && isArgument(item.Payload) {
-		env = append(env, name+item.Payload)
+	whole := "WQ_ITEM=" + item.Payload
+	if !isArgument(whole) {
+		return env
+	}
+	env = append(env, whole)
+	if object, ok := fields.Parse(item.Payload); ok {
+		for _, one := range object.Variables(process.HasVariable) {
+			if isArgument(one) {
+				env = append(env, one)
+			}
+		}
 	}
 	return env
 }

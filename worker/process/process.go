@@ -83,6 +83,14 @@ func (p *Process) command(ctx context.Context, env []string) *exec.Cmd {
 // Environment returns the worker's environment without the variables that lead to Redis.
 func Environment() []string { return slices.Clone(ownEnvironment()) }
 
+// HasVariable reports whether Environment has a variable of this name.
+func HasVariable(name string) bool {
+	return slices.ContainsFunc(ownEnvironment(), func(assignment string) bool {
+		has, _, _ := strings.Cut(assignment, "=")
+		return has == name
+	})
+}
+
 var ownEnvironment = sync.OnceValue(func() []string {
 	env := slices.DeleteFunc(os.Environ(), func(assignment string) bool {
 		return strings.HasPrefix(assignment, "WQ_REDIS_")

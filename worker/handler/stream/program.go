@@ -40,15 +40,15 @@ type program struct {
 	tooLong bool // it was ended because a response is too long
 }
 
-// startProgram starts a process. Its first requests, so many of them, are sent one at a time.
-func startProgram(h *Handler, singly int) (*program, error) {
+// startProgram starts the process of a slot. Its first requests, so many of them, are sent one at a time.
+func startProgram(h *Handler, slot, singly int) (*program, error) {
 	p := &program{handler: h, tail: &process.Tail{}, inFlight: map[string]request{}, singly: singly,
 		ready: make(chan struct{}, 1), ended: make(chan struct{})}
 	stdout, stderr, flush := h.Output.Writers(process.Origin{Label: h.Args[0]})
 	p.print = io.MultiWriter(stdout, p.tail)
 	p.mu.Lock() // a response may come at once
 	defer p.mu.Unlock()
-	command := process.Process{Args: h.Args, Path: h.Path, Stdout: responseReader{p}, Stderr: io.MultiWriter(stderr, p.tail)}
+	command := process.Process{Args: h.Args, Path: h.Path, Env: []string{handler.SlotVariable(slot)}, Stdout: responseReader{p}, Stderr: io.MultiWriter(stderr, p.tail)}
 	child, err := command.Start()
 	if err != nil {
 		return nil, err

@@ -4,7 +4,8 @@ import "sync"
 
 // slot runs one process at a time: when it has ended, the next one.
 type slot struct {
-	calls int // of Handle that use it
+	number int // from 1
+	calls  int // of Handle that use it
 
 	mu      sync.Mutex // guards running
 	running *program
@@ -15,7 +16,7 @@ func (h *Handler) enter() *slot {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for len(h.slots) < h.Processes {
-		h.slots = append(h.slots, &slot{})
+		h.slots = append(h.slots, &slot{number: len(h.slots) + 1})
 	}
 	least := h.slots[0]
 	for _, slot := range h.slots {
@@ -44,7 +45,7 @@ func (s *slot) program(h *Handler) (*program, error) {
 	if s.running != nil {
 		singly = s.running.causes
 	}
-	p, err := startProgram(h, singly)
+	p, err := startProgram(h, s.number, singly)
 	if err == nil {
 		s.running = p
 	}
