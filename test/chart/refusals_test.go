@@ -35,7 +35,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 
 		{"a mode", "{items: [a], worker: {mode: lines}}", []string{"'/worker/mode'", "'exec', 'batch', 'stream'"}},
 		{"a batch without a program", "{items: [a], worker: {mode: batch}}", []string{"worker.command: needed with worker.mode=batch"}},
-		{"a batch with a place for an item", "{items: [a], worker: {mode: batch, image: b, command: [c, '-{}']}}", []string{"worker.command: {} stands for one item", "leave it out"}},
+		{"a batch with a place for an item", "{items: [a], worker: {mode: batch, image: b, command: [c, '-{}']}}", []string{"worker.command[1]: {} stands for one item", "leave it out"}},
+		{"a batch with a field of an item", "{items: [a], worker: {mode: batch, image: b, command: [c, 'x{.a b.c}']}}", []string{"worker.command[1]: {.a b.c} stands for one item, but with worker.mode=batch"}},
+		{"a field that is none", "{items: [a], worker: {image: b, command: [c, 'x{.a.}']}}", []string{"worker.command[1]: {.a.} is not a field; write {.name}", `\{.a.} for the text itself`}},
 		{"a stream that is captured", "{items: [a], worker: {mode: stream, capture: true, image: b, command: [c]}}", []string{"worker.capture: with worker.mode=stream", "the program's responses carry its results"}},
 		{"a batch too large", "{items: [a], worker: {batchSize: 1001}}", []string{"'/worker/batchSize'", "want 1,000"}},
 

@@ -1,10 +1,13 @@
 package chart
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/workqueue/workqueue/worker/fields"
 )
 
 func TestModesReachTheWorker(t *testing.T) {
@@ -24,6 +27,23 @@ func TestModesReachTheWorker(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTextsThatAreNoPlaceholders: what the worker passes on as it is, the chart must not refuse.
+func TestTextsThatAreNoPlaceholders(t *testing.T) {
+	t.Parallel()
+	for _, argument := range []string{"{{.Names}}", "${#}", `\{.}`, `\{.a.}`, "s/{.*}//", "{.items[*].a}", "{.First name}", "{.größe.x-y}", "{#}", "{}"} {
+		quoted, err := json.Marshal(argument)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fields.Command([]string{argument}).Check(); err != nil {
+			t.Errorf("the worker refuses %s: %v", argument, err)
+		}
+		if _, err := (release{values: "{items: [a], worker: {image: b, command: [c, " + string(quoted) + "]}}"}).render(t); err != nil {
+			t.Errorf("%s: %v", argument, err)
+		}
 	}
 }
 

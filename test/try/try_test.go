@@ -109,6 +109,7 @@ func TestExamples(t *testing.T) {
 		"external-redis":       {refused: `^redis\.external: .* in a second values file`},
 		"fruits":               {done: 9},
 		"items-from-configmap": {objects: towns, done: 3},
+		"items-from-csv":       {done: 3},
 		"items-from-program":   {also: "itemsFrom: {command: [find, testdata, -type, f]}", done: len(sessions(t))},
 		"items-from-volume":    {refused: `volume volume: only .* without a cluster`},
 		"items-range":          {done: 501},

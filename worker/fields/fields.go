@@ -87,7 +87,7 @@ func (o Object) Variables(taken func(name string) bool) []string {
 	return all
 }
 
-// Variable returns the name of the variable of a field.
+// Variable returns the name of the variable of a field: WQ_ITEM_FIRST_NAME for First name.
 func Variable(field string) string {
 	return prefix + strings.Map(func(r rune) rune {
 		switch {

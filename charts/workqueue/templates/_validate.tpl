@@ -104,6 +104,17 @@ itemsFrom.image: needed with itemsFrom.command, because the worker's own image h
 {{- define "workqueue.validate.worker" }}
 {{- with .Values.worker }}
 {{- include "workqueue.validate.command" (list "worker.command" .command) }}
+{{- $mode := .mode }}
+{{- range $i, $argument := ternary .command list (kindIs "slice" .command) }}
+{{- range regexFindAll `(^|[^\\${])\{(#|\.[\pL\pM\pN_. -]*)\}|\{\}` (toString $argument) -1 }}
+{{- $found := regexFind `\{[^{]*$` . }}
+{{- if ne $mode "exec" }}
+worker.command[{{ $i }}]: {{ $found }} stands for one item, but with worker.mode={{ $mode }} the items come on standard input; leave it out
+{{- else if not (regexMatch `^\{(|#|(\.[\pL\pM\pN_-]+( +[\pL\pM\pN_-]+)*)+)\}$` $found) }}
+worker.command[{{ $i }}]: {{ $found }} is not a field; write {.name} or {.name.name}, with letters, digits, _, - and single spaces, or \{{ $found }} for the text itself
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .image (not .command) }}
 worker.command: needed with worker.image, because a chart cannot read an image's entrypoint; write what to run for each item, such as `command: [python, /app/main.py, "{}"]`
 {{- end }}
@@ -113,9 +124,6 @@ worker.image: needed with worker.command, because the worker's own image holds n
 {{- if ne .mode "exec" }}
 {{- if not .command }}
 worker.command: needed with worker.mode={{ .mode }}; name the program that gets the items
-{{- end }}
-{{- if contains "{}" (toRawJson .command) }}
-worker.command: {} stands for one item, but with worker.mode={{ .mode }} the items come on standard input; leave it out
 {{- end }}
 {{- if .capture }}
 worker.capture: with worker.mode={{ .mode }} standard output does not belong to one item; leave it out{{ if eq .mode "stream" }}: the program's responses carry its results{{ end }}
