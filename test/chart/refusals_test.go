@@ -81,6 +81,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"an image volume in a Kubernetes without", "{items: [a], worker: {inject: image}}", []string{"worker.inject: an image as a volume needs Kubernetes 1.35, and this is v1.34", "set it to init"}},
 		{"an unknown injection", "{items: [a], worker: {inject: sidecar}}", []string{"'/worker/inject'", "'init', 'image'"}},
 
+		{"a key of other charts", "{items: [a], replicaCount: 3}", []string{"'/replicaCount'", "'given as worker.parallelism'"}},
+		{"a key of pods", "{items: [a], worker: {env: [{name: a, value: b}]}}", []string{"'/worker/env'", "'given as worker.extraEnv'"}},
 		{"a misspelt key", "{items: [a], item: [b]}", []string{"'item' not allowed"}},
 		{"a misspelt key of worker", "{items: [a], worker: {paralelism: 2}}", []string{"'/worker'", "'paralelism' not allowed"}},
 		{"a misspelt key of resources", "{items: [a], worker: {resources: {limit: {}}}}", []string{"'/worker/resources'", "'limit' not allowed"}},

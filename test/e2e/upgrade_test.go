@@ -139,6 +139,18 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
+// TestUninstallAfterAFailedUpgrade leaves nothing, though the last revision does not have the Job that runs.
+func TestUninstallAfterAFailedUpgrade(t *testing.T) {
+	eachHelm(t, func(t *testing.T, major string) {
+		s := newSpace(t, "failed-"+major)
+		s.major = major
+		s.install([]string{fruits}, map[string]string{"worker.image": program(t), "worker.command": `["sh", "-c", "echo slow $0; sleep 600"]`})
+		s.works("slow ")
+		wantRefusal(t, s.deliver("upgrade", []string{fruits}, map[string]string{"itemsFrom.configMap.name": `"missing"`}, "--timeout", "10s"), "pre-upgrade hooks failed")
+		s.uninstall()
+	})
+}
+
 // works waits until a worker of the Job prints a text.
 func (s *space) works(text string) {
 	s.Helper()

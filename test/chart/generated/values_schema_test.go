@@ -37,6 +37,7 @@ func valuesSchema(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	trustReferences(schema)
+	suggest(t, schema.(map[string]any))
 	var pretty bytes.Buffer
 	encoder := json.NewEncoder(&pretty)
 	encoder.SetEscapeHTML(false)
@@ -107,6 +108,28 @@ func trustReferences(node any) {
 		for _, child := range node {
 			trustReferences(child)
 		}
+	}
+}
+
+// suggest adds the keys that people try, none of which has a valid value. A constant is the only text of its own that a schema can
+// give an error.
+func suggest(t *testing.T, schema map[string]any) {
+	t.Helper()
+	var types struct{ Instead map[string]string }
+	if err := yaml.Unmarshal(readFile(t, filepath.Join(chartDir, "types.yaml")), &types); err != nil {
+		t.Fatal(err)
+	}
+	for key, instead := range types.Instead {
+		path := strings.Split(key, ".")
+		properties := schema["properties"].(map[string]any)
+		for _, name := range path[:len(path)-1] {
+			properties = properties[name].(map[string]any)["properties"].(map[string]any)
+		}
+		name := path[len(path)-1]
+		if properties[name] != nil {
+			t.Errorf("types.yaml has %s among the keys that do not exist, and it exists", key)
+		}
+		properties[name] = map[string]any{"const": "given as " + instead}
 	}
 }
 
