@@ -45,7 +45,7 @@ func newRun(t *testing.T, c *cluster, values map[string]string) *run {
 	r := &run{Namespace: kube.NewNamespace(t, "chaos"), cluster: c, counter: newCounter(t, c.gateway, items)}
 	// In this order: print what happened, undo the fault, remove the namespace.
 	t.Cleanup(func() { c.heal(t) })
-	t.Cleanup(r.TellIfFailed)
+	t.Cleanup(r.ReportIfFailed)
 	r.values = map[string]string{
 		"itemsFrom.range":                      fmt.Sprintf(`{"start": 1, "end": %d}`, items),
 		"worker.image":                         fmt.Sprintf("%q", kube.ProgramImage(t)),

@@ -23,7 +23,7 @@ var excused = map[string]string{
 	"pod-probes-identical StatefulSet/redis/: .*":                          "the liveness probe waits longer before it restarts the container",
 	"statefulset-has-servicename StatefulSet/redis/: .*":                   "the Service has an address, so that clients need not look for another after Redis is moved",
 
-	"deployment-has-poddisruptionbudget .*":       "workers hand back what they hold when they are moved, and the monitor holds nothing",
+	"deployment-has-poddisruptionbudget .*":       "a worker that is moved returns its items, and the monitor holds nothing",
 	"deployment-has-host-podantiaffinity .*":      "you choose where workers run: worker.affinity, worker.topologySpreadConstraints",
 	"deployment-replicas Deployment/monitor/: .*": "a page for people, whose data is in Redis",
 	"horizontalpodautoscaler-replicas .*":         "one pod is enough for a short queue",

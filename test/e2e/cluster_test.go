@@ -72,7 +72,7 @@ func eachHelm(t *testing.T, test func(t *testing.T, major string)) {
 func newSpace(t *testing.T, name string) *space {
 	t.Helper()
 	s := &space{Namespace: kube.NewNamespace(t, "e2e-"+name), major: "helm4"}
-	t.Cleanup(s.TellIfFailed)
+	t.Cleanup(s.ReportIfFailed)
 	return s
 }
 
@@ -211,7 +211,7 @@ func (s *space) uninstall() {
 	}, func() string { return "still there: " + strings.Join(left, " ") })
 }
 
-// keep notes what is in the namespace now: uninstall does not ask where it comes from.
+// keep notes what is in the namespace now, which uninstall may leave.
 func (s *space) keep() {
 	s.Helper()
 	s.others = map[string]bool{}
@@ -241,7 +241,7 @@ func (s *space) objects() ([]string, error) {
 	}), err
 }
 
-// verify runs helm test and answers what it printed, and whether it passed.
+// verify runs helm test, and returns what it printed and an error if it failed.
 func (s *space) verify() (string, error) {
 	s.Helper()
 	return s.helm("test", kube.Release, "--logs")

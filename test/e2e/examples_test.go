@@ -18,8 +18,8 @@ import (
 
 // around is what happens around an example besides its run.
 type around struct {
-	kubectl [][]string                     // what its first lines tell a person to do before
-	before  func(*space) map[string]string // makes what it speaks of as being there; returns values that take its place here
+	kubectl [][]string                     // the commands in its first lines that a person runs before the install
+	before  func(*space) map[string]string // creates what the example expects to exist; returns values that it needs here
 	during  func(*space)
 	endless bool         // helm test has no end to wait for
 	after   func(*space) // when the release is gone
@@ -118,7 +118,7 @@ func killRedis(s *space) {
 	}
 }
 
-// withoutKEDA has KEDA's kinds, but nobody who scales: that is done by hand.
+// withoutKEDA has KEDA's kinds but no KEDA: the test scales.
 func withoutKEDA(s *space) map[string]string {
 	makeCustomKinds(s)
 	s.volume("data-run-redis-0")

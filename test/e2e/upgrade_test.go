@@ -20,11 +20,11 @@ func (s *space) queue() string {
 			return e.Value
 		}
 	}
-	s.Fatal("the worker Job knows no queue")
+	s.Fatal("the worker Job has no variable WQ_QUEUE")
 	return ""
 }
 
-// waiting is how many items nobody has begun with.
+// waiting returns the number of items that no worker has leased yet.
 func (s *space) waiting() string {
 	out, _ := s.exec(kube.Release+"-redis-0", "redis-cli", "llen", s.queue())
 	return strings.TrimSpace(out)
@@ -36,14 +36,14 @@ func (s *space) redisPod() string {
 	return string(k8s.GetPodContext(s, s.Context(), s.Kubectl, kube.Release+"-redis-0").UID)
 }
 
-// password is the one that was made up for Redis.
+// password returns the password that the install generated for Redis.
 func (s *space) password() string {
 	s.Helper()
 	return s.Must("get", "secret", kube.Release+"-redis", "-o", "jsonpath={.data.password}")
 }
 
-// TestUpgrade changes one thing after the other in one release, with each major of Helm: first in the middle of a run, which
-// goes on whatever happens to its Job, then with a run after the other.
+// TestUpgrade changes one thing after another in one release, with each major of Helm: first during a run, which goes on whatever
+// happens to its Job, then from one run to the next.
 func TestUpgrade(t *testing.T) {
 	eachHelm(t, func(t *testing.T, major string) {
 		s := newSpace(t, "upgrade-"+major)
@@ -67,8 +67,8 @@ func TestUpgrade(t *testing.T) {
 				first.UID, first.Generation, job.UID, job.Generation)
 		}
 
-		// Other parallelism: the Job that runs is patched, though somebody has done so by hand before. Helm 4 leaves the field to
-		// whoever that was, until it is told not to.
+		// Other parallelism: the Job that runs is patched, though somebody has done so by hand before. Helm 4 refuses to
+		// take the field over unless it is forced.
 		s.Must("patch", "job", first.Name, "--type=merge", "-p", `{"spec": {"parallelism": 3}}`)
 		slow["worker.parallelism"] = "2"
 		force := []string{}
@@ -110,7 +110,7 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("the last Job began from the beginning:\n%s", logs)
 		}
 
-		// Redis stays as it was installed, so nobody may be told to come without a password.
+		// Redis keeps the password that it was installed with, so an upgrade to none is refused.
 		open := map[string]string{"redis.generatePassword": "false"}
 		wantRefusal(t, s.deliver("upgrade", []string{fruits}, open), "redis: this one was installed with the password")
 

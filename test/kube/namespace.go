@@ -23,7 +23,7 @@ type Namespace struct {
 }
 
 // NewNamespace makes a namespace, and removes it when all cleanups that are registered later are through. One of those should
-// be TellIfFailed.
+// be ReportIfFailed.
 func NewNamespace(t *testing.T, stem string) *Namespace {
 	t.Helper()
 	name := fmt.Sprintf("%s-%d", stem, time.Now().UnixNano()%1e9)
@@ -37,8 +37,8 @@ func NewNamespace(t *testing.T, stem string) *Namespace {
 	return n
 }
 
-// TellIfFailed prints what a person would look at to find out why the test failed.
-func (n *Namespace) TellIfFailed() {
+// ReportIfFailed prints what a person would look at to find out why the test failed.
+func (n *Namespace) ReportIfFailed() {
 	if !n.Failed() {
 		return
 	}
@@ -67,7 +67,7 @@ func (n *Namespace) Must(args ...string) string {
 	return out
 }
 
-// Pipe runs kubectl in the namespace with a text on its standard input, and answers its standard output.
+// Pipe runs kubectl in the namespace with a text on its standard input, and returns its standard output.
 func (n *Namespace) Pipe(text string, args ...string) (string, error) {
 	return shell.RunCommandContextAndGetStdOutE(n.T, n.Context(), &shell.Command{
 		Command: "kubectl", Args: append([]string{"--namespace", n.Kubectl.Namespace}, args...),
