@@ -42,6 +42,7 @@ func init() { // not in the declaration: help lists the verbs, and is one
 	verbs = []verb{
 		{"work", "lease, run and acknowledge items until the queue is drained (the default)", runWork},
 		{"seed", "fill the queue, once and exactly", runSeed},
+		{"try", "run the command for one item, as the worker would, and touch no queue: worker try ITEM", runTry},
 		{"verify", "wait for the end of the run and report on it", runVerify},
 		{"push", "add the items on standard input, one a line or in a format of WQ_ITEMS_FORMAT: worker push csv", runPush},
 		{"seal", "close the queue: no more items will be added, so the run can end", runSeal},

@@ -25,7 +25,7 @@ func runHelp(context.Context, []string) error {
 		{"work and verify", &config.Waiting{}},
 		{"work, seed and push", &config.Lists{}},
 		{"seed and push", &config.Items{}},
-		{"work", &config.Work{}},
+		{"work and try", &config.Work{}},
 		{"seed", &config.Seed{}},
 		{"verify", &config.Verify{}},
 		{"results, dead and retry", &config.Records{}},

@@ -106,7 +106,7 @@ func TestTextsArriveAsWritten(t *testing.T) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		all := objects(decoded)
-		if got := find[*corev1.ConfigMap](t, all, "seed").Data["itemsFrom.text"]; got != text {
+		if got := find[*corev1.ConfigMap](t, all, "seed").Data["itemsFrom.text"]; got != strings.TrimPrefix(text, "\ufeff") {
 			t.Errorf("%q becomes %q", text, got)
 		}
 		spec := seedJob(t, all).Spec.Template.Spec

@@ -49,7 +49,7 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 	stdout, stderr, flush := e.Output.Writers(origin(item))
 	attempt := e.runProcess(ctx, process.Process{
 		Args:    args,
-		Env:     append(variables(item), slotVariable),
+		Env:     append(Variables(item), slotVariable),
 		Stdin:   stdin,
 		Stdout:  io.MultiWriter(stdout, tail, result),
 		Stderr:  io.MultiWriter(stderr, tail),
@@ -90,8 +90,8 @@ func (e *Exec) arguments(item queue.Item) ([]string, error) {
 
 func isArgument(s string) bool { return len(s) <= maxArgument && !strings.Contains(s, "\x00") }
 
-// variables returns the environment variables about an item. What is too long or holds a NUL is not among them.
-func variables(item queue.Item) []string {
+// Variables returns the environment variables about an item. What is too long or holds a NUL is not among them.
+func Variables(item queue.Item) []string {
 	env := []string{"WQ_ITEM_ID=" + item.ID, "WQ_ATTEMPT=" + strconv.Itoa(item.Attempts+1)}
 	whole := "WQ_ITEM=" + item.Payload
 	if !isArgument(whole) {

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/fields"
+	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/text"
+)
+
+// runTry runs the command for one item. The command's output is the verb's own; what is said about it goes to standard error. It needs no
+// Redis.
+func runTry(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return usageError("try takes one item: worker try ITEM; put it in quotes")
+	}
+	if os.Getenv("WQ_QUEUE") == "" {
+		if err := os.Setenv("WQ_QUEUE", "try"); err != nil {
+			return err
+		}
+	}
+	settings := &config.Work{}
+	if _, err := start(settings, &settings.Common); err != nil {
+		return err
+	}
+	item := queue.Item{ID: "1", Payload: args[0]}
+	describe("command", commandFor(settings, item))
+	if settings.Mode == config.Exec {
+		for _, one := range handler.Variables(item) {
+			describe("variable", one)
+		}
+	}
+	h := newHandler(settings)
+	var attempt handler.Attempt
+	started := time.Now()
+	h.Handle(ctx, []queue.Item{item}, func(_ int, a handler.Attempt) { attempt = a })
+	if c, ok := h.(io.Closer); ok {
+		_ = c.Close()
+	}
+	describe("exit code", fmt.Sprint(attempt.ExitCode))
+	describe("seconds", fmt.Sprintf("%.3f", time.Since(started).Seconds()))
+	describe("outcome", outcome(settings, attempt))
+	if attempt.Result {
+		describe("result", fmt.Sprintf("%q", attempt.Output))
+	}
+	if attempt.Outcome != queue.OutcomeDone {
+		return codeError{code: 1}
+	}
+	return nil
+}
+
+func describe(name, value string) { fmt.Fprintf(os.Stderr, "%-9s  %s\n", name, text.Printable(value)) }
+
+// commandFor returns the arguments that an item's command gets, as JSON.
+func commandFor(settings *config.Work, item queue.Item) string {
+	if len(settings.Command) == 0 {
+		return "none: the worker prints Working on <item>"
+	}
+	command := fields.Command(settings.Command)
+	args, err := command.Fill(item.ID, item.Payload)
+	if err != nil {
+		return "none: " + err.Error()
+	}
+	if settings.Mode == config.Exec && command.Placeholder() == "" {
+		args = append(args, item.Payload)
+	}
+	var line strings.Builder
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(args) // strings are always JSON
+	return strings.TrimSuffix(line.String(), "\n")
+}
+
+// outcome returns what a worker would do with the item after a first attempt.
+func outcome(settings *config.Work, attempt handler.Attempt) string {
+	switch attempt.Outcome {
+	case queue.OutcomeDone:
+		return "done"
+	case queue.OutcomeFailed:
+		if settings.MaxAttempts > 1 {
+			return fmt.Sprintf("failed: %s; a worker would run it again, up to %d times in all", attempt.Reason, settings.MaxAttempts)
+		}
+		return "dead: " + attempt.Reason
+	case handler.OutcomeInvalid:
+		return "invalid command: " + attempt.Reason + "; a worker would stop"
+	}
+	return string(attempt.Outcome) + ": " + attempt.Reason
+}
