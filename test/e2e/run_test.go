@@ -118,6 +118,7 @@ func TestVerbs(t *testing.T) {
 
 	wantText(t, s.verb("runs"), s.queue())
 	wantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")
+	wantText(t, s.verb("WQ_FORMAT=csv", "results"), "id,item,", "1,apple,")
 	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":1`)
 	wantText(t, s.verb("retry", "^grape$"), "1 dead items are back in the queue")
 	wantText(t, s.verb("purge"), "is deleted")
