@@ -53,6 +53,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	w.Queue = s.Queue
 	w.Handler = newHandler(settings)
 	w.Log = s.log
+	w.LastStep = newLastStep(s, settings)
 	w.Name = dispatch.NewName(settings.HostName())
 	w.Policy = newPolicy(settings)
 	if c, ok := w.Handler.(io.Closer); ok {
@@ -81,6 +82,8 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	switch {
 	case !counts.Consistent():
 		return codeError{exitVanished, errors.New(report.Conclude(counts, settings.MaxDead).Text)}
+	case counts.LastStep == queue.LastStepDead:
+		return codeError{exitDead, errors.New(report.Conclude(counts, settings.MaxDead).Text)}
 	case counts.Dead > settings.MaxDead:
 		return deadError{counts.Dead, settings.MaxDead}
 	}

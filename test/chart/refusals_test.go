@@ -26,6 +26,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a key that is a boolean", "items: [{no: 1, x: {y: 2}}]", []string{"items[0] has the key false", "quote the key"}},
 		{"more than a ConfigMap holds", "items: [" + strings.Repeat("x", 922_000) + "]", []string{"items: 1 items take 900 KiB", "queue.seal=false"}},
 
+		{"a last step without an image", "{items: [a], finally: {command: [echo]}}", []string{"worker.image: needed with finally.command"}},
+		{"a last step of a run without an end", "{queue: {seal: false}, worker: {kind: Deployment, image: busybox, command: [echo]}, finally: {command: [echo]}}", []string{"finally.command: with worker.kind=Deployment"}},
 		{"an image without a command", "{items: [a], worker: {image: busybox}}", []string{"worker.command", "cannot read an image's entrypoint", "command: ["}},
 		{"a command without an image", "{items: [a], worker: {command: [ls]}}", []string{"worker.image", "holds no other program"}},
 		{"a shell line as a command", "{items: [a], worker: {image: b, command: ls -l}}", []string{"worker.command: expected a list of arguments, and found text", `write ["ls","-l"], or ["sh","-c","ls -l"] for a shell`}},

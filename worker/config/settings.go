@@ -86,6 +86,9 @@ type Work struct {
 	MaxResults      int           `envconfig:"WQ_MAX_RESULTS" default:"10000" min:"0" value:"worker.maxResults" desc:"results that are kept, the newest, 0 for all; Redis keeps them in memory"`
 	Output          string        `envconfig:"WQ_OUTPUT" default:"raw" oneof:"raw tagged json" value:"worker.output" desc:"how the output of commands is passed on: raw, tagged (each line begins with its item) or json (each line is an object)"`
 	StopAfterDead   Optional      `envconfig:"WQ_STOP_AFTER_DEAD" value:"worker.stopAfterDead" desc:"dead items above which the run stops early, 0 for never; if empty, 100 or twice WQ_MAX_DEAD, whichever is more"`
+	Finally         Command       `envconfig:"WQ_FINALLY" value:"finally.command" desc:"JSON array of the program and its arguments to run once when the run has drained or stopped; the results are on its standard input as lines of JSON"`
+	FinallyTimeout  time.Duration `envconfig:"WQ_FINALLY_TIMEOUT" default:"0s" min:"0s" value:"finally.timeout" desc:"how long an attempt at WQ_FINALLY may take, 0s for no limit"`
+	FinallyAttempts int           `envconfig:"WQ_FINALLY_MAX_ATTEMPTS" default:"3" min:"1" value:"finally.maxAttempts" desc:"failed attempts at WQ_FINALLY after which the run has failed"`
 	Backoff         time.Duration `envconfig:"WQ_BACKOFF_INITIAL" default:"1s" min:"0s" value:"worker.backoff.initial" desc:"delay before the second attempt, doubled for each further one, with jitter"`
 	BackoffMax      time.Duration `envconfig:"WQ_BACKOFF_MAX" default:"5m" min:"0s" value:"worker.backoff.max" desc:"longest delay between attempts"`
 	DeadExitCodes   ExitCodes     `envconfig:"WQ_DEAD_EXIT_CODES" value:"worker.deadExitCodes" desc:"comma-separated exit codes after which an item is dead at once"`

@@ -8,7 +8,6 @@ import (
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/pace"
 	"github.com/workqueue/workqueue/worker/queue"
-	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 // idlePoll is the longest time between two calls of an idle worker.
@@ -69,6 +68,10 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 			switch {
 			case d.status == queue.StatusDrained && d.open == 0:
 				return nil
+			case d.status == queue.StatusLast && d.open == 0 && ctx.Err() == nil:
+				if err := d.runLastStep(); err != nil {
+					return err
+				}
 			case d.status == queue.StatusStopped:
 				d.stop()
 			case d.status == queue.StatusUnseeded && d.policy.SeedTimeout > 0 && time.Since(started) > d.policy.SeedTimeout:
@@ -184,7 +187,7 @@ func (d *dispatcher) call() error {
 	}
 	exchange := d.session.Exchange
 	var reply queue.Reply
-	err := redisclient.Retry(d.calls, d.policy.UnreachableTimeout, d.worker.Log, func(try context.Context) (err error) {
+	err := d.retry(func(try context.Context) (err error) {
 		began := time.Now()
 		reply, err = exchange(try, request)
 		exchange = d.session.Repeat

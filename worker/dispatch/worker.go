@@ -54,8 +54,10 @@ func (e *InvalidCommandError) Error() string { return e.Reason }
 type Worker struct {
 	Queue   *queue.Queue
 	Handler handler.Handler
-	Policy  Policy
-	Log     *slog.Logger
+	// LastStep runs after the run; nil without one.
+	LastStep *LastStep
+	Policy   Policy
+	Log      *slog.Logger
 
 	// Name identifies this process among all workers there ever were. Host names are used again, so part of it is random.
 	Name string
@@ -111,12 +113,14 @@ func (w *Worker) run(ctx context.Context) error {
 		time.AfterFunc(w.Policy.Grace, interrupt) // even if the dispatcher is waiting for Redis then
 		time.AfterFunc(w.Policy.Grace+lastCalls, hangUp)
 	})()
+	limits := w.Policy.Limits
+	limits.LastStep = w.LastStep != nil
 	d := &dispatcher{
 		schedule: schedule{slots: w.Policy.Slots, idle: w.Policy.Slots, fill: max(w.Policy.Fill, 1), most: w.Handler.MaxItems(), rated: w.Policy.Limits.Rate > 0,
 			lease: w.Policy.Limits.Lease},
 		worker:  w,
 		policy:  w.Policy,
-		session: w.Queue.NewSession(w.Name, w.Policy.Limits),
+		session: w.Queue.NewSession(w.Name, limits),
 		running: running,
 		calls:   calls,
 		batches: map[string]*batch{},

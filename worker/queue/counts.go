@@ -29,6 +29,10 @@ type Counts struct {
 	ResultsDropped int // results beyond the cap
 	Taken          int // items leased for the first time
 
+	LastStep       LastStepState
+	LastAttempts   int    // failed attempts of the last step
+	LastStepRecord string // of the last of them, JSON
+
 	Now        time.Time // Redis's clock
 	Started    time.Time // first lease, zero before
 	Finished   time.Time // drained, zero before
@@ -47,8 +51,10 @@ func (c Counts) Pushed() int { return c.Total() - c.Seeded }
 // Open is the number of items that are neither done nor dead.
 func (c Counts) Open() int { return c.Ready + c.Leased + c.Delayed + c.Suspects }
 
-// Drained reports whether the run is over: every item is done or dead and no more will come.
-func (c Counts) Drained() bool { return c.Sealed && c.Open() == 0 }
+// Drained reports whether the run is over: every item is done or dead, no more will come, and no last step is left to run.
+func (c Counts) Drained() bool {
+	return c.Sealed && c.Open() == 0 && (!c.LastStep.Open() || !c.Finished.IsZero())
+}
 
 // Consistent reports whether every item that was ever put in is accounted for.
 func (c Counts) Consistent() bool { return c.Total() == c.Open()+c.Dead+c.Done && c.Pushed() >= 0 }
@@ -64,10 +70,11 @@ func (q *Queue) Counts(ctx context.Context) (Counts, error) {
 
 // parseCounts reads the name and value pairs of counts.lua. What is not a number counts as 0.
 func parseCounts(pairs []string) Counts {
-	values := make(map[string]int, len(pairs)/2)
+	values, texts := make(map[string]int, len(pairs)/2), map[string]string{}
 	exists := false
 	for i := 0; i+1 < len(pairs); i += 2 {
 		exists = exists || pairs[i] == "epoch"
+		texts[pairs[i]] = pairs[i+1]
 		values[pairs[i]], _ = strconv.Atoi(pairs[i+1])
 	}
 	at := func(name string) time.Time {
@@ -82,6 +89,7 @@ func parseCounts(pairs []string) Counts {
 		Dead: values["dead"], Done: values["done"],
 		Seeded: values["seeded"], Failed: values["failed"], Snoozed: values["snoozed"], Returned: values["returned"], Expired: values["expired"],
 		Revived: values["revived"], ResultsDropped: values["results_dropped"], Taken: values["taken"],
+		LastStep: LastStepState(texts["last_step"]), LastAttempts: values["last_attempts"], LastStepRecord: texts["last_record"],
 		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"), LastCall: at("heard"),
 		NextDue: at("next_due"), NextExpiry: at("next_expiry"), Limited: at("limited_until"),
 	}

@@ -20,6 +20,7 @@ const (
 	StatusWait     Status = "wait"     // nothing to lease now, but the run goes on
 	StatusLimited  Status = "limited"  // items are waiting, but the rate allows no more now
 	StatusPaused   Status = "paused"   // nobody leases for now
+	StatusLast     Status = "last"     // nothing is left but the last step, see LeaseLastStep
 	StatusDrained  Status = "drained"  // sealed, and every item is done or dead
 	StatusStopped  Status = "stopped"  // too many dead items: nothing is leased any more
 	StatusUnseeded Status = "unseeded" // nobody has seeded this queue yet
@@ -69,6 +70,7 @@ type Limits struct {
 	MaxCrashes int           // crashes that an item which runs alone may cause before it is dead
 	MaxSnoozes int           // snoozes that an item may have before it is dead, 0 for any number
 	Rate       float64       // items per second that all workers together may lease, 0 for any number
+	LastStep   bool          // the worker can run a last step after the run
 	StopAfter  int           // dead letters above which the run stops early, 0 for never
 	MaxResults int           // cap on the number of results kept, 0 for none
 	Retention  time.Duration // how long records outlive the end of the run, 0 for ever; whole milliseconds
@@ -185,9 +187,9 @@ func (s *Session) arguments(request Request) []any {
 	if l.Rate > 0 {
 		interval = 1000 / l.Rate
 	}
-	args := make([]any, 0, 14+6*len(request.Reports))
+	args := make([]any, 0, 15+6*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
-		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, interval, len(request.Reports))
+		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {

@@ -24,7 +24,8 @@
 -- ARGV[13] ms between two items at the rate that all workers together may lease, 0 for any rate. What was not used within a
 --          second, or the time of one item if that is longer, is forgone (a token bucket, in the form of
 --          https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)
--- ARGV[14] number of batches reported; then for each of them:
+-- ARGV[14] 1 if the worker can run a last step after the run, see laststep.lua; else 0
+-- ARGV[15] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
 --   that were reported before, number of items newly done, number of outcomes; then for each outcome:
 --   position (from 1), outcome, delay ms, text
@@ -35,7 +36,7 @@
 --     done      done (and counted among the newly done); text goes into the results
 --
 -- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back }
---   status       items | wait | limited | paused | drained | stopped | unseeded | vanished
+--   status       items | wait | limited | paused | last | drained | stopped | unseeded | vanished
 --   wait         ms until something is due to change by itself; a second at least while paused
 --   batch id     worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
 --                trip: to send payloads by way of a script costs several times as much
@@ -50,14 +51,15 @@ local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), 
 local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local stop_after, retention, max_results = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local interval = tonumber(ARGV[13])
-local reports, FIRST_REPORT = tonumber(ARGV[14]), 15
+local has_last_step = ARGV[14] == '1'
+local reports, FIRST_REPORT = tonumber(ARGV[15]), 16
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
 
-local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until =
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until, last_step =
   unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused',
-    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until'))
+    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step'))
 taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
 dead_count, alone = tonumber(dead_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
@@ -80,6 +82,11 @@ local repeated = last_call == call_number
 call('ZREM', leases, '')
 call('HSET', workers, worker, call_number)
 if left then reopen() end
+if has_last_step and not last_step then
+  last_step = 'waiting'
+  call('HSET', state, 'last_step', last_step)
+end
+local last_step_open = has_last_step and last_step ~= 'done' and last_step ~= 'dead'
 
 local function count(field, by)
   if by ~= 0 then call('HINCRBY', state, field, by) end
@@ -385,6 +392,7 @@ local function lease_batch(held)
   if stopped then call('HDEL', state, 'stopped') end
   if not started_at then call('HSET', state, 'started_at', now) end
   if finished_at then reopen() end
+  if last_step == 'done' or last_step == 'dead' then forget_last_step() end
   return 'items'
 end
 
@@ -404,6 +412,7 @@ local function pending(limited)
   local next_due = call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
   local next_expiry = call('ZRANGE', leases, 0, 0, 'WITHSCORES')[2]
   if sealed and ready_len == 0 and suspects_len == 0 and not next_due and not next_expiry then
+    if last_step_open then return 'last', 0 end
     finish()
     return 'drained', 0
   end
@@ -433,9 +442,13 @@ suspects_len = call('LLEN', suspects)
 local status, wait, free = 'wait', 0, false
 if stop_after > 0 and dead_count > stop_after then
   status = 'stopped'
+  if last_step_open then -- a worker that left now would fail the Job, and end the others' pods, before the last step
+    status, wait = 'last', 0
+    if call('ZCARD', leases) > 0 then status, wait = 'wait', 100 end
+  end
   if not stopped then call('HSET', state, 'stopped', 1) end
 elseif want > 0 and not paused then
   status, free = lease_batch(held)
 end
-if status == 'wait' or status == 'limited' then status, wait = pending(status == 'limited') end
+if (status == 'wait' and wait == 0) or status == 'limited' then status, wait = pending(status == 'limited') end
 return { status, wait, epoch, status == 'items' and batch_id or '', free and 1 or 0, lost, rolled_back }

@@ -31,6 +31,7 @@
 --   isolated     worker that makes itself free for a suspect, and until when
 --   used_until   time in ms, with a fraction, up to which the items that were leased use up the rate
 --   limited_until  time in ms until which the rate allows no more
+--   last_step    what has become of the last step, see laststep.lua; absent while no worker has one
 --   turn         what the last batch was of, when there were due and fresh items: due | fresh
 --
 -- An envelope is an item that was leased before: id ':' attempts ':' crashes ':' snoozes ':' group ':' payload.
@@ -50,6 +51,11 @@ end
 local function each_key(f)
   for _, key in ipairs(call('LRANGE', joining, 0, -1)) do f(key) end
   for i = 1, 9 do f(KEYS[i]) end
+end
+
+-- forget_last_step makes the last step run again, at the next end of the run.
+local function forget_last_step()
+  call('HDEL', state, 'last_step', 'last_worker', 'last_until', 'last_attempts', 'last_crashes', 'last_record')
 end
 
 -- reopen makes the keys of a run that had ended, or was left by its workers, stay for good again.

@@ -36,6 +36,7 @@ func script(file string) *redis.Script {
 var (
 	countsScript   = script("counts.lua")
 	exchangeScript = script("exchange.lua")
+	lastStepScript = script("laststep.lua")
 	leaveScript    = script("leave.lua")
 	publishScript  = script("publish.lua")
 	pushScript     = script("push.lua")

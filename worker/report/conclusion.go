@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // State is how a run stands.
@@ -47,7 +50,9 @@ func (c Conclusion) Line() string {
 func (c Conclusion) Sentence() string { return strings.ToUpper(c.Text[:1]) + c.Text[1:] + "." }
 
 // Ended reports whether a run goes on no more: it is drained, or it was stopped early and nothing runs.
-func Ended(c queue.Counts) bool { return c.Drained() || c.Stopped && c.Leased == 0 }
+func Ended(c queue.Counts) bool {
+	return c.Drained() || c.Stopped && c.Leased == 0 && !c.LastStep.Open()
+}
 
 // Conclude returns the conclusion on a run with so many dead items allowed, from one look at it.
 func Conclude(c queue.Counts, maxDead int) Conclusion { return conclude(c, maxDead, 0) }
@@ -63,8 +68,10 @@ func conclude(c queue.Counts, maxDead int, perSecond float64) Conclusion {
 		return Conclusion{StateUnseeded, "the queue has not been seeded, or Redis lost its data"}
 	case !c.Consistent():
 		return Conclusion{StateUnbalanced, fmt.Sprintf("the counts do not add up: %s came in, %s are known", total, grouped(c.Open()+c.Dead+c.Done))}
-	case c.Stopped:
+	case c.Stopped && !c.LastStep.Open():
 		return Conclusion{StateStopped, fmt.Sprintf("stopped early, with %s of %s dead and %s not done", grouped(c.Dead), total, grouped(c.Open()))}
+	case c.Drained() && c.LastStep == queue.LastStepDead:
+		return Conclusion{StateFailed, fmt.Sprintf("%s of %s are done, but the last step (finally) is dead%s", grouped(c.Done), total, lastReason(c))}
 	case c.Drained() && c.Dead > maxDead:
 		return Conclusion{StateFailed, fmt.Sprintf("%s of %s are dead", grouped(c.Dead), total)}
 	case c.Drained() && c.Dead > 0:
@@ -73,7 +80,7 @@ func conclude(c queue.Counts, maxDead int, perSecond float64) Conclusion {
 		return Conclusion{StateDone, fmt.Sprintf("all %s are done", total)}
 	case c.Paused:
 		return Conclusion{StatePaused, paused(c) + dead}
-	case c.Open() == 0:
+	case c.Open() == 0 && !c.Sealed:
 		return Conclusion{StateOpen, "every item so far has ended, but the queue is not sealed: more may come" + dead}
 	}
 	return Conclusion{StateRunning, running(c, perSecond) + dead}
@@ -93,6 +100,8 @@ const outOfContact = 10 * time.Second
 // running says how far a run is, or why nothing moves.
 func running(c queue.Counts, perSecond float64) string {
 	switch {
+	case c.Open() == 0, c.Stopped && c.Leased == 0:
+		return "every item that was to run has ended; the last step (finally) is " + string(c.LastStep) + lastReason(c)
 	case c.LastCall.IsZero():
 		return left(c) + "; no worker has started yet"
 	case c.Now.Sub(c.LastCall) > outOfContact && (c.Leased == 0 || c.NextExpiry.Before(c.Now)):
@@ -103,6 +112,15 @@ func running(c queue.Counts, perSecond float64) string {
 		return left(c) + ", which takes about " + about(float64(c.Open())/perSecond)
 	}
 	return left(c)
+}
+
+// lastReason returns why the last step failed, if it did.
+func lastReason(c queue.Counts) string {
+	var a record.Attempt
+	if c.LastStepRecord == "" || json.Unmarshal([]byte(c.LastStepRecord), &a) != nil {
+		return ""
+	}
+	return fmt.Sprintf(", after %s: %s", counted(c.LastAttempts, "failed attempt", "failed attempts"), text.Line(a.Reason, reasonShown))
 }
 
 func left(c queue.Counts) string { return counted(c.Open(), "item is", "items are") + " left" }

@@ -121,6 +121,15 @@ worker.command: needed with worker.image, because a chart cannot read an image's
 {{- if and .command (not .image) }}
 worker.image: needed with worker.command, because the worker's own image holds no other program; name the image that the command is in
 {{- end }}
+{{- include "workqueue.validate.command" (list "finally.command" $.Values.finally.command) }}
+{{- if $.Values.finally.command }}
+{{- if not .image }}
+worker.image: needed with finally.command, because the worker's own image holds no other program; name the image that the command is in
+{{- end }}
+{{- if ne .kind "Job" }}
+finally.command: with worker.kind={{ .kind }} the run has no end after which it could run; leave it out
+{{- end }}
+{{- end }}
 {{- if ne .mode "exec" }}
 {{- if not .command }}
 worker.command: needed with worker.mode={{ .mode }}; name the program that gets the items

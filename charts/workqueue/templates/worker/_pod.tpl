@@ -162,6 +162,9 @@ programs write to it. If the values leave the user to the image, so is the home.
 {{- if ne .kind "Job" }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" 0 }}
 {{- else if not (kindIs "invalid" .stopAfterDead) }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" .stopAfterDead }}
 {{- end }}
+{{- with $.Values.finally }}{{ if .command }}
+{{- $env = merge $env (dict "WQ_FINALLY" .command "WQ_FINALLY_TIMEOUT" .timeout "WQ_FINALLY_MAX_ATTEMPTS" .maxAttempts) }}
+{{- end }}{{ end }}
 {{- if .metrics.enabled }}{{ $_ := set $env "WQ_METRICS_ADDR" (printf ":%d" (int64 .metrics.port)) }}{{ end }}
 {{- end }}
 {{- toJson $env }}

@@ -1,0 +1,137 @@
+package queue_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+)
+
+// lastLimits are limits of workers with a last step.
+func lastLimits() queue.Limits {
+	l := limits
+	l.LastStep, l.MaxCrashes, l.StopAfter = true, 2, 1
+	return l
+}
+
+// TestLastStep takes a run through its last step: nobody gets it before the last item is done, one worker at a time has it, and
+// the run has drained only after it.
+func TestLastStep(t *testing.T) {
+	_, q := seeded(t, "a", "b")
+	a, b := q.NewSession("a", lastLimits()), q.NewSession("b", lastLimits())
+	first, second := exchange(t, a, 1), exchange(t, b, 1)
+	if reply := exchange(t, a, 1, allDone(first.Batch)); reply.Status != queue.StatusWait {
+		t.Errorf("while an item runs, the status is %s", reply.Status)
+	}
+	for _, s := range []*queue.Session{b, a} {
+		var reports []queue.Report
+		if s == b {
+			reports = append(reports, allDone(second.Batch))
+		}
+		if reply := exchange(t, s, 1, reports...); reply.Status != queue.StatusLast {
+			t.Fatalf("when all items are done, the status is %s", reply.Status)
+		}
+	}
+	mustCounts(t, q, func(c queue.Counts) bool { return !c.Drained() && c.LastStep == queue.LastStepWaiting && c.Open() == 0 })
+
+	lease := func(s *queue.Session, want queue.LastStep) {
+		t.Helper()
+		got, err := s.LeaseLastStep(t.Context())
+		must(t, err)
+		if got.Wait = got.Wait.Truncate(time.Minute); got != want {
+			t.Errorf("leased %+v, want %+v", got, want)
+		}
+	}
+	end := func(s *queue.Session, o queue.ItemOutcome) { t.Helper(); must(t, s.EndLastStep(t.Context(), o)) }
+	lease(a, queue.LastStep{Leased: true})
+	lease(a, queue.LastStep{Leased: true}) // the reply was lost
+	if other, err := b.LeaseLastStep(t.Context()); err != nil || other.Leased || other.Wait <= 0 {
+		t.Errorf("another worker gets %+v, %v", other, err)
+	}
+	end(b, queue.ItemOutcome{Outcome: queue.OutcomeDone}) // not its own
+	mustCounts(t, q, func(c queue.Counts) bool { return c.LastStep == queue.LastStepRunning })
+
+	end(a, queue.ItemOutcome{Outcome: queue.OutcomeReturned})
+	lease(b, queue.LastStep{Leased: true})
+	end(b, queue.ItemOutcome{Outcome: queue.OutcomeFailed, Text: `{"reason":"no network"}`})
+	lease(b, queue.LastStep{Leased: true, Attempts: 1})
+	if reply := exchange(t, a, 1); reply.Status != queue.StatusLast {
+		t.Errorf("while the last step runs, the status is %s", reply.Status)
+	}
+	end(b, queue.ItemOutcome{Outcome: queue.OutcomeDone})
+	for _, s := range []*queue.Session{a, b} {
+		if reply := exchange(t, s, 1); reply.Status != queue.StatusDrained {
+			t.Errorf("after the last step, the status is %s", reply.Status)
+		}
+	}
+	mustCounts(t, q, func(c queue.Counts) bool { return c.Drained() && c.Done == 2 && c.Dead == 0 && c.Consistent() })
+
+	// More items mean another end.
+	must(t, q.NewPusher().Push(t.Context(), "c"))
+	third := exchange(t, a, 1)
+	if reply := exchange(t, a, 1, allDone(third.Batch)); reply.Status != queue.StatusLast {
+		t.Errorf("after more items, the status is %s", reply.Status)
+	}
+	lease(a, queue.LastStep{Leased: true})
+}
+
+// TestLastStepCrashes loses the workers of the last step until it is dead, and lets it run again.
+func TestLastStepCrashes(t *testing.T) {
+	client, q := seeded(t, "a")
+	for n, worker := range []string{"a", "b", "c"} {
+		s := q.NewSession(worker, lastLimits())
+		if n == 0 {
+			reply := exchange(t, s, 1)
+			exchange(t, s, 1, allDone(reply.Batch))
+		}
+		step, err := s.LeaseLastStep(t.Context())
+		must(t, err)
+		if step.Leased != (n < 2) {
+			t.Errorf("after %d crashes the last step is leased: %v", n, step.Leased)
+		}
+		must(t, client.HSet(t.Context(), "{job2}:state", "last_until", 1).Err()) // its lease expires
+	}
+	mustCounts(t, q, func(c queue.Counts) bool { return c.LastStep == queue.LastStepDead && c.Dead == 0 })
+	s := q.NewSession("d", lastLimits())
+	if reply := exchange(t, s, 1); reply.Status != queue.StatusDrained {
+		t.Errorf("with a dead last step, the status is %s", reply.Status)
+	}
+	must(t, q.RetryLastStep(t.Context()))
+	if reply := exchange(t, s, 1); reply.Status != queue.StatusLast {
+		t.Errorf("after a retry, the status is %s", reply.Status)
+	}
+}
+
+// TestLastStepOfStoppedRun keeps the workers of a run that stops early until the last step has run.
+func TestLastStepOfStoppedRun(t *testing.T) {
+	_, q := seeded(t, numbered(9)...)
+	a, b := q.NewSession("a", lastLimits()), q.NewSession("b", lastLimits())
+	first, second := exchange(t, a, 2), exchange(t, b, 1)
+	if len(first.Batch.Items) != 2 {
+		t.Fatalf("%d items", len(first.Batch.Items))
+	}
+	dead := queue.Report{Batch: first.Batch.ID, Release: true, Outcomes: []queue.ItemOutcome{
+		{Position: 0, Outcome: queue.OutcomeDead}, {Position: 1, Outcome: queue.OutcomeDead}}}
+	if reply := exchange(t, a, 1, dead); reply.Status != queue.StatusWait {
+		t.Errorf("while an item runs, the status is %s", reply.Status)
+	}
+	if reply := exchange(t, b, 1, allDone(second.Batch)); reply.Status != queue.StatusLast {
+		t.Errorf("when no item runs, the status is %s", reply.Status)
+	}
+	step, err := a.LeaseLastStep(t.Context())
+	if err != nil || !step.Leased {
+		t.Fatalf("%+v, %v", step, err)
+	}
+	must(t, a.EndLastStep(t.Context(), queue.ItemOutcome{Outcome: queue.OutcomeDone}))
+	if reply := exchange(t, b, 1); reply.Status != queue.StatusStopped {
+		t.Errorf("after the last step, the status is %s", reply.Status)
+	}
+}
+
+// mustCounts fails the test if the counts of the queue are not as they should be.
+func mustCounts(t *testing.T, q *queue.Queue, good func(queue.Counts) bool) {
+	t.Helper()
+	if c, err := q.Counts(t.Context()); err != nil || !good(c) {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
