@@ -148,3 +148,12 @@ func TestVerbsRunInTheMonitor(t *testing.T) {
 		})
 	}
 }
+
+func TestTheNotesNameTheFormat(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]string{"lines": "Add items, one a line, and close", "csv": "Add items as csv, and close"} {
+		if notes := (release{values: "{queue: {seal: false}, itemsFrom: {format: " + format + "}}"}).notes(t); !strings.Contains(notes, want) {
+			t.Errorf("the notes lack %q:\n%s", want, notes)
+		}
+	}
+}
