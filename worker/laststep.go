@@ -53,8 +53,10 @@ func runVariables(c queue.Counts) []string {
 	for _, v := range []struct {
 		name  string
 		count int
-	}{{"ITEMS", c.Total()}, {"DONE", c.Done}, {"DEAD", c.Dead}, {"OPEN", c.Open()}, {"FAILED", c.Failed}} {
-		variables = append(variables, "WQ_RUN_"+v.name+"="+strconv.Itoa(v.count))
+	}{
+		{"WQ_RUN_ITEMS", c.Total()}, {"WQ_RUN_DONE", c.Done}, {"WQ_RUN_DEAD", c.Dead}, {"WQ_RUN_OPEN", c.Open()}, {"WQ_RUN_FAILED", c.Failed},
+	} {
+		variables = append(variables, v.name+"="+strconv.Itoa(v.count))
 	}
 	return variables
 }
