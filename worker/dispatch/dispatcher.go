@@ -31,6 +31,7 @@ type dispatcher struct {
 	wake    chan struct{}     // an attempt has ended that should be taken in at once
 
 	stats     Stats
+	reporter  reporter
 	verbose   bool // log even an item that is done
 	connected bool // a call has succeeded
 	status    queue.Status
@@ -185,6 +186,7 @@ func (d *dispatcher) call() error {
 		request.Want, request.Fill = d.leaseSize(), d.together()
 		d.lastBatch = request.Want
 	}
+	request.Status = d.statusReport(time.Now())
 	exchange := d.session.Exchange
 	var reply queue.Reply
 	err := d.retry(func(try context.Context) (err error) {
@@ -353,7 +355,10 @@ func (d *dispatcher) takeIn(c *chunk) {
 	for _, i := range ended {
 		a := &c.attempts[i]
 		b.finish(c.from+i, d.outcome(b.Items[c.from+i], a))
-		d.stats.attempt(a)
+		if ran(a) {
+			d.stats.items.Add(a.Duration, 1)
+			d.reporter.ended(a)
+		}
 	}
 	d.noteUnreported(since)
 	if d.invalid != nil && !d.stopping {

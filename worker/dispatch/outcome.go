@@ -3,6 +3,7 @@ package dispatch
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/handler"
@@ -20,7 +21,7 @@ func (d *dispatcher) outcome(item queue.Item, a *attempt) *queue.ItemOutcome {
 			d.logAttempt(slog.LevelDebug, "item is done", item, a)
 		}
 		if a.Result {
-			return &queue.ItemOutcome{Outcome: queue.OutcomeDone, Text: report(item, a, d.policy)}
+			return &queue.ItemOutcome{Outcome: queue.OutcomeDone, Text: attemptJSON(item, a, d.policy)}
 		}
 		return nil
 	case handler.OutcomeInvalid:
@@ -41,6 +42,7 @@ func (d *dispatcher) outcome(item queue.Item, a *attempt) *queue.ItemOutcome {
 	}
 	if a.Outcome == queue.OutcomeFailed && failed < d.policy.MaxAttempts {
 		d.stats.Failed++
+		d.noteError(item, a)
 		delay := d.policy.Backoff.Delay(failed)
 		d.logAttempt(slog.LevelWarn, "attempt failed", item, a, "delay", delay.Round(time.Millisecond))
 		return &queue.ItemOutcome{Outcome: queue.OutcomeFailed, Delay: delay}
@@ -54,8 +56,14 @@ func (d *dispatcher) dead(item queue.Item, a *attempt, reason string, outcome qu
 	d.stats.Dead++
 	d.urgent = true // the run may have to stop
 	a.Reason = reason
+	d.noteError(item, a)
 	d.logAttempt(slog.LevelError, "item is dead", item, a)
-	return &queue.ItemOutcome{Outcome: outcome, Text: report(item, a, d.policy)}
+	return &queue.ItemOutcome{Outcome: outcome, Text: attemptJSON(item, a, d.policy)}
+}
+
+// noteError keeps an attempt for the worker's status.
+func (d *dispatcher) noteError(item queue.Item, a *attempt) {
+	d.reporter.status.LastError = &LastError{time.Now().UTC().Truncate(time.Millisecond), item.ID, text.Head(strings.ToValidUTF8(a.Reason, "\uFFFD"), statusReason)}
 }
 
 // logAttempt writes the line about an attempt.

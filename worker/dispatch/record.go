@@ -7,8 +7,8 @@ import (
 	"github.com/workqueue/workqueue/worker/record"
 )
 
-// report is what the queue keeps of an attempt.
-func report(item queue.Item, o *attempt, policy Policy) string {
+// attemptJSON is what the queue keeps of an attempt.
+func attemptJSON(item queue.Item, o *attempt, policy Policy) string {
 	a := record.Attempt{Reason: o.Reason, ExitCode: o.ExitCode, Number: item.Attempts + 1, Host: policy.Host, Node: policy.Node,
 		Started: o.Started.UTC().Truncate(time.Millisecond), Seconds: o.Duration.Round(time.Microsecond).Seconds(), Truncated: o.Truncated}
 	a.SetOutput(o.Output)

@@ -30,13 +30,6 @@ func newStats() Stats {
 	}
 }
 
-// attempt counts how long an attempt took, if it came to its end.
-func (s *Stats) attempt(a *attempt) {
-	if ran(a) {
-		s.items.Add(a.Duration, 1)
-	}
-}
-
 // Stats returns what the worker has done so far. It may be called at any time.
 func (w *Worker) Stats() Stats {
 	if s := w.stats.Load(); s != nil {

@@ -59,6 +59,9 @@ type Worker struct {
 	Policy   Policy
 	Log      *slog.Logger
 
+	// Settings describe the run to people: JSON, or "". They hold no secrets.
+	Settings string
+
 	// Name identifies this process among all workers there ever were. Host names are used again, so part of it is random.
 	Name string
 
@@ -131,6 +134,8 @@ func (w *Worker) run(ctx context.Context) error {
 		stats:   newStats(),
 		verbose: w.Log.Enabled(ctx, slog.LevelDebug),
 	}
+	d.reporter.status = Status{Pod: w.Policy.Host, Node: w.Policy.Node, Started: time.Now().UTC().Truncate(time.Millisecond)}
+	d.session.Settings = w.Settings
 	for range w.Policy.Slots {
 		go d.slot(w.Handler)
 	}

@@ -84,6 +84,9 @@ type Request struct {
 	// Fill is how many items one slot takes at once, 0 for one. While there is plenty, a lease is not cut below it for
 	// the sake of other workers.
 	Fill int
+
+	// Status is what the worker reports of itself: JSON, or "" for nothing new. It should be new every few seconds.
+	Status string
 }
 
 // Reply is the result of an exchange.
@@ -119,6 +122,9 @@ type Item struct {
 // Session is one worker's connection with a queue. Its calls are numbered, so that a call whose reply was lost can be
 // made again and settles nothing twice. It is used by one goroutine at a time.
 type Session struct {
+	// Settings describe the run to people: JSON. They are set before the first exchange.
+	Settings string
+
 	queue  *Queue
 	worker string
 	limits Limits
@@ -187,9 +193,14 @@ func (s *Session) arguments(request Request) []any {
 	if l.Rate > 0 {
 		interval = 1000 / l.Rate
 	}
-	args := make([]any, 0, 15+6*len(request.Reports))
+	settings := ""
+	if s.epoch == "" {
+		settings = s.Settings
+	}
+	args := make([]any, 0, 17+6*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
-		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, len(request.Reports))
+		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings,
+		len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {

@@ -3,7 +3,9 @@
 --   2 takes back one batch whose lease has expired,
 --   3 leases the next batch.
 --
--- KEYS[1..10]: see keys.lua. Two more keys per open batch:
+-- KEYS[1..10]: see keys.lua. One more key per worker:
+--   w:<worker id>  STRING  what it last reported of itself; it expires soon after the worker's last call
+-- Two more per open batch:
 --   b:<batch id>  LIST    origin ':' time of the lease in ms, then the items. Origin is the id of the first item where they
 --                         are fresh payloads with consecutive ids; 0 where they are envelopes; -1 where it is one suspect
 --   d:<batch id>  STRING  bitmap of finished positions, lowest bit first; absent while none was reported
@@ -25,7 +27,9 @@
 --          second, or the time of one item if that is longer, is forgone (a token bucket, in the form of
 --          https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)
 -- ARGV[14] 1 if the worker can run a last step after the run, see laststep.lua; else 0
--- ARGV[15] number of batches reported; then for each of them:
+-- ARGV[15] what the worker reports of itself, '' for nothing new
+-- ARGV[16] the worker's settings, '' once they are known
+-- ARGV[17] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
 --   that were reported before, number of items newly done, number of outcomes; then for each outcome:
 --   position (from 1), outcome, delay ms, text
@@ -51,8 +55,8 @@ local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), 
 local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local stop_after, retention, max_results = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local interval = tonumber(ARGV[13])
-local has_last_step = ARGV[14] == '1'
-local reports, FIRST_REPORT = tonumber(ARGV[15]), 16
+local has_last_step, worker_status, settings = ARGV[14] == '1', ARGV[15], ARGV[16]
+local reports, FIRST_REPORT = tonumber(ARGV[17]), 18
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
@@ -82,6 +86,8 @@ local repeated = last_call == call_number
 call('ZREM', leases, '')
 call('HSET', workers, worker, call_number)
 if left then reopen() end
+if worker_status ~= '' then call('SET', prefix .. 'w:' .. worker, worker_status, 'PX', math.max(lease, 30000)) end
+if settings ~= '' then call('HSET', state, 'settings', settings) end
 if has_last_step and not last_step then
   last_step = 'waiting'
   call('HSET', state, 'last_step', last_step)

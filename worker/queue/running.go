@@ -2,11 +2,15 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Lease is a batch that is with a worker.
@@ -64,6 +68,42 @@ func parseLease(parts []any) (Lease, error) {
 		}
 	}
 	return lease, nil
+}
+
+// WorkerStatuses returns what the workers that live last reported of themselves, by name, of so many workers at most.
+func (q *Queue) WorkerStatuses(ctx context.Context, atMost int) (map[string]string, error) {
+	const atOnce = 500
+	names, err := q.redis.HKeys(ctx, q.key("workers")).Result()
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	statuses := map[string]string{}
+	for some := range slices.Chunk(names, atOnce) {
+		keys := make([]string, len(some))
+		for i, name := range some {
+			keys[i] = q.key("w:" + name)
+		}
+		values, err := q.redis.MGet(ctx, keys...).Result()
+		if err != nil {
+			return nil, err
+		}
+		for i, value := range values {
+			if status, known := value.(string); known && len(statuses) < atMost { // else the worker was killed
+				statuses[some[i]] = status
+			}
+		}
+	}
+	return statuses, nil
+}
+
+// Settings returns the settings of the worker that started last, "" before.
+func (q *Queue) Settings(ctx context.Context) (string, error) {
+	settings, err := q.redis.HGet(ctx, q.key("state"), "settings").Result()
+	if errors.Is(err, redis.Nil) {
+		return "", nil
+	}
+	return settings, err
 }
 
 // Pause stops the leasing of items until Resume. What was leased before goes on.

@@ -106,6 +106,8 @@ func running(c queue.Counts, perSecond float64) string {
 		return left(c) + "; no worker has started yet"
 	case c.Now.Sub(c.LastCall) > outOfContact && (c.Leased == 0 || c.NextExpiry.Before(c.Now)):
 		return left(c) + ", but no worker has called since " + Clock(c.LastCall) + ": check that worker pods are running"
+	case c.Leased == 0 && c.Limited.After(c.Now):
+		return left(c) + "; the rate allows the next one at " + Clock(c.Limited)
 	case c.Leased == 0 && c.Ready+c.Suspects == 0:
 		return left(c) + ", all delayed; the next is due at " + Clock(c.NextDue)
 	case perSecond > 0:

@@ -52,6 +52,8 @@ func TestConclude(t *testing.T) {
 			c.LastCall, c.NextExpiry, c.Leased = now.Add(-time.Minute), now.Add(time.Minute), 9
 		}), 0, StateRunning,
 			"UNFINISHED: 9 items are left"},
+		{"held back by the rate", with(func(c *queue.Counts) { c.Limited, c.Taken, c.Done, c.Ready = now.Add(time.Hour), 6, 6, 3 }), 0, StateRunning,
+			"UNFINISHED: 3 items are left; the rate allows the next one at " + Clock(now.Add(time.Hour))},
 		{"only delayed items", with(func(c *queue.Counts) { c.NextDue, c.Done, c.Delayed = long, 6, 3 }), 0, StateRunning,
 			"UNFINISHED: 3 items are left, all delayed; the next is due at 2026-01-02 03:04:05 UTC"},
 	} {
