@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,11 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	w.LastStep = newLastStep(s, settings)
 	w.Name = dispatch.NewName(settings.HostName())
 	w.Policy = newPolicy(settings)
+	described, err := json.Marshal(config.Describe(settings))
+	if err != nil {
+		return err
+	}
+	w.Settings = string(described)
 	if c, ok := w.Handler.(io.Closer); ok {
 		defer c.Close()
 	}

@@ -58,7 +58,7 @@ func TestARunIsFollowedToItsEnd(t *testing.T) {
 	}
 	p.awaitText("#state", "done")
 	p.awaitText("#summary", "Finished: 60 items are done.")
-	p.awaitText("#workers-none", "No worker holds an item.")
+	p.awaitText("#workers-none", "No worker is running.")
 	if !eval[bool](p, "window.sameAsBefore === true && document.querySelectorAll('#chart path').length === 2") {
 		t.Error("the page was loaded again, or has no chart")
 	}

@@ -61,13 +61,17 @@ func TestWorkersAndLogs(t *testing.T) {
 	s.dead(1, func(string) string {
 		return `{"reason":"exit code 1","exit_code":1,"host":"x; rm -rf ~","started":"2026-01-02T03:04:05Z"}`
 	})
-	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0", "WQ_HOST=thumbnails-7x9k2")
-	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0", "WQ_HOST=$(reboot)")
+	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0", "WQ_HOST=thumbnails-7x9k2", "WQ_NODE=node-3")
+	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0", "WQ_HOST=$(reboot)", "WQ_IMAGE=<img src=x>")
 	p := s.open()
 	p.await("both hold items", "document.querySelectorAll('#workers-rows tr').length === 2")
 	p.awaitText("#workers-rows", "thumbnails-7x9k2")
-	p.awaitText("#workers-rows", "node-3") // from its record
-	p.awaitText("#workers-rows", "exit code 1")
+	p.awaitText("#workers-rows", "node-3")
+	p.await("it shows for how long an item runs", `/item-\d\d for [\d.]+ s/.test(document.getElementById("workers-rows").textContent)`)
+	p.click("#settings summary")
+	p.awaitText("#settings-rows", "worker.concurrency")
+	p.awaitText("#settings-rows", "sleep 60")
+	p.awaitText("#settings-rows", "<img src=x>")
 	p.awaitText("#latency", "longest 4.2 s")
 	titles := eval[[]string](p, "[...document.querySelectorAll('#workers-rows button')].map((b) => b.title)")
 	if len(titles) != 1 || titles[0] != "kubectl logs thumbnails-7x9k2" {

@@ -53,6 +53,27 @@ func All() []Setting {
 	return all
 }
 
+// Shown is a setting that somebody has set, as people see it.
+type Shown struct {
+	Name  string `json:"name"` // of the chart's value, or else of the variable
+	Value string `json:"value"`
+}
+
+// Describe returns the settings that are not the default, without those of the connection and without secrets.
+func Describe(settings any) []Shown {
+	shown := []Shown{}
+	for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+		_, common := reflect.TypeFor[Common]().FieldByName(f.Name)
+		value := os.Getenv(f.name())
+		if common || f.tag("secret") != "" || f.tag("internal") != "" || value == "" || value == f.tag("default") {
+			continue
+		}
+		name, _, _ := strings.Cut(f.tag("value"), " ")
+		shown = append(shown, Shown{name, value})
+	}
+	return shown
+}
+
 // Load fills the struct that settings points to from the environment. The error names every variable that is missing or
 // wrong, and what it should be; it does not contain the value of a secret.
 func Load(settings any) error {

@@ -99,6 +99,7 @@ type Work struct {
 	MetricsAddr     Addr          `envconfig:"WQ_METRICS_ADDR" value:"worker.metrics.enabled worker.metrics.port" desc:"address to serve this worker's own metrics on, at /metrics, such as :9090; none if empty"`
 	Host            string        `envconfig:"WQ_HOST" internal:"the chart sets it to the pod's name" desc:"name of this worker in records, the host's name if empty"`
 	Node            string        `envconfig:"WQ_NODE" internal:"the chart sets it to the node's name" desc:"name of the machine in records"`
+	Image           string        `envconfig:"WQ_IMAGE" value:"worker.image" desc:"image that the command comes from, for people to see"`
 }
 
 // Validate implements Validator.

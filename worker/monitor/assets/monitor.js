@@ -276,25 +276,36 @@ async function loadWorkers() {
     pod.title = plain(worker.worker);
     const log = logLine(worker.pod);
     if (log) pod.append(copyButton(log, "Copy the command for the log of " + worker.pod));
+    const age = (time) => span(Math.max(0, (now - Date.parse(time)) / 1000));
     cell(plain(worker.node || "–"));
-    cell(span(Math.max(0, (now - Date.parse(worker.since)) / 1000)), "number");
+    cell(age(worker.started), "number");
     cell(number.format(worker.leased), "number");
     const item = cell("", "item");
-    item.append(element("code", line(worker.item)));
-    if (worker.item.attempts) item.append(" (attempt " + (worker.item.attempts + 1) + ")");
-    cell(all.latency.done ? number.format(worker.done) : "–", "number");
+    if (worker.item) item.append(element("code", line(worker.item)), " for " + age(worker.item.since) + (worker.item.attempt > 1 ? " (attempt " + worker.item.attempt + ")" : ""));
+    else item.append("–");
+    cell(number.format(worker.done), "number");
     cell(number.format(worker.dead), "number");
     cell(worker.rate ? rate(worker.rate) : "–", "number");
-    cell(worker.last_error ? clock(worker.last_error.at) + " " + plain(worker.last_error.reason) : "–", "item");
+    cell(worker.last_error ? clock(worker.last_error.at) + " item " + plain(worker.last_error.item_id) + ": " + plain(worker.last_error.reason) : "–", "item");
     return row;
   });
   fill($("workers-rows"), rows);
   $("workers").hidden = rows.length === 0;
   $("workers-none").hidden = rows.length > 0;
-  const { attempts, done, p50, p95, max } = all.latency;
-  $("latency").textContent = (attempts ? "attempts: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max) +
-    ", of the latest on record: " + number.format(done) + " done, " + number.format(attempts - done) + " dead" : "no attempt is on record yet") +
+  const { attempts, p50, p95, max } = all.latency;
+  $("latency").textContent = (attempts ? "the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max) : "no attempt has ended yet") +
     (all.more ? " · only the first " + number.format(rows.length) + " workers are listed" : "");
+  $("settings").hidden = all.settings.length === 0;
+  fill($("settings-rows"), all.settings.map((setting) => {
+    const row = element("tr");
+    row.dataset.key = setting.name;
+    const name = element("th", plain(setting.name));
+    name.scope = "row";
+    const value = element("td");
+    value.append(element("code", plain(setting.value)));
+    row.append(name, value);
+    return row;
+  }));
 }
 
 // ---- runs

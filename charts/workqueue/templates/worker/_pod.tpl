@@ -155,6 +155,7 @@ programs write to it. If the values leave the user to the image, so is the home.
 ) }}
 {{- with .command }}{{ $_ := set $env "WQ_COMMAND" . }}{{ end }}
 {{- with .rate }}{{ $_ := set $env "WQ_RATE" . }}{{ end }}
+{{- with .image }}{{ $_ := set $env "WQ_IMAGE" . }}{{ end }}
 {{- if eq .mode "exec" }}{{ $_ := set $env "WQ_CAPTURE" .capture }}
 {{- else if eq .mode "batch" }}{{ $_ := set $env "WQ_BATCH_SIZE" .batchSize }}
 {{- else }}{{ $env = merge $env (dict "WQ_IN_FLIGHT" .inFlight "WQ_START_TIMEOUT" .startTimeout) }}
