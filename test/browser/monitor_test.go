@@ -28,7 +28,7 @@ func TestARunIsFollowedToItsEnd(t *testing.T) {
 	s := newSite(t, "photos")
 	s.seed(numbered(60, "photo-%03d.jpg")...)
 	p := s.open()
-	p.awaitText("#summary", "waiting for the first worker")
+	p.awaitText("#summary", "no worker has started yet")
 	p.run("window.sameAsBefore = true")
 	s.shell("sleep 0.25", "WQ_CONCURRENCY=2")
 	var seen []float64
@@ -43,7 +43,7 @@ func TestARunIsFollowedToItsEnd(t *testing.T) {
 		}
 		if !ran && percent > 40 {
 			p.awaitText("#workers", "photo-")
-			p.awaitText("#summary", "items left, about")
+			p.awaitText("#summary", "items are left, which takes about")
 			p.awaitText("#pace", "items per second lately")
 			p.shoot("running")
 			ran = true
@@ -57,7 +57,7 @@ func TestARunIsFollowedToItsEnd(t *testing.T) {
 		t.Errorf("the page showed %v percent: want from 0 to 100 in steps", seen)
 	}
 	p.awaitText("#state", "done")
-	p.awaitText("#summary", "Finished: 60 items are done.")
+	p.awaitText("#summary", "All 60 items are done.")
 	p.awaitText("#workers-none", "No worker is running.")
 	if !eval[bool](p, "window.sameAsBefore === true && document.querySelectorAll('#chart path').length === 2") {
 		t.Error("the page was loaded again, or has no chart")
@@ -76,7 +76,7 @@ func TestADeadItemIsFoundReadAndRetried(t *testing.T) {
 	s.shell(`case $1 in *7) printf 'GET %s\n\033[31mcannot resolve example.org\033[0m\n' "$1" >&2; exit 6;; esac`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=100")
 	p := s.open()
 	p.awaitText("#state", "failed")
-	p.awaitText("#summary", "3 items are dead")
+	p.awaitText("#summary", "3 of 30 items are dead.")
 	p.await("three are listed", "document.querySelectorAll('#dead-list li').length === 3")
 
 	p.write("#dead-match", "FILE-17")
@@ -147,7 +147,7 @@ func TestADeadItemIsFoundReadAndRetried(t *testing.T) {
 	if err := worker.Wait(); err != nil {
 		t.Error(err)
 	}
-	p.awaitText("#summary", "Finished: 30 items are done.")
+	p.awaitText("#summary", "All 30 items are done.")
 	p.calm()
 }
 

@@ -140,7 +140,7 @@ func TestHistory(t *testing.T) {
 	p.shoot("runs")
 	p.do(chromedp.Click(chromedp.CSS("#runs-rows tr:nth-child(2) a"), chromedp.NodeVisible))
 	p.awaitText("h1", "fruits-000000000a")
-	p.awaitText("#summary", "Finished: 2 items are done.")
+	p.awaitText("#summary", "All 2 items are done.")
 	p.run("history.back()")
 	p.awaitText("h1", "fruits-000000000b")
 	p.do(chromedp.Navigate("http://" + s.addr + "/?queue=somebody-elses"))

@@ -295,7 +295,6 @@ async function loadWorkers() {
   const { attempts, p50, p95, max } = all.latency;
   $("latency").textContent = (attempts ? "the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max) : "no attempt has ended yet") +
     (all.more ? " · only the first " + number.format(rows.length) + " workers are listed" : "");
-  $("settings").hidden = all.settings.length === 0;
   fill($("settings-rows"), all.settings.map((setting) => {
     const row = element("tr");
     row.dataset.key = setting.name;
