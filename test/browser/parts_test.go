@@ -61,7 +61,7 @@ func TestWorkersAndLogs(t *testing.T) {
 	s.dead(1, func(string) string {
 		return `{"reason":"exit code 1","exit_code":1,"host":"x; rm -rf ~","started":"2026-01-02T03:04:05Z"}`
 	})
-	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0", "WQ_HOST=thumbnails-7x9k2", "WQ_NODE=node-3")
+	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0", "WQ_HOST=thumbnails-7x9k2", "WQ_NODE=node-3", "WQ_IMAGE=<img src=x>")
 	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0", "WQ_HOST=$(reboot)", "WQ_IMAGE=<img src=x>")
 	p := s.open()
 	p.await("both hold items", "document.querySelectorAll('#workers-rows tr').length === 2")

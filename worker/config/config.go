@@ -62,7 +62,7 @@ type Shown struct {
 // Describe returns the settings that are not the default, without those of the connection and without secrets.
 func Describe(settings any) []Shown {
 	shown := []Shown{}
-	for _, f := range fields(reflect.ValueOf(settings).Elem()) {
+	for _, f := range fieldsOf(reflect.ValueOf(settings).Elem()) {
 		_, common := reflect.TypeFor[Common]().FieldByName(f.Name)
 		value := os.Getenv(f.name())
 		if common || f.tag("secret") != "" || f.tag("internal") != "" || value == "" || value == f.tag("default") {
