@@ -66,10 +66,10 @@ func (d *dispatcher) endLastStep(step queue.LastStep, a *attempt) error {
 		d.worker.Log.Info("the last step is done", "duration", a.Duration.Round(time.Microsecond))
 	case a.Outcome == queue.OutcomeReturned:
 	case step.Attempts+1 < d.worker.LastStep.MaxAttempts:
-		end = queue.ItemOutcome{Outcome: queue.OutcomeFailed, Delay: d.policy.Backoff.Delay(step.Attempts + 1), Text: report(item, a, d.policy)}
+		end = queue.ItemOutcome{Outcome: queue.OutcomeFailed, Delay: d.policy.Backoff.Delay(step.Attempts + 1), Text: attemptJSON(item, a, d.policy)}
 		d.worker.Log.Warn("the last step failed", "attempt", step.Attempts+1, "exit_code", a.ExitCode, "reason", a.Reason, "delay", end.Delay.Round(time.Millisecond))
 	default:
-		end = queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: report(item, a, d.policy)}
+		end = queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: attemptJSON(item, a, d.policy)}
 		d.worker.Log.Error("the last step is dead", "attempt", step.Attempts+1, "exit_code", a.ExitCode, "reason", a.Reason)
 	}
 	return d.retry(func(ctx context.Context) error { return d.session.EndLastStep(ctx, end) })
