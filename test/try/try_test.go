@@ -115,6 +115,7 @@ func TestExamples(t *testing.T) {
 		"items-range":          {done: 501},
 		"keda":                 {refused: `^worker\.kind: .* only a cluster can try`},
 		"kueue":                {also: "worker: {parallelism: 3}", done: 500},
+		"last-step":            {done: 3},
 		"monitor":              {also: "{itemsFrom: {range: {end: 4}}}", done: 4},
 		"objects":              {done: 5},
 		"own-program":          {done: 3},
