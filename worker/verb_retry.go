@@ -28,8 +28,17 @@ func runRetry(ctx context.Context, args []string) error {
 		back += n
 		return err
 	})
-	fmt.Printf("%d dead items are back in the queue\n", back)
-	if back > 0 {
+	if err == nil && before.LastStep == queue.LastStepDead && settings.Match.Regexp == nil {
+		if err = s.retry(ctx, s.RetryLastStep); err == nil {
+			fmt.Println("the last step (finally) will run again")
+		}
+	}
+	if back == 1 {
+		fmt.Println("1 dead item is back in the queue")
+	} else {
+		fmt.Printf("%d dead items are back in the queue\n", back)
+	}
+	if back > 0 || before.LastStep == queue.LastStepDead {
 		s.warnIfEnded(before)
 	}
 	return err

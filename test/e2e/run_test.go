@@ -85,7 +85,7 @@ func TestDeadItem(t *testing.T) {
 	wantText(t, s.lastWords(65), "dead items, 0 allowed")
 
 	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":3`, "sour grape")
-	wantText(t, s.verb("retry"), "1 dead items are back in the queue")
+	wantText(t, s.verb("retry"), "1 dead item is back in the queue")
 
 	sour["worker.command"] = `["echo", "sweet"]`
 	s.upgrade(sour)
@@ -120,7 +120,7 @@ func TestVerbs(t *testing.T) {
 	wantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")
 	wantText(t, s.verb("WQ_FORMAT=csv", "results"), "id,item,", "1,apple,")
 	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":1`)
-	wantText(t, s.verb("retry", "^grape$"), "1 dead items are back in the queue")
+	wantText(t, s.verb("retry", "^grape$"), "1 dead item is back in the queue")
 	wantText(t, s.verb("purge"), "is deleted")
 	s.uninstall()
 }

@@ -77,7 +77,7 @@ func TestTutorialCommands(t *testing.T) {
 	if out, err := run(commands[test]); err == nil || !strings.Contains(out, "FAILED: 1 of 2 items") {
 		t.Errorf("helm test does not report the dead item (%v):\n%s", err, out)
 	}
-	for i, want := range []string{`"item":"https://example.org/2.png"`, "1 dead items are back in the queue", "has been upgraded", "OK: all 2 items are done"} {
+	for i, want := range []string{`"item":"https://example.org/2.png"`, "1 dead item is back in the queue", "has been upgraded", "OK: all 2 items are done"} {
 		must(indented(repair)[i], want)
 	}
 	must(commands[results], "")

@@ -74,7 +74,7 @@ func TestBatchChildren(t *testing.T) {
 		name    string
 		script  string
 		timeout time.Duration // per item
-		want    string        // a verdict of each item: done, failed
+		want    string        // the outcome of each item: done, failed
 	}{
 		{name: "reads all", script: "cat", want: "done done done"},
 		{name: "does not read", script: ":", want: "done done done"},
