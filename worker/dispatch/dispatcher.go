@@ -123,7 +123,7 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	return ctx.Err()
 }
 
-// publish lets others see the stats.
+// publish makes the stats visible to other goroutines.
 func (d *dispatcher) publish() {
 	s := d.stats
 	d.worker.stats.Store(&s)
@@ -216,7 +216,7 @@ func (d *dispatcher) call() error {
 	return nil
 }
 
-// settle takes in what became of the reports.
+// settle takes in the reply to the reports.
 func (d *dispatcher) settle(reply queue.Reply) {
 	for id, b := range d.batches {
 		if known, rolledBack := reply.RolledBack[id]; rolledBack {

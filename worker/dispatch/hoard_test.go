@@ -13,7 +13,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// hanging is a handler with fast items, but for one, which ends only when it is told to.
+// hanging is a handler whose items are fast, except for one that ends only when the test says so.
 type hanging struct {
 	most    int
 	started chan struct{} // closed when that item has started
@@ -40,8 +40,8 @@ func (h hanging) Handle(_ context.Context, items []queue.Item, report func(int, 
 	}
 }
 
-// TestHangingItem has an item that hangs among fast ones. What the worker leased ahead must go back to the queue, and the
-// outcomes of the items beside it must be reported.
+// TestHangingItem runs one item that hangs among fast ones. The items that were leased ahead must go back to the queue, and the
+// outcomes of the others must be reported.
 func TestHangingItem(t *testing.T) {
 	for _, most := range []int{1, 50} {
 		t.Run(fmt.Sprintf("%d items a chunk", most), func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// endless is a handler whose items end only when they are told to.
+// endless is a handler whose items end only when the test says so.
 type endless struct{ started, ended chan struct{} }
 
 func (endless) MaxItems() int { return 1 }
@@ -28,8 +28,8 @@ func (e endless) Handle(ctx context.Context, _ []queue.Item, report func(int, ha
 	report(0, handler.Attempt{Outcome: queue.OutcomeReturned, Started: time.Now()})
 }
 
-// TestStopDuringOutage tells a worker to stop while Redis is away, as when a node is drained on which both of them are.
-// Its items are told to end after the grace all the same.
+// TestStopDuringOutage stops a worker while Redis is away, as when the node of both is drained. The items still get TERM after the
+// grace.
 func TestStopDuringOutage(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client()
@@ -63,7 +63,7 @@ func TestStopDuringOutage(t *testing.T) {
 	}
 }
 
-// once is a handler whose first call lasts until it is told to end.
+// once is a handler whose first call lasts until it is cancelled.
 type once struct {
 	mu      sync.Mutex
 	calls   int
@@ -84,8 +84,8 @@ func (o *once) Handle(ctx context.Context, _ []queue.Item, report func(int, hand
 	report(0, handler.Attempt{Outcome: queue.OutcomeDone, Started: time.Now()})
 }
 
-// TestLostAll takes everything from the only worker, as if it had been frozen for longer than its lease. It must take it
-// up again: what comes back from an expired lease is for workers that hold nothing, and that is what it is now.
+// TestLostAll takes all leases from the only worker, as if it had been frozen for longer than its lease. The worker must lease the
+// items again.
 func TestLostAll(t *testing.T) {
 	ctx := t.Context()
 	client := redistest.Start(t).Client()

@@ -19,7 +19,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// Both in one atomic step each, while workers go on.
+// Each is one atomic step; workers go on meanwhile.
 var (
 	save = redis.NewScript(`
 local saved = {}
@@ -33,7 +33,7 @@ redis.call('FLUSHDB')
 for i = 1, #ARGV, 2 do redis.call('RESTORE', ARGV[i], 0, ARGV[i + 1]) end`)
 )
 
-// moody is a handler with all kinds of outcomes, which depend on the item alone.
+// moody is a handler with all kinds of outcomes. They depend only on the item.
 type moody struct {
 	mu   sync.Mutex
 	runs map[string]int
@@ -62,8 +62,8 @@ func (m *moody) Handle(_ context.Context, items []queue.Item, report func(int, h
 	}
 }
 
-// TestForgetfulRedis makes Redis lose some of its last moments again and again, as crashes and failovers do, while
-// workers go on. No item is lost by that, and none is counted twice.
+// TestForgetfulRedis makes Redis lose its last moments again and again, as crashes and failovers do, while workers go on. No item
+// is lost, and none is counted twice.
 func TestForgetfulRedis(t *testing.T) {
 	const items = 3000
 	ctx := t.Context()
@@ -111,7 +111,7 @@ func TestForgetfulRedis(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Whoever has seen the queue drained has gone: what was lost then would be nobody's.
+		// Workers that have seen the queue drained are gone, so nobody could repeat what was lost after that.
 		if rollbacks == 15 || c.Done+c.Dead > items*8/10 {
 			break
 		}

@@ -23,7 +23,7 @@ func (s snoozing) Handle(_ context.Context, _ []queue.Item, report func(int, han
 	report(0, handler.Attempt{Outcome: queue.OutcomeSnoozed, Reason: "busy", Started: time.Now()})
 }
 
-// TestSnoozes has an item that is snoozed again and again: each time for longer, until it is dead.
+// TestSnoozes snoozes an item again and again, each time for longer, until it is dead.
 func TestSnoozes(t *testing.T) {
 	client := redistest.Start(t).Client()
 	defer client.Close()

@@ -7,7 +7,7 @@ import (
 	"github.com/workqueue/workqueue/worker/metrics"
 )
 
-// Stats is what a worker has done so far, and does now.
+// Stats counts what a worker has done and is doing.
 type Stats struct {
 	Done, Failed, Dead int // Failed counts attempts, including those that ended in a death
 	Snoozed            int // attempts after which the command asked for "later"

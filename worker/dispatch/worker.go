@@ -34,8 +34,8 @@ type Policy struct {
 const (
 	// lastCalls is the time, after the grace, for ending the items that still run and for reporting to the queue.
 	lastCalls = 4 * time.Second
-	// shortestFailure is how long a worker takes at least to fail for a reason for which its pod is replaced: the next worker
-	// will often fail as well, and Kubernetes may start it at once.
+	// shortestFailure is the shortest time after which a worker fails for a reason for which its pod is replaced: the next worker
+	// often fails too, and Kubernetes may start it at once.
 	shortestFailure = 10 * time.Second
 )
 
@@ -45,7 +45,7 @@ var (
 	ErrUnseeded = errors.New("the queue was never seeded, or Redis lost it")
 )
 
-// InvalidCommandError is returned when the command cannot be run at all.
+// InvalidCommandError is returned when the command cannot be run for any item.
 type InvalidCommandError struct{ Reason string }
 
 func (e *InvalidCommandError) Error() string { return e.Reason }
@@ -106,8 +106,8 @@ func replaced(err error) bool {
 }
 
 func (w *Worker) run(ctx context.Context) error {
-	// The handlers outlive ctx by the grace, and the calls to Redis outlive the handlers: Redis being away ends neither
-	// the running items nor, at once, a worker that was told to stop.
+	// The handlers outlive ctx by the grace, and the calls to Redis outlive the handlers. So an outage of Redis ends neither the
+	// running items nor the last reports of a worker that was told to stop.
 	running, interrupt := context.WithCancel(context.WithoutCancel(ctx))
 	defer interrupt()
 	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -141,7 +141,7 @@ func (w *Worker) run(ctx context.Context) error {
 	}
 	defer close(d.tasks)
 	err := d.dispatch(ctx, interrupt)
-	// The queue still needs the number of the last call while a report that settles something may be on its way.
+	// While a report may still be on its way, the queue needs the number of the worker's last call.
 	if d.connected && d.open == 0 {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCalls)
 		defer cancel()

@@ -1,4 +1,4 @@
-// Package initproc makes a program a good first process of a container.
+// Package initproc makes a program fit to be a container's first process.
 package initproc
 
 import (
@@ -8,10 +8,9 @@ import (
 	"syscall"
 )
 
-// Main hides this process from others of the same user, see hide, and returns unless this is process 1. Process 1 adopts
-// every orphan of the container; if it also waited for children of its own, it could not reap orphans without stealing
-// their exit status. So it starts the program again as its only child, passes signals on to it, reaps whatever ends, and
-// ends as that child does.
+// Main hides this process from others of the same user (see hide) and returns, unless this is process 1. Process 1 adopts every
+// orphan in the container. If it also waited for children of its own, it could not reap orphans without stealing their exit status.
+// So it starts the program again as its only child, passes signals on to it, reaps whatever ends, and exits as that child does.
 func Main() {
 	hide()
 	if os.Getpid() != 1 {

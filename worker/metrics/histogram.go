@@ -5,7 +5,7 @@ import "time"
 // maxBounds is how many bounds a histogram may have.
 const maxBounds = 16
 
-// Histogram counts times, by how long they were. Whoever adds to it has it alone; others get a copy, which is a plain one.
+// Histogram counts durations by their length. Only one goroutine may use it; copy it for others.
 type Histogram struct {
 	bounds []time.Duration // ascending, and never changed
 	counts [maxBounds]uint64
@@ -13,7 +13,7 @@ type Histogram struct {
 	sum    time.Duration
 }
 
-// NewHistogram makes an empty one with these bounds, 16 at most.
+// NewHistogram returns an empty histogram with the given bounds, 16 at most.
 func NewHistogram(bounds ...time.Duration) Histogram {
 	if len(bounds) > maxBounds {
 		panic("a histogram with too many bounds")
@@ -21,7 +21,7 @@ func NewHistogram(bounds ...time.Duration) Histogram {
 	return Histogram{bounds: bounds}
 }
 
-// Add takes in that something took so long, this many times.
+// Add counts a duration, the given number of times.
 func (h *Histogram) Add(took time.Duration, times int) {
 	h.count += uint64(times)
 	h.sum += took * time.Duration(times)

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// ContentType is what a page is, in words of HTTP.
+// ContentType is the Content-Type of a page.
 const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
 // Page is one response to a scrape. All its samples have the label queue.
@@ -19,7 +19,7 @@ type Page struct {
 	queue string
 }
 
-// NewPage begins a response about a queue.
+// NewPage returns an empty page about a queue.
 func NewPage(w http.ResponseWriter, queue string) *Page {
 	w.Header().Set("Content-Type", ContentType)
 	return &Page{out: w, queue: queue}
@@ -30,10 +30,10 @@ func (p *Page) Family(name, kind, help string) {
 	fmt.Fprintf(p.out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 }
 
-// quoted makes any text a label's value.
+// quoted returns any text as a label's value.
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-// Sample writes a value, under labels that are names and values in turn.
+// Sample writes a value. Labels are names and values in turn.
 func (p *Page) Sample(name string, value float64, labels ...string) {
 	fmt.Fprintf(p.out, `%s{queue="%s"`, name, quoted.Replace(strings.ToValidUTF8(p.queue, "\uFFFD")))
 	for i := 0; i < len(labels); i += 2 {
@@ -42,7 +42,7 @@ func (p *Page) Sample(name string, value float64, labels ...string) {
 	fmt.Fprintf(p.out, "} %s\n", number(value))
 }
 
-// Single writes a metric that has one sample.
+// Single writes a metric with one sample.
 func (p *Page) Single(name, kind, help string, value float64) {
 	p.Family(name, kind, help)
 	p.Sample(name, value)

@@ -4,7 +4,7 @@ package pace
 import "time"
 
 // After returns the estimate of the time per item after so many more items took so long in all; perItem is the estimate before, 0 for
-// none. It soon follows items that turn slow, and more slowly those that turn fast: the next ones may be slow again.
+// none. It follows items that become slow quickly, and items that become fast slowly: the next ones may be slow again.
 func After(perItem time.Duration, items int, took time.Duration) time.Duration {
 	sample := max(took/time.Duration(items), 1)
 	memory := 16

@@ -15,13 +15,13 @@ import (
 	"github.com/workqueue/workqueue/worker/config"
 )
 
-// replicaTimeout is how long the server may be a replica: behind a name that moves with the master, it soon is none.
+// replicaTimeout is how long to wait for a replica to become a master: a name that follows the master soon leads to one.
 const replicaTimeout = 10 * time.Second
 
-// errReplica passes, until it has lasted for replicaTimeout.
+// errReplica counts as passing until it has lasted for replicaTimeout.
 var errReplica = errors.New("redis: the server is a read-only replica")
 
-// check asks the server that holds, or would hold, the queue whether it is up to it.
+// check returns an error unless the server of the queue is fit for it.
 func check(ctx context.Context, client redis.UniversalClient, c config.Common, since time.Time, log *slog.Logger) error {
 	var server redis.Cmdable = client
 	if cluster, ok := client.(*redis.ClusterClient); ok {
@@ -47,7 +47,7 @@ func check(ctx context.Context, client redis.UniversalClient, c config.Common, s
 		return &RefusedError{"redis cannot hold a queue: " + why, nil}
 	}
 	if info["role"] == "slave" {
-		// With Sentinels or in a Cluster there is a master, to be found by asking again.
+		// With Sentinels or in a Cluster there is a master: asking again finds it.
 		if c.RedisSentinelMaster == "" && !c.RedisCluster && time.Since(since) > min(replicaTimeout, c.RedisUnreachableTimeout/2) {
 			return &RefusedError{fmt.Sprintf("redis cannot hold a queue: the server is a read-only replica of %s:%s "+
 				"(WQ_REDIS_URL must be the master's, or set WQ_REDIS_SENTINEL_MASTER)", info["master_host"], info["master_port"]), nil}
@@ -65,7 +65,7 @@ func check(ctx context.Context, client redis.UniversalClient, c config.Common, s
 	return err
 }
 
-// mayForbid reports whether a reply may be that of a managed service which forbids INFO.
+// mayForbid reports whether an error may come from a managed service that forbids INFO.
 func mayForbid(reply redis.Error) bool {
 	return redis.IsPermissionError(reply) || strings.Contains(reply.Error(), "unknown command")
 }
@@ -81,7 +81,7 @@ func parseInfo(text string) map[string]string {
 	return info
 }
 
-// unfit says why a server cannot hold a queue, and what to do about it; "" if nothing speaks against it.
+// unfit returns why a server cannot hold a queue and what to do about it, "" if it can.
 func unfit(info map[string]string) string {
 	policy := info["maxmemory_policy"]
 	switch {

@@ -9,11 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The client of a Cluster follows a slot that has moved, as it should. It is kept from two other things that it does: to
-// send a call again though its first try may have had an effect, and to look for the masters once a minute only, until
-// when it calls one that is dead.
+// The hooks change two habits of go-redis's Cluster client: it sends a call again although the first try may have had an effect, and
+// it looks for the masters only once a minute, so that it may call a dead one until then.
 
-// nodeHook hides a broken connection from the client of the Cluster, which would send the call again.
+// nodeHook hides a broken connection from the Cluster client, which would send the call again.
 type nodeHook struct{}
 
 func (nodeHook) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -32,12 +31,12 @@ func (nodeHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// hidden is an error of which nothing shows.
+// hidden wraps an error so that the Cluster client does not recognize it.
 type hidden struct{ err error }
 
 func (hidden) Error() string { return "connection broken" }
 
-// clusterHook brings a hidden error to light again, and looks at once who is master now.
+// clusterHook unwraps a hidden error and makes the client look for the masters at once.
 type clusterHook struct{ cluster *redis.ClusterClient }
 
 func (clusterHook) DialHook(next redis.DialHook) redis.DialHook { return next }

@@ -57,7 +57,7 @@ func loseReplies(t *testing.T, listener net.Listener, server, command string) {
 	}
 }
 
-// TestPushOnce loses the reply to a push in a Cluster. The push is not made again without a word, and when it is, has no effect.
+// TestPushOnce loses the reply to a push in a Cluster. The client must not push again by itself, and a Repeat has no effect.
 func TestPushOnce(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -65,7 +65,7 @@ func TestPushOnce(t *testing.T) {
 	}
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	// Everybody who asks the server where it is, is sent to the other side of the listener.
+	// The server announces the listener as its address.
 	server := redistest.Start(t, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", port, "--cluster-port", "0")
 	go loseReplies(t, listener, server.Addr, "RPUSH") // as the script says
 	direct := server.Client()

@@ -66,8 +66,7 @@ func (r *recorder) soFar() int {
 	return r.count
 }
 
-// drain fills a queue and lets two workers empty it, with some mischief on the way. What was run is counted apart from
-// Redis, and must be in its accounts.
+// drain fills a queue and lets two workers drain it while mischief happens. A count outside Redis must agree with the queue's.
 func drain(t *testing.T, c config.Common, mischief func()) {
 	t.Helper()
 	const items = 2000
@@ -87,7 +86,7 @@ func drain(t *testing.T, c config.Common, mischief func()) {
 	if _, n, err := seeder.Publish(ctx, true); err != nil || n != items {
 		t.Fatalf("seeded %d: %v", n, err)
 	}
-	// What was written must be on the replica before the master may be killed: it is the price of a failover otherwise.
+	// Only what has reached the replica survives a failover.
 	if mischief != nil {
 		if copies, err := wait(ctx, client, c.Queue); err != nil || copies != 1 {
 			t.Fatalf("%d replicas have the items: %v", copies, err)
@@ -151,7 +150,7 @@ func TestPassword(t *testing.T) {
 	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_PASSWORD=s3cret"), nil)
 }
 
-// TestUser lets a user work who has no more rights than the advice in an error says are enough.
+// TestUser works as an ACL user who has just the rights that an error message recommends.
 func TestUser(t *testing.T) {
 	server := redistest.Start(t, strings.Fields("--user default on nopass +ping "+
 		"--user worker on >s3cret ~job2 ~{job2}:* +@all -@admin -@dangerous +info +client|setname")...)
@@ -183,7 +182,7 @@ func TestSentinelFailover(t *testing.T) {
 	}
 }
 
-// TestIdleThroughFailover kills the master while a worker does nothing but wait for an item, and then has work for it.
+// TestIdleThroughFailover kills the master while a worker waits for an item, and then pushes one.
 func TestIdleThroughFailover(t *testing.T) {
 	sentinels := redistest.StartSentinels(t, "")
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName)
@@ -218,7 +217,7 @@ func TestIdleThroughFailover(t *testing.T) {
 	for r.soFar() == 0 && time.Since(pushed) < 10*time.Second {
 		time.Sleep(time.Millisecond)
 	}
-	// A second for the pause between two tries, a second of idle polling, and a machine that may be busy.
+	// A second between two tries, a second of idle polling, and some more for a busy machine.
 	if took := time.Since(pushed); took > 5*time.Second {
 		t.Errorf("the item was taken only after %v", took)
 	}

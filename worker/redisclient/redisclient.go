@@ -15,11 +15,11 @@ import (
 	"github.com/workqueue/workqueue/worker/config"
 )
 
-// replyTimeout is how long a reply may take. A link that is cut without a word is noticed only then.
+// replyTimeout is how long a reply may take. A link that was cut silently is noticed only then.
 const replyTimeout = 10 * time.Second
 
-// Connect opens a client, waits for the server, and makes sure that a queue can live on it: an error is a RefusedError
-// where it cannot.
+// Connect opens a client, waits for the server, and checks that the server is fit for a queue. If it is not, the error is a
+// RefusedError.
 func Connect(ctx context.Context, c config.Common, log *slog.Logger) (redis.UniversalClient, error) {
 	redis.SetLogger(debug{log})
 	client := Open(c)
@@ -72,11 +72,11 @@ func tlsConfig(c config.Common) *tls.Config {
 		return nil
 	}
 	publicRoots()
-	// Without a name here, a server must be what it is called by.
+	// Without a name here, the certificate must be for the host of the address.
 	tc := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.RedisTLSServerName, RootCAs: c.RedisTLSCA.Pool}
 	tc.InsecureSkipVerify = inURL != nil && inURL.InsecureSkipVerify // only as the URL says: ?skip_verify=true
 	if c.RedisTLSCert != "" {
-		// Read for each connection: certificates in a Secret are renewed in place.
+		// Read for each connection, since certificates in a Secret are renewed in place.
 		tc.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := tls.LoadX509KeyPair(c.RedisTLSCert, c.RedisTLSKey)
 			return &pair, err
@@ -85,7 +85,7 @@ func tlsConfig(c config.Common) *tls.Config {
 	return tc
 }
 
-// debug logs go-redis's own messages at level debug. All of it reaches the user by other ways too, as an error.
+// debug logs go-redis's own messages at level debug. The user sees the same problems as errors.
 type debug struct{ log *slog.Logger }
 
 func (d debug) Printf(ctx context.Context, format string, v ...any) {

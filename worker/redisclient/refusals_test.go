@@ -14,8 +14,8 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// TestRefusals meets servers that cannot hold a queue, or want something else than they get: each is told in one line
-// that says what to do, holds no secret, and comes at once.
+// TestRefusals connects to servers that are unfit or expect other settings. Each error comes at once, is one line, says what to do,
+// and contains no secret.
 func TestRefusals(t *testing.T) {
 	authority, another := redistest.NewAuthority(t), redistest.NewAuthority(t)
 	plain := redistest.Start(t)
@@ -75,7 +75,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 
-	// These may be a server that is just starting: they are told at once, and waited for.
+	// A server that is just starting looks the same: these are logged at once and tried again.
 	for _, test := range []struct {
 		name      string
 		variables []string
@@ -94,7 +94,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestOneNodeOfACluster takes a node for a server of its own.
+// TestOneNodeOfACluster connects to a Cluster's node as if it were a single server.
 func TestOneNodeOfACluster(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	for _, node := range cluster.Nodes {
@@ -107,7 +107,7 @@ func TestOneNodeOfACluster(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	// With only one address and the word that it is a Cluster, every node will do.
+	// One address and WQ_REDIS_CLUSTER are enough to find all nodes.
 	client, err := redisclient.Connect(t.Context(), settings(t, "WQ_REDIS_URL="+cluster.Nodes[0].URL(), "WQ_REDIS_CLUSTER=true"), logger(t))
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestOneNodeOfACluster(t *testing.T) {
 	if _, ok := client.(*redis.ClusterClient); !ok {
 		t.Errorf("%T is no client of a Cluster", client)
 	}
-	// A scan for the keys of a queue finds the node that has them, and one for queues asks all nodes.
+	// A scan for the keys of a queue asks the node that has them; a scan for queues asks all nodes.
 	names := []string{"a", "b", "c", "d", "e"}
 	for _, name := range names {
 		if _, _, err := queue.New(client, name).NewSeeder("s").Publish(t.Context(), true); err != nil {

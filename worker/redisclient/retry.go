@@ -28,8 +28,8 @@ func (e *RefusedError) Error() string { return e.text }
 func (e *RefusedError) Unwrap() error { return e.err }
 
 // Retry calls try until it succeeds, Redis refuses for good, ctx is done, or Redis could not be used for the given time. It logs
-// once when Redis goes away, and once when it is back. It is for the calls of a client that Connect has returned: a password or a
-// permission that was good then and is not now may be in the middle of a change.
+// once when Redis goes away, and once when it is back. Use it for the client that Connect has returned: a password or permission
+// that is refused now, though it was accepted then, may be about to change.
 func Retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try func(context.Context) error) error {
 	return retry(ctx, timeout, log, try, func(err error) bool { return passing(err) || isDenied(err) })
 }

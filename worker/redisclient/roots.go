@@ -7,8 +7,8 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// publicRoots lets TLS trust the public certificates where the system has none, as in an image FROM scratch. It takes milliseconds,
-// so only connections with TLS do it.
+// publicRoots makes TLS trust the public certificate authorities where the system has no list of them, as in an image FROM scratch.
+// It takes milliseconds, so only TLS connections call it.
 var publicRoots = sync.OnceFunc(func() {
 	pool := x509.NewCertPool()
 	for root := range bundle.Roots() {

@@ -15,7 +15,7 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// TestPassingStates makes every call of the queue while Redis is in a state that passes: each goes through once it has passed.
+// TestPassingStates makes every call of the queue while Redis is in a passing state. Each call succeeds once the state is over.
 func TestPassingStates(t *testing.T) {
 	limits := queue.Limits{Lease: time.Minute, BatchBytes: 1 << 20, MaxCrashes: 3}
 	_, nobody, _ := net.SplitHostPort(redistest.FreeAddr(t))

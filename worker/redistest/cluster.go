@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Cluster is three masters, each with a replica, that fail over within a few seconds.
+// Cluster is three masters with a replica each. They fail over within a few seconds.
 type Cluster struct{ Nodes []*Server }
 
 // StartCluster runs a Cluster. The args are for all of its nodes.
@@ -39,7 +39,7 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 	return c
 }
 
-// up says whether a node sees the whole cluster, replicas included.
+// up returns an error unless a node sees the whole cluster, replicas included.
 func (c *Cluster) up(node *Server) error {
 	err := want(node, "connected_slaves", "1")
 	if node.Info("role") == "slave" {
@@ -57,7 +57,7 @@ func (c *Cluster) up(node *Server) error {
 	return err
 }
 
-// Master is the node that holds a key.
+// Master returns the node that holds a key.
 func (c *Cluster) Master(key string) *Server {
 	c.Nodes[0].tb.Helper()
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs(), Password: c.Nodes[0].password})
@@ -74,7 +74,7 @@ func (c *Cluster) Master(key string) *Server {
 	panic("a node that was not started here: " + master.Options().Addr)
 }
 
-// Addrs are the addresses of some nodes.
+// Addrs returns the addresses of some nodes.
 func (c *Cluster) Addrs() []string { return []string{c.Nodes[0].Addr, c.Nodes[1].Addr} }
 
 // freeClusterAddr finds an address whose port leaves room for the cluster's own, which is 10000 higher.

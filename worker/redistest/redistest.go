@@ -1,5 +1,5 @@
 // Package redistest starts real redis-servers for tests and benchmarks: one alone, a master with Sentinels, a Cluster,
-// any of them with TLS. Nothing of them is left when the test has ended.
+// any of them with TLS. They end with the test and leave nothing behind.
 package redistest
 
 import (
@@ -98,10 +98,10 @@ func (s *Server) Kill() {
 	}
 }
 
-// Process is the server's process id.
+// Process returns the server's process id.
 func (s *Server) Process() int { return s.cmd.Process.Pid }
 
-// URL is the server's address as WQ_REDIS_URL takes it, without the password.
+// URL returns the server's address for WQ_REDIS_URL, without the password.
 func (s *Server) URL() string {
 	if s.tls != nil {
 		return "rediss://" + s.Addr + "/0"
@@ -139,7 +139,7 @@ func Eventually(tb testing.TB, what string, check func() error) {
 	tb.Fatalf("not within 20 s: %s: %v", what, err)
 }
 
-// FreeAddr is an address on the loopback that nobody listens on.
+// FreeAddr returns a loopback address on which nobody listens.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -22,7 +22,7 @@ type Sentinels struct {
 // the two servers.
 func StartSentinels(tb testing.TB, sentinelPassword string, args ...string) *Sentinels {
 	tb.Helper()
-	// So that a failed-over server comes back as a replica quickly, and half of a split master pair stops by itself.
+	// A failed-over server must come back as a replica quickly, and a master that was cut off must stop by itself.
 	args = append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, args...)
 	master := Start(tb, args...)
 	host, port, _ := net.SplitHostPort(master.Addr)

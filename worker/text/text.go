@@ -1,4 +1,4 @@
-// Package text makes bytes of items and programs fit for JSON, for logs and for a terminal.
+// Package text prepares the bytes of items and programs for JSON, for logs and for a terminal.
 package text
 
 import (
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Base64 is the encoding of text that stands for bytes which are not UTF-8.
+// Base64 is the encoding for bytes that are not UTF-8.
 const Base64 = "base64"
 
 // Encode returns raw as text that JSON can hold, and its encoding: "" for raw itself, Base64 if raw is not UTF-8.
@@ -72,7 +72,7 @@ func Line(s string, atMost int) string {
 	return string(line)
 }
 
-// Printable returns s with everything escaped that a terminal might obey, except line ends.
+// Printable returns s with everything but line ends escaped that a terminal might obey.
 func Printable(s string) string {
 	var escaped strings.Builder
 	for i, r := range s {

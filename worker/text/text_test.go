@@ -30,8 +30,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// hostile is what a program may print in the hope that a terminal obeys: colours, a title, a link, the 8-bit forms of those,
-// a line of its own, text that runs backwards.
+// hostile is output that a terminal would obey: colours, a title, a link, their 8-bit forms, a new line, text that runs backwards.
 var hostile = []string{"\x1b[31mred", "\x1b]0;title\a", "\x1b]8;;http://x\x1b\\link", "\u009b31m", "\u009d0;title\u009c",
 	"a\r\nb", "a\tb", "\x7f", "\u202egnp.exe", "\u2066x\u2069", "\ufeff", "\U000e0041", "\x9b31m", "\xff\x1b[2J"}
 

@@ -1,4 +1,4 @@
-// Package web has what the pages that a worker serves have in common.
+// Package web is what the HTTP servers of the worker and the monitor share.
 package web
 
 import (
@@ -10,8 +10,7 @@ import (
 // MaxHeader is how many bytes of headers a request may have.
 const MaxHeader = 16 << 10
 
-// NewServer bounds what somebody can hold who sends slowly, reads slowly, or does not end. A client has 10 s to ask, and
-// 30 s to read the response.
+// NewServer returns a server that slow clients cannot block: a client has 10 s to send its request and 30 s to read the response.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
