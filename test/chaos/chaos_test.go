@@ -87,9 +87,9 @@ func TestChaos(t *testing.T) {
 // judge compares the counter with the Job and with helm test.
 func (f *fault) judge(r *run, res result) {
 	r.Helper()
-	verdict, err := r.verify()
+	printed, err := r.verify()
 	if f.loses {
-		f.judgeLoss(r, res, verdict, err)
+		f.judgeLoss(r, res, printed, err)
 		return
 	}
 	if res.end.Type != batchv1.JobComplete {
@@ -99,22 +99,22 @@ func (f *fault) judge(r *run, res result) {
 		r.Errorf("the items %v were never counted, where only %v should not be", missing, f.dead)
 	}
 	if err != nil {
-		r.Errorf("helm test: %v\n%s", err, verdict)
+		r.Errorf("helm test: %v\n%s", err, printed)
 	}
 	// Redis and the counter agree, whatever ran twice.
-	if done := fmt.Sprint(items - len(f.dead)); strings.Join(strings.Fields(line(verdict, "done")), " ") != "done "+done {
-		r.Errorf("%s items should be done:\n%s", done, verdict)
+	if done := fmt.Sprint(items - len(f.dead)); strings.Join(strings.Fields(line(printed, "done")), " ") != "done "+done {
+		r.Errorf("%s items should be done:\n%s", done, printed)
 	}
 }
 
 // judgeLoss demands that a run which has lost its queue fails and says so.
-func (f *fault) judgeLoss(r *run, res result, verdict string, err error) {
+func (f *fault) judgeLoss(r *run, res result, printed string, err error) {
 	r.Helper()
 	if res.end.Type != batchv1.JobFailed || res.end.Reason != "PodFailurePolicy" || !strings.Contains(res.end.Message, "exit code 70") {
 		r.Errorf("the worker Job is %s: %s %s; it should be Failed, by exit code 70", res.end.Type, res.end.Reason, res.end.Message)
 	}
 	if err == nil {
-		r.Errorf("helm test passed over a queue that is lost:\n%s", verdict)
+		r.Errorf("helm test passed over a queue that is lost:\n%s", printed)
 	}
 }
 

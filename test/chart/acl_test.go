@@ -17,10 +17,10 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// A password as nobody would have it, and everybody may.
+// A password with every character that needs quoting somewhere.
 const oddPassword = `a "b' \c $d >e #f`
 
-// aclServer is a redis-server with the arguments that the chart gives it, and an admin beside its user to look on.
+// aclServer is a redis-server with the arguments that the chart gives it, and an admin user who watches.
 type aclServer struct {
 	t    *testing.T
 	port string
@@ -69,7 +69,7 @@ func (s aclServer) cli(user, password string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// worker is a verb, with the user that the chart gives it.
+// worker runs a verb as the user that the chart makes.
 func (s aclServer) worker(queue string, env []string, args ...string) *exec.Cmd {
 	s.t.Helper()
 	verb := exec.Command(built.Worker(s.t), args...)
@@ -89,7 +89,7 @@ func (s aclServer) run(queue string, env []string, input string, args ...string)
 	return string(out)
 }
 
-// The user is one that can do what all verbs need, seen by running them, and nothing else.
+// The user may do what all verbs need, which this test runs, and nothing else.
 func TestTheUserOfRedisCanDoWhatTheWorkersNeed(t *testing.T) {
 	t.Parallel()
 	for values, queue := range map[string]string{

@@ -1,4 +1,4 @@
-// Package chart tests what the chart renders, as typed objects, and what both majors of Helm's command line do with it.
+// Package chart tests the objects that the chart renders, and what Helm 3 and Helm 4 do with it on the command line.
 package chart
 
 import (
@@ -40,7 +40,7 @@ func examples(t *testing.T) []string {
 	return files
 }
 
-// release is one rendering: which release, of which chart, with which values, for which Kubernetes. The same is rendered once.
+// release is one rendering: of a chart, for a release, with values, for a version of Kubernetes. Equal ones are rendered once.
 type release struct {
 	name       string
 	chart      string
@@ -51,7 +51,7 @@ type release struct {
 	again      int // tells renderings of the same apart
 }
 
-// resolved returns the release with the defaults of what is not said.
+// resolved returns the release with defaults for what it leaves out.
 func (r release) resolved() release {
 	r.name = cmp.Or(r.name, "demo")
 	r.chart = cmp.Or(r.chart, chartDir)
@@ -59,7 +59,7 @@ func (r release) resolved() release {
 	return r
 }
 
-// renderings are the ones that there were, by release: many tests look at the same from several sides.
+// renderings are those so far, by release: many tests look at the same one.
 var renderings sync.Map
 
 type rendering struct {
@@ -117,7 +117,7 @@ type object = render.Object
 
 type objects []object
 
-// of are the objects on which Helm acts at an event; those of no event are the release's own.
+// of returns the objects on which Helm acts at an event; those of no event are the release's own.
 func (all objects) of(event string) objects {
 	var some objects
 	for _, o := range all {
@@ -129,7 +129,7 @@ func (all objects) of(event string) objects {
 	return some
 }
 
-// live are all objects but those that only exist for a moment after an uninstall.
+// live returns all objects but those that exist only for a moment after an uninstall.
 func (all objects) live() objects {
 	return slices.DeleteFunc(slices.Clone(all), func(o object) bool {
 		return o.GetAnnotations()["helm.sh/hook"] == "post-delete"
@@ -140,7 +140,7 @@ func component(o object) string { return o.GetLabels()["app.kubernetes.io/compon
 
 func kind(o object) string { return o.GetObjectKind().GroupVersionKind().Kind }
 
-// find is the one live object of a type and component.
+// find returns the one live object of a type and component.
 func find[T object](t *testing.T, all objects, name string) T {
 	t.Helper()
 	var found []T
@@ -165,7 +165,7 @@ func redis(t *testing.T, all objects) *appsv1.StatefulSet {
 	return find[*appsv1.StatefulSet](t, all, "redis")
 }
 
-// pod is the pod that an object is, or makes; nil if neither.
+// pod returns the pod that an object is or makes, nil if it is none and makes none.
 func pod(o object) *corev1.PodTemplateSpec {
 	switch o := o.(type) {
 	case *appsv1.StatefulSet:
@@ -180,7 +180,7 @@ func pod(o object) *corev1.PodTemplateSpec {
 	return nil
 }
 
-// env is the value of a variable of a pod's only container, which has to have it.
+// env returns the value of a variable of a pod's only container, which must have it.
 func env(t *testing.T, spec corev1.PodSpec, name string) string {
 	t.Helper()
 	value, ok := lookupEnv(spec, name)

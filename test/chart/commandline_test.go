@@ -20,10 +20,10 @@ import (
 	"github.com/workqueue/workqueue/test/built"
 )
 
-// What people do with the chart by Helm's command line, with both majors. Everything else is tested in this process.
+// What people do with the chart on Helm's command line, with Helm 3 and Helm 4. Everything else is tested in this process.
 
-// eachHelm runs a test of the command line once with Helm 3 and once with Helm 4, the way terratest finds them: as helm on the
-// PATH. Such a test cannot be parallel to others.
+// eachHelm runs a test with Helm 3 and then with Helm 4 as the helm on the PATH, where terratest finds it. Such a test cannot run
+// in parallel with others.
 func eachHelm(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	for _, major := range []string{"helm3", "helm4"} {
@@ -75,7 +75,7 @@ func valuesFile(t *testing.T, values string) string {
 	return file.Name()
 }
 
-// options are what terratest calls helm with. They are made before anything runs together, for they may end the test.
+// options returns terratest's options for helm. Call it before anything runs in parallel: it may end the test.
 func (r release) options(t *testing.T) *helm.Options {
 	t.Helper()
 	files := slices.Clone(r.files)
@@ -115,8 +115,8 @@ func TestExamplesPassLint(t *testing.T) {
 	})
 }
 
-// Both majors of Helm render what the tests render in this process. So what they prove holds whichever installs the chart, and an
-// upgrade by another major starts nothing anew.
+// Helm 3 and Helm 4 render what the tests render in this process. So the other tests hold for both, and an upgrade with the other
+// one changes nothing.
 func TestTheCommandLinesRenderTheSame(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		type template struct {
@@ -160,7 +160,7 @@ func withoutChance(rendered string) string {
 
 var madeUp = regexp.MustCompile(`(?m)^  password: .*$`)
 
-// A wrong value is refused by the command lines as it is in this process.
+// The command lines refuse a wrong value as this process does.
 func TestTheCommandLinesRefuseWrongValues(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		all := map[string]*helm.Options{}
@@ -197,7 +197,7 @@ var refusals = map[string][]string{
 	"{items: [a], worker: {inject: image}}":  {"worker.inject: an image as a volume needs Kubernetes 1.35, and this is v1.34"},
 }
 
-// With Helm 4 only: Helm 3 wants a cluster even for a dry run.
+// Helm 4 only: Helm 3 needs a cluster even for a dry run.
 func TestTheCommandLinePrintsTheNotes(t *testing.T) {
 	useHelm(t, "helm4")
 	r := release{values: "{items: [apple, pear]}"}
@@ -209,7 +209,7 @@ func TestTheCommandLinePrintsTheNotes(t *testing.T) {
 	}
 }
 
-// What is released is what is here: the package renders the same, and has what people read and nothing of what makes it.
+// The package renders the same as the folder, and holds what people read but not the sources of the schema.
 func TestThePackageIsTheChart(t *testing.T) {
 	eachHelm(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -76,7 +76,7 @@ func TestTwoAliasesOfTheChart(t *testing.T) {
 	}
 }
 
-// Nothing of the chart's own asks for a user, if the values do not: OpenShift assigns one.
+// No pod of the chart asks for a user if the values do not: OpenShift assigns one.
 func TestNoPodAsksForAUser(t *testing.T) {
 	t.Parallel()
 	const none = "podSecurityContext: {runAsUser: null, runAsGroup: null}"
@@ -91,7 +91,7 @@ func TestNoPodAsksForAUser(t *testing.T) {
 	}
 }
 
-// What is placed where, and runs how, is said of the workers, of Redis, and of the chart's other pods apart.
+// Scheduling and security are set separately for the workers, for Redis, and for the chart's other pods.
 func TestOptionsOfEveryPod(t *testing.T) {
 	t.Parallel()
 	options := func(of string) string {
@@ -188,7 +188,7 @@ func TestWhenARunStopsEarly(t *testing.T) {
 	}
 }
 
-// What would collide with something of the chart's own is refused before anything is installed.
+// What would collide with a part of the chart is refused before anything is installed.
 func TestCollisionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string]string{

@@ -40,7 +40,7 @@ func TestWorkWithoutAnEnd(t *testing.T) {
 	}
 }
 
-// KEDA asks the monitor, which counts retried and returned items, too; the list in Redis has neither.
+// KEDA asks the monitor, which also counts retried and returned items; the list in Redis has neither.
 func TestKEDACountsOpenItems(t *testing.T) {
 	t.Parallel()
 	all := release{values: `

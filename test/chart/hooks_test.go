@@ -64,7 +64,7 @@ func TestHooksRunInTheirOrder(t *testing.T) {
 	}
 }
 
-// Helm leaves behind what its hooks made. So whatever a hook makes has to have a placeholder that takes it away.
+// Helm does not delete what its hooks made. So each of these objects needs a placeholder that deletes it.
 func TestEveryHookHasAPlaceholder(t *testing.T) {
 	t.Parallel()
 	all := hookRelease.objects(t)
@@ -136,7 +136,7 @@ func TestEveryHookHasAPlaceholder(t *testing.T) {
 	}
 }
 
-// What has another name after an upgrade has no placeholder any more, and has to be gone by then.
+// An object that has another name after an upgrade has no placeholder any more, and must be gone by then.
 func TestNoHookOutlivesItsName(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}

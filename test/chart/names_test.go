@@ -105,7 +105,7 @@ func TestTheServiceFindsRedis(t *testing.T) {
 
 func TestNamesFitWhateverTheReleaseIsCalled(t *testing.T) {
 	t.Parallel()
-	// As long as Helm allows, and different only at the end.
+	// As long as Helm allows, and different only at their ends.
 	long := strings.Repeat("abcdefghi-", 5) + "xy"
 	seen := map[string]string{}
 	for _, name := range []string{long + "1", long + "2", "with.dots"} {
@@ -213,7 +213,7 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 	}
 }
 
-// fixed is what Kubernetes refuses to change in a Job.
+// fixed returns what Kubernetes refuses to change in a Job.
 func fixed(job *batchv1.Job) batchv1.JobSpec {
 	spec := *job.Spec.DeepCopy()
 	spec.Parallelism, spec.BackoffLimit, spec.ActiveDeadlineSeconds, spec.TTLSecondsAfterFinished = nil, nil, nil, nil

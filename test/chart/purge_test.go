@@ -78,7 +78,7 @@ redis:
 	}
 }
 
-// All queues that this release has had, and none of anybody else's.
+// It purges all queues that this release has had, and no others.
 func TestWhatIsPurged(t *testing.T) {
 	t.Parallel()
 	queueOf := func(t *testing.T, r release) string {

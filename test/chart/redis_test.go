@@ -75,7 +75,7 @@ func TestThePasswordIsInTheSecretAlone(t *testing.T) {
 	}
 }
 
-// A template cannot keep what it makes up. So the Secret is made by the install alone, and whatever an upgrade renders is not used.
+// A template cannot keep a password that it makes up. So only the install makes the Secret; what an upgrade renders is not used.
 func TestAPasswordIsMadeUpAtTheInstall(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string]bool{

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A wrong value is answered with its name, and with what to write instead where that is not plain.
+// The refusal of a wrong value names it, and says what to write instead where that is not plain.
 func TestWrongValuesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -119,7 +119,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}
 }
 
-// What the schema refuses is refused without it as well, where it would be done wrong in silence.
+// Values that would silently do the wrong thing are refused even without the schema.
 func TestWrongItemsAreRefusedWithoutTheSchema(t *testing.T) {
 	t.Parallel()
 	for item, want := range map[string]string{

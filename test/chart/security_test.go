@@ -10,7 +10,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// Judged by the code that judges it in an API server.
+// The check is the API server's own code.
 func TestEveryPodIsRestricted(t *testing.T) {
 	t.Parallel()
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -55,7 +55,7 @@ func TestEveryPodIsRestricted(t *testing.T) {
 	})
 }
 
-// More than Pod Security asks for.
+// More than Pod Security demands.
 func TestEveryPodHasAsLittleAsItCan(t *testing.T) {
 	t.Parallel()
 	for _, example := range examples(t) {
