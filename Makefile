@@ -56,11 +56,12 @@ tools: ## Build the pinned helm, kind, kubectl and the chart's checkers into bin
 
 VALUES  ?= values-examples/fruits.yaml
 OBJECTS ?=
+TEXT    ?=
 
 .PHONY: try
-try: bin/try $(WORKER) ## Run VALUES (default: the nine fruits) as processes of this machine, without a cluster; OBJECTS are files with ConfigMaps and Secrets
+try: bin/try $(WORKER) ## Run VALUES (default: the nine fruits) as processes of this machine, without a cluster; OBJECTS are files with ConfigMaps and Secrets, TEXT is a list
 	@test/deps
-	@bin/try -worker $(WORKER) $(addprefix -objects ,$(OBJECTS)) $(VALUES)
+	@bin/try -worker $(WORKER) $(addprefix -objects ,$(OBJECTS)) $(addprefix -text ,$(TEXT)) $(VALUES)
 
 bin/try: test/go.mod test/go.sum $(wildcard test/try/*.go test/render/*.go)
 	@echo "Compiling test/try (a few minutes the first time, seconds after that)"

@@ -16,7 +16,7 @@ func runPause(ctx context.Context, _ []string) error {
 func runResume(ctx context.Context, _ []string) error {
 	counts, err := change(ctx, func(ctx context.Context, s *session) error { return s.retry(ctx, s.Resume) })
 	if err == nil {
-		fmt.Printf("the queue is not paused: its %d open items are leased to workers\n", counts.Open())
+		fmt.Printf("the queue goes on: its %d open items are leased to workers until worker pause\n", counts.Open())
 	}
 	return err
 }

@@ -112,7 +112,7 @@ func TestVerbs(t *testing.T) {
 	if job := s.job(); kube.End(&job) != nil {
 		t.Errorf("the worker Job has ended though the queue is paused: %+v", job.Status)
 	}
-	wantText(t, s.verb("resume"), "the queue is not paused")
+	wantText(t, s.verb("resume"), "the queue goes on")
 	wantText(t, s.follow("Ask during the run and after it", ""), "10 of 11 done, 1 dead")
 	s.waitForJob()
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"helm.sh/helm/v3/pkg/strvals"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -45,6 +46,7 @@ func run() int {
 	worker := flag.String("worker", "", "the worker's `binary`")
 	var objects files
 	flag.Var(&objects, "objects", "a `file` with ConfigMaps and Secrets that the values name, in YAML; may be given several times")
+	text := flag.String("text", "", "a `file` with an item on each line, as helm install --set-file itemsFrom.text takes it")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "try [flags] VALUES-FILE…")
 		flag.PrintDefaults()
@@ -65,7 +67,7 @@ func run() int {
 		killNow()
 	}()
 
-	code, err := try(ctx, kill, *chart, *worker, objects, flag.Args())
+	code, err := try(ctx, kill, *chart, *worker, *text, objects, flag.Args())
 	var by stopped
 	switch {
 	case errors.As(err, &by):
@@ -77,11 +79,11 @@ func run() int {
 	return code
 }
 
-func try(ctx, kill context.Context, chart, worker string, objects, values []string) (int, error) {
+func try(ctx, kill context.Context, chart, worker, text string, objects, values []string) (int, error) {
 	if len(values) == 0 {
 		return 0, errors.New("no values file given, such as values-examples/fruits.yaml")
 	}
-	p, err := newPlan(chart, objects, values)
+	p, err := newPlan(chart, text, objects, values)
 	if err != nil {
 		return 0, err
 	}
@@ -152,10 +154,19 @@ type plan struct {
 	rest       []render.Object // not tried
 }
 
-func newPlan(chart string, objectFiles, valuesFiles []string) (*plan, error) {
+func newPlan(chart, textFile string, objectFiles, valuesFiles []string) (*plan, error) {
 	values, err := render.Values(valuesFiles...)
 	if err != nil {
 		return nil, err
+	}
+	if textFile != "" {
+		text, err := os.ReadFile(textFile)
+		if err != nil {
+			return nil, err
+		}
+		if err := strvals.ParseIntoFile("itemsFrom.text="+textFile, values, func([]rune) (any, error) { return string(text), nil }); err != nil {
+			return nil, err
+		}
 	}
 	rendered, err := render.Release{Chart: chart, Name: releaseName, Namespace: namespace, Kube: kubeVersion}.Render(values)
 	if err != nil {
