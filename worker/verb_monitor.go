@@ -20,6 +20,7 @@ func runMonitor(ctx context.Context, _ []string) error {
 		Queue:   settings.Queue,
 		MaxDead: settings.MaxDead,
 		Actions: settings.Actions,
+		Pods:    settings.Pods,
 		Token:   settings.Token,
 		Log:     s.log,
 	}

@@ -81,7 +81,7 @@ func newSite(t *testing.T, name string) *site {
 // monitor starts the monitor, or starts it again.
 func (s *site) monitor() {
 	s.t.Helper()
-	cmd := s.worker("monitor", "WQ_MONITOR_ADDR="+s.addr, "WQ_MONITOR_ACTIONS=true", "WQ_MONITOR_TOKEN="+token)
+	cmd := s.worker("monitor", "WQ_MONITOR_ADDR="+s.addr, "WQ_MONITOR_ACTIONS=true", "WQ_MONITOR_TOKEN="+token, "WQ_PARALLELISM=12")
 	redistest.Eventually(s.t, "the monitor is ready", func() error {
 		response, err := http.Get("http://" + s.addr + "/readyz")
 		if err != nil {

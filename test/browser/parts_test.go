@@ -72,6 +72,7 @@ func TestWorkersAndLogs(t *testing.T) {
 	p.awaitText("#settings-rows", "worker.concurrency")
 	p.awaitText("#settings-rows", "sleep 60")
 	p.awaitText("#settings-rows", "<img src=x>")
+	p.awaitText("#settings-rows", "worker.parallelism")
 	p.awaitText("#latency", "longest 4.2 s")
 	titles := eval[[]string](p, "[...document.querySelectorAll('#workers-rows button')].map((b) => b.title)")
 	if len(titles) != 1 || titles[0] != "kubectl logs thumbnails-7x9k2" {

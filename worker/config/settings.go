@@ -215,6 +215,7 @@ type Monitor struct {
 	Success
 	Listen  Addr   `envconfig:"WQ_MONITOR_ADDR" default:":8080" internal:"the chart's Service knows the port" desc:"address that the monitor's page is served on"`
 	Actions bool   `envconfig:"WQ_MONITOR_ACTIONS" default:"false" value:"monitor.actions" desc:"whether the page may retry, pause and resume; needs WQ_MONITOR_TOKEN"`
+	Pods    int    `envconfig:"WQ_PARALLELISM" default:"0" min:"0" value:"worker.parallelism" desc:"worker pods that the release asks for, to be shown on the page; 0 if an autoscaler decides"`
 	Token   string `envconfig:"WQ_MONITOR_TOKEN" secret:"true" value:"monitor.existingSecret" desc:"token that a person needs for actions, 16 characters or more"`
 }
 

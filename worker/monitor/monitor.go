@@ -30,6 +30,7 @@ type Server struct {
 	Queue   string // the queue of the run that opens
 	MaxDead int    // dead items with which a run still counts as a success
 	Actions bool   // whether retry, pause and resume are allowed
+	Pods    int    // worker pods that the release asks for, 0 if unknown
 	Token   string // needed for each action
 	Log     *slog.Logger
 

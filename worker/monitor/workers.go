@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,11 @@ type Latency struct {
 
 func (s *Server) serveWorkers(w http.ResponseWriter, r *http.Request, run *run) {
 	all, err := run.workers.get(r.Context(), "", workersInterval, func(ctx context.Context) (Workers, error) {
-		return readWorkers(ctx, run.queue)
+		all, err := readWorkers(ctx, run.queue)
+		if s.Pods > 0 && run.queue.Name == s.Queue && len(all.Settings) > 0 {
+			all.Settings = append(all.Settings, config.Shown{Name: "worker.parallelism", Value: strconv.Itoa(s.Pods)})
+		}
+		return all, err
 	})
 	if err != nil {
 		unavailable(w, err)
