@@ -32,7 +32,7 @@ func newLastStep(s *session, settings *config.Work) *dispatch.LastStep {
 		stdin, results := io.Pipe()
 		go func() { results.CloseWithError(writeResults(ctx, s, results)) }()
 		defer stdin.Close()
-		return command.Once(ctx, stdin, append(runVariables(counts), "WQ_ATTEMPT="+strconv.Itoa(number)))
+		return command.Once(ctx, "last step", stdin, append(runVariables(counts), "WQ_ATTEMPT="+strconv.Itoa(number)))
 	}}
 }
 

@@ -32,13 +32,13 @@ func runTry(ctx context.Context, args []string) error {
 		return err
 	}
 	item := queue.Item{ID: "1", Payload: args[0]}
-	describe("command", commandFor(settings, item))
+	h := newHandler(settings)
+	describe("command", commandFor(settings, h, item))
 	if settings.Mode == config.Exec {
 		for _, one := range handler.Variables(item) {
 			describe("variable", one)
 		}
 	}
-	h := newHandler(settings)
 	var attempt handler.Attempt
 	started := time.Now()
 	h.Handle(ctx, []queue.Item{item}, func(_ int, a handler.Attempt) { attempt = a })
@@ -60,17 +60,16 @@ func runTry(ctx context.Context, args []string) error {
 func describe(name, value string) { fmt.Fprintf(os.Stderr, "%-9s  %s\n", name, text.Printable(value)) }
 
 // commandFor returns the arguments that an item's command gets, as JSON.
-func commandFor(settings *config.Work, item queue.Item) string {
+func commandFor(settings *config.Work, h handler.Handler, item queue.Item) string {
 	if len(settings.Command) == 0 {
 		return "none: the worker prints Working on <item>"
 	}
-	command := fields.Command(settings.Command)
-	args, err := command.Fill(item.ID, item.Payload)
-	if err != nil {
-		return "none: " + err.Error()
-	}
-	if settings.Mode == config.Exec && command.Placeholder() == "" {
-		args = append(args, item.Payload)
+	args := fields.Command(settings.Command).Literal()
+	if e, ok := h.(*handler.Exec); ok {
+		var err error
+		if args, err = e.Arguments(item); err != nil {
+			return "none: " + err.Error()
+		}
 	}
 	var line strings.Builder
 	encoder := json.NewEncoder(&line)

@@ -105,25 +105,19 @@ func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int
 	if others := len(positions) - 1; others > 0 {
 		from = process.Origin{Label: fmt.Sprintf("%s +%d", from.Label, others)}
 	}
-	stdout, stderr, flush := b.Output.Writers(from)
 	slot, slotVariable := b.slots.enter()
 	defer b.slots.leave(slot)
-	attempt := b.runProcess(ctx, process.Process{
+	attempt := b.runProcess(ctx, from, tail, process.Process{
 		Args:    b.Args,
 		Env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions)), slotVariable},
 		Stdin:   &lines{items: items, positions: positions, delimiter: b.Delimiter},
-		Stdout:  io.MultiWriter(stdout, tail),
-		Stderr:  io.MultiWriter(stderr, tail),
 		Files:   []*os.File{write},
 		Timeout: b.Timeout * time.Duration(len(positions)),
 	})
-	flush()
 	write.Close()
 	_ = read.SetReadDeadline(time.Now().Add(process.PipeDelay)) // another process may hold the other end
 	if err := <-allRead; err != nil && attempt.Outcome == queue.OutcomeDone {
 		attempt.Outcome, attempt.Reason = queue.OutcomeFailed, "file descriptor 3: "+err.Error()
-	}
-	if attempt.Outcome != queue.OutcomeDone {
 		attempt.Output, attempt.Truncated = tail.Lines()
 	}
 	rest = slices.DeleteFunc(rest, func(i int) bool { return i < 0 })

@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/handler/handlertest"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -95,7 +96,7 @@ func TestBatchChildren(t *testing.T) {
 			started := time.Now()
 			var got []string
 			var runs time.Duration
-			for _, o := range handle(t.Context(), b, []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
+			for _, o := range handlertest.Handle(t.Context(), b, []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}}) {
 				got = append(got, string(o.Outcome))
 				runs += o.Duration
 			}

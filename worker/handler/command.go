@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os/exec"
 	"slices"
@@ -25,8 +26,22 @@ type Command struct {
 	Output      *process.Output
 }
 
-// runProcess runs a process of this command and returns its attempt.
-func (c *Command) runProcess(ctx context.Context, p process.Process) Attempt {
+// Once runs the command as it is, for no item, with a standard input and additional variables of its own.
+func (c *Command) Once(ctx context.Context, name string, stdin io.Reader, env []string) Attempt {
+	return c.runProcess(ctx, process.Origin{Label: name}, &process.Tail{},
+		process.Process{Args: c.Args, Env: env, Stdin: stdin, Timeout: c.Timeout})
+}
+
+// runProcess runs a process of this command and returns its attempt. The process's output is passed on as that of an origin, and
+// its standard output goes to p.Stdout too, if there is one. The end of the output is kept in tail, for an attempt that is not done.
+func (c *Command) runProcess(ctx context.Context, from process.Origin, tail *process.Tail, p process.Process) Attempt {
+	stdout, stderr, flush := c.Output.Writers(from)
+	defer flush()
+	copies := []io.Writer{stdout, tail}
+	if p.Stdout != nil {
+		copies = append(copies, p.Stdout)
+	}
+	p.Stdout, p.Stderr = io.MultiWriter(copies...), io.MultiWriter(stderr, tail)
 	if p.Args[0] == c.Args[0] {
 		p.Path = c.Path
 	}
@@ -34,6 +49,9 @@ func (c *Command) runProcess(ctx context.Context, p process.Process) Attempt {
 	ending := p.Run(ctx)
 	attempt := c.attempt(ctx, &p, ending)
 	attempt.Started, attempt.Duration = started, time.Since(started)
+	if attempt.Outcome != queue.OutcomeDone {
+		attempt.Output, attempt.Truncated = tail.Lines()
+	}
 	return attempt
 }
 

@@ -3,7 +3,6 @@ package handler
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -34,7 +33,7 @@ func (e *Exec) Handle(ctx context.Context, items []queue.Item, report func(int, 
 }
 
 func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
-	args, err := e.arguments(item)
+	args, err := e.Arguments(item)
 	if err != nil {
 		return Attempt{Outcome: queue.OutcomeDead, Reason: err.Error()}
 	}
@@ -45,29 +44,24 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 	defer stdin.Close()
 	slot, slotVariable := e.slots.enter()
 	defer e.slots.leave(slot)
-	tail, result := &process.Tail{}, &process.Head{Limit: e.ResultBytes}
-	stdout, stderr, flush := e.Output.Writers(origin(item))
-	attempt := e.runProcess(ctx, process.Process{
+	result := &process.Head{Limit: e.ResultBytes}
+	attempt := e.runProcess(ctx, origin(item), &process.Tail{}, process.Process{
 		Args:    args,
 		Env:     append(Variables(item), slotVariable),
 		Stdin:   stdin,
-		Stdout:  io.MultiWriter(stdout, tail, result),
-		Stderr:  io.MultiWriter(stderr, tail),
+		Stdout:  result,
 		Timeout: e.Timeout,
 	})
-	flush()
-	switch {
-	case attempt.Outcome != queue.OutcomeDone:
-		attempt.Output, attempt.Truncated = tail.Lines()
-	case e.ResultBytes > 0:
+	if attempt.Outcome == queue.OutcomeDone && e.ResultBytes > 0 {
 		attempt.Result = true
 		attempt.Output, attempt.Truncated = result.Text()
 	}
 	return attempt
 }
 
-// arguments returns the command for an item. Without a placeholder the item is appended.
-func (e *Exec) arguments(item queue.Item) ([]string, error) {
+// Arguments returns the command for an item. Without a placeholder the item is appended. The error is for an item that cannot fill a
+// placeholder.
+func (e *Exec) Arguments(item queue.Item) ([]string, error) {
 	command := fields.Command(e.Args)
 	args, err := command.Fill(item.ID, item.Payload)
 	if err != nil {

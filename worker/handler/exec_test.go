@@ -2,16 +2,15 @@ package handler
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/handler/handlertest"
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -20,30 +19,9 @@ func newExec(args ...string) *Exec {
 	return &Exec{Command: Command{Args: args, Output: &process.Output{Out: io.Discard, Err: io.Discard}}}
 }
 
-// handle returns what a handler reports, and panics if that is not once for each item.
-func handle(ctx context.Context, h Handler, items []queue.Item) []Attempt {
-	var mu sync.Mutex
-	attempts := make([]Attempt, len(items))
-	reports := make([]int, len(items))
-	h.Handle(ctx, items, func(position int, attempt Attempt) {
-		mu.Lock()
-		defer mu.Unlock()
-		attempts[position] = attempt
-		reports[position]++
-	})
-	mu.Lock()
-	defer mu.Unlock()
-	for i, n := range reports {
-		if n != 1 {
-			panic(fmt.Sprintf("item %s was reported %d times", items[i].ID, n))
-		}
-	}
-	return attempts
-}
-
 func runOne(t *testing.T, e *Exec, payload string) Attempt {
 	t.Helper()
-	return handle(t.Context(), e, []queue.Item{{ID: "1", Payload: payload}})[0]
+	return handlertest.Handle(t.Context(), e, []queue.Item{{ID: "1", Payload: payload}})[0]
 }
 
 // awkward is items that others have stumbled over.
@@ -158,7 +136,7 @@ func TestExecInterrupted(t *testing.T) {
 		e.SnoozeCodes = []int{75}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(200*time.Millisecond, cancel)
-		if o := handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]; o.Outcome != queue.OutcomeReturned {
+		if o := handlertest.Handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]; o.Outcome != queue.OutcomeReturned {
 			t.Errorf("%s: %+v", script, o)
 		}
 	}
@@ -166,7 +144,7 @@ func TestExecInterrupted(t *testing.T) {
 	e := newExec("sh", "-c", "sleep 30 & exit 0")
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(300*time.Millisecond, cancel)
-	if o := handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]; o.Outcome != queue.OutcomeDone {
+	if o := handlertest.Handle(ctx, e, []queue.Item{{ID: "1", Payload: "x"}})[0]; o.Outcome != queue.OutcomeDone {
 		t.Errorf("ended before it was interrupted: %+v", o)
 	}
 }

@@ -447,14 +447,16 @@ suspects_len = call('LLEN', suspects)
 
 local status, wait, free = 'wait', 0, false
 if stop_after > 0 and dead_count > stop_after then
-  status = 'stopped'
-  if last_step_open then -- a worker that left now would fail the Job, and end the others' pods, before the last step
-    status, wait = 'last', 0
-    if call('ZCARD', leases) > 0 then status, wait = 'wait', 100 end
+  if not last_step_open then
+    status = 'stopped'
+  elseif call('ZCARD', leases) == 0 then
+    status = 'last'
+  else
+    wait = 100 -- a worker that left now would fail the Job, and end the others' pods, before the last step
   end
   if not stopped then call('HSET', state, 'stopped', 1) end
-elseif want > 0 and not paused then
-  status, free = lease_batch(held)
+else
+  if want > 0 and not paused then status, free = lease_batch(held) end
+  if status ~= 'items' then status, wait = pending(status == 'limited') end
 end
-if (status == 'wait' and wait == 0) or status == 'limited' then status, wait = pending(status == 'limited') end
 return { status, wait, epoch, status == 'items' and batch_id or '', free and 1 or 0, lost, rolled_back }

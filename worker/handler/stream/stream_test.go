@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/handler"
+	"github.com/workqueue/workqueue/worker/handler/handlertest"
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -88,27 +89,6 @@ func newStream(t *testing.T, args ...string) *Handler {
 // newProgram is a stream of one of the programs above.
 func newProgram(t *testing.T, name string) *Handler { return newStream(t, os.Args[0], "program", name) }
 
-// handle returns what a call of Handle reports, and panics if that is not once for each item.
-func handle(ctx context.Context, h *Handler, items []queue.Item) []handler.Attempt {
-	var mu sync.Mutex
-	attempts := make([]handler.Attempt, len(items))
-	reports := make([]int, len(items))
-	h.Handle(ctx, items, func(position int, attempt handler.Attempt) {
-		mu.Lock()
-		defer mu.Unlock()
-		attempts[position] = attempt
-		reports[position]++
-	})
-	mu.Lock()
-	defer mu.Unlock()
-	for i, n := range reports {
-		if n != 1 {
-			panic(fmt.Sprintf("item %s was reported %d times", items[i].ID, n))
-		}
-	}
-	return attempts
-}
-
 func numbered(from, n int) []queue.Item {
 	items := make([]queue.Item, n)
 	for i := range items {
@@ -127,7 +107,7 @@ func TestStreamInFlight(t *testing.T) {
 	most := 0
 	for call := range inFlight {
 		all.Go(func() {
-			for _, o := range handle(t.Context(), s, numbered(100*call, 20)) {
+			for _, o := range handlertest.Handle(t.Context(), s, numbered(100*call, 20)) {
 				had, err := strconv.Atoi(o.Output)
 				if o.Outcome != queue.OutcomeDone || err != nil || had > inFlight {
 					t.Errorf("%+v", o)
@@ -148,9 +128,9 @@ func TestStreamInFlight(t *testing.T) {
 func TestStreamIdle(t *testing.T) {
 	s := newProgram(t, "lively")
 	s.Timeout, s.StartTimeout = time.Second, 10*time.Second
-	first := handle(t.Context(), s, numbered(1, 1))[0]
+	first := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]
 	time.Sleep(1500 * time.Millisecond)
-	second := handle(t.Context(), s, numbered(2, 1))[0]
+	second := handlertest.Handle(t.Context(), s, numbered(2, 1))[0]
 	if first.Outcome != queue.OutcomeDone || first.Output != second.Output {
 		t.Errorf("another process has responded: %+v, then %+v", first, second)
 	}
@@ -169,7 +149,7 @@ func TestStreamInterrupted(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}()
-	for _, o := range handle(ctx, s, numbered(1, 3)) {
+	for _, o := range handlertest.Handle(ctx, s, numbered(1, 3)) {
 		if o.Outcome != queue.OutcomeReturned {
 			t.Errorf("%+v", o)
 		}
@@ -177,7 +157,7 @@ func TestStreamInterrupted(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range handle(t.Context(), s, numbered(1, 3)) { // the same items, which are still there
+	for _, o := range handlertest.Handle(t.Context(), s, numbered(1, 3)) { // the same items, which are still there
 		if o.Outcome != queue.OutcomeDone {
 			t.Errorf("%+v", o)
 		}
@@ -210,7 +190,7 @@ func TestStreamChildren(t *testing.T) {
 			s := newStream(t, "sh", "-c", test.script)
 			s.Timeout = cmp.Or(test.timeout, 300*time.Millisecond)
 			started := time.Now()
-			o := handle(t.Context(), s, []queue.Item{{ID: "1", Payload: test.payload}})[0]
+			o := handlertest.Handle(t.Context(), s, []queue.Item{{ID: "1", Payload: test.payload}})[0]
 			if o.Outcome != queue.OutcomeFailed || (test.code != 0 && o.ExitCode != test.code) || !strings.Contains(o.Reason, test.reason) {
 				t.Errorf("%+v", o)
 			}
@@ -228,7 +208,7 @@ func TestStreamNoise(t *testing.T) {
 		printf 'no '; sleep 0.05; echo '{"id":"1"}'; echo; head -c 100000 /dev/zero | tr '\0' z; echo; echo '{"id":"1"}'
 	done; printf 'the end'`)
 	s.Output.Out = &printed
-	if o := handle(t.Context(), s, numbered(1, 1))[0]; o.Outcome != queue.OutcomeDone {
+	if o := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]; o.Outcome != queue.OutcomeDone {
 		t.Errorf("%+v", o)
 	}
 	s.Close()
