@@ -30,9 +30,19 @@ func newLastStep(s *session, settings *config.Work) *dispatch.LastStep {
 			return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}
 		}
 		stdin, results := io.Pipe()
-		go func() { results.CloseWithError(writeResults(ctx, s, results)) }()
-		defer stdin.Close()
-		return command.Once(ctx, "last step", stdin, append(runVariables(counts), "WQ_ATTEMPT="+strconv.Itoa(number)))
+		written := make(chan error, 1)
+		go func() {
+			err := writeResults(ctx, s, results)
+			_ = results.CloseWithError(err)
+			written <- err
+		}()
+		attempt := command.Once(ctx, "last step", stdin, append(runVariables(counts), "WQ_ATTEMPT="+strconv.Itoa(number)))
+		_ = stdin.Close()
+		// A program need not read all results. But one that exits with 0 after a part of them must not count as done.
+		if err := <-written; err != nil && !errors.Is(err, io.ErrClosedPipe) && attempt.Outcome == queue.OutcomeDone {
+			attempt.Outcome, attempt.Reason = queue.OutcomeFailed, "the results could not be read: "+err.Error()
+		}
+		return attempt
 	}}
 }
 
