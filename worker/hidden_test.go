@@ -14,9 +14,10 @@ import (
 // TestPasswordIsHidden lets an item look for Redis's password in every process of its container: in its own environment, in
 // the worker's, and in process 1's, which run as the same user.
 func TestPasswordIsHidden(t *testing.T) {
+	t.Parallel()
 	container := containerUser(t)
 	server := redistest.Start(t, "--requirepass", "s3cret")
-	path := publicWorker(t)
+	path := realWorker(t)
 	run := func(command ...string) string {
 		t.Helper()
 		cmd := exec.Command(command[0], command[1:]...)
@@ -38,8 +39,9 @@ func TestPasswordIsHidden(t *testing.T) {
 // TestPasswordIsHiddenFromTheStart lets a process of the same user look for Redis's password while verbs start, again and again, as by
 // kubectl exec: before a verb can hide itself, only the mode of the installed program does.
 func TestPasswordIsHiddenFromTheStart(t *testing.T) {
+	t.Parallel()
 	container := containerUser(t)
-	path, dir := publicWorker(t), t.TempDir()
+	path, dir := realWorker(t), t.TempDir()
 	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o777)); err != nil {
 		t.Fatal(err)
 	}
@@ -66,16 +68,4 @@ func containerUser(t *testing.T) []string {
 		t.Skipf("another user in a new PID namespace takes root: %v %s", err, out)
 	}
 	return container
-}
-
-// publicWorker builds the program where every user can run it.
-func publicWorker(t *testing.T) string {
-	t.Helper()
-	path := realWorker(t)
-	for dir := path; dir != "/tmp"; dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return path
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,14 +19,31 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"worker": func() { os.Exit(run(os.Args[1:])) },
 		"get":    get,
 	})
 }
 
+// buildDir is a folder for programs that several tests run.
+var buildDir string
+
+type tests struct{ *testing.M }
+
+// Run runs the tests: many at a time, because they wait more than they compute. -parallel overrides that.
+func (m tests) Run() int {
+	_ = flag.Set("test.parallel", "8")
+	var err error
+	if buildDir, err = os.MkdirTemp("", "worker-tests-"); err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(buildDir)
+	return m.M.Run()
+}
+
 // TestSessions runs the sessions in testdata, each with a Redis of its own.
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {

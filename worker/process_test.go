@@ -1,30 +1,45 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// realWorker builds the program as it is shipped: the test's own is larger, and may be slowed by the race detector.
+// realWorker returns the program as it is shipped: the test's own is larger, and may be slowed by the race detector. It is built once,
+// where every user can run it.
 func realWorker(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "worker")
-	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	path, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(buildDir, "worker")
+	if err := os.Chmod(buildDir, 0o755); err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
 
 var raced bool // built with the race detector
 
 // TestProcess runs the real program, and looks at it from outside.
 func TestProcess(t *testing.T) {
+	t.Parallel()
 	path := realWorker(t)
 	server := redistest.Start(t)
 	run := func(t *testing.T, command []string, queue string, env ...string) (*os.ProcessState, string) {
