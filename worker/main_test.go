@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -54,7 +55,22 @@ func TestSessions(t *testing.T) {
 			env.Setenv("ADDR", redistest.FreeAddr(env.T().(testing.TB)))
 			return errors.Join(writeExamples("../docs/stream.md", env.WorkDir), writeExamples("../docs/batch.md", env.WorkDir))
 		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"shows": shows},
 	})
+}
+
+// shows FILE REGEXP waits until a file, which a program in the background writes, has a line that matches.
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	line, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	var text []byte
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if text, _ = os.ReadFile(path); line.Match(text) {
+			return
+		}
+	}
+	ts.Fatalf("not within 30 s: %s has a line that matches %s\n%s", args[0], args[1], text)
 }
 
 // get prints what is at an address: what curl does, where there is one.
