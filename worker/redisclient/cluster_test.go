@@ -59,6 +59,7 @@ func loseReplies(t *testing.T, listener net.Listener, server, command string) {
 
 // TestPushOnce loses the reply to a push in a Cluster. The client must not push again by itself, and a Repeat has no effect.
 func TestPushOnce(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -3,8 +3,10 @@ package redisclient_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,14 +22,25 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // the tests wait more than they compute; -parallel overrides this
+	os.Exit(m.Run())
+}
+
+// environment is one for all tests, which run side by side.
+var environment sync.Mutex
+
 // settings reads the variables as a verb does.
 func settings(t *testing.T, variables ...string) config.Common {
 	t.Helper()
-	t.Setenv("WQ_QUEUE", "job2")
-	t.Setenv("WQ_REDIS_UNREACHABLE_TIMEOUT", "30s")
-	for _, v := range variables {
+	environment.Lock()
+	defer environment.Unlock()
+	for _, v := range append([]string{"WQ_QUEUE=job2", "WQ_REDIS_UNREACHABLE_TIMEOUT=30s"}, variables...) {
 		name, value, _ := strings.Cut(v, "=")
-		t.Setenv(name, value)
+		if err := os.Setenv(name, value); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Unsetenv(name)
 	}
 	var verify config.Verify
 	if err := config.Load(&verify); err != nil {
@@ -146,18 +159,21 @@ func wait(ctx context.Context, client redis.UniversalClient, key string) (int64,
 }
 
 func TestPassword(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--requirepass", "s3cret")
 	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_PASSWORD=s3cret"), nil)
 }
 
 // TestUser works as an ACL user who has just the rights that an error message recommends.
 func TestUser(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, strings.Fields("--user default on nopass +ping "+
 		"--user worker on >s3cret ~job2 ~{job2}:* +@all -@admin -@dangerous +info +client|setname")...)
 	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_USERNAME=worker", "WQ_REDIS_PASSWORD=s3cret"), nil)
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	authority := redistest.NewAuthority(t)
 	server := redistest.StartTLS(t, authority)
 	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_TLS_CA="+authority.CA,
@@ -165,6 +181,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestTLSServerName(t *testing.T) {
+	t.Parallel()
 	authority := redistest.NewAuthority(t, "redis.example")
 	server := redistest.StartTLS(t, authority, "--tls-auth-clients", "no")
 	drain(t, settings(t, "WQ_REDIS_URL=redis://"+server.Addr, "WQ_REDIS_TLS=true", "WQ_REDIS_TLS_CA="+authority.CA,
@@ -173,6 +190,7 @@ func TestTLSServerName(t *testing.T) {
 
 // TestSentinelFailover kills the master for good.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	sentinels := redistest.StartSentinels(t, "watch", "--requirepass", "s3cret")
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName,
 		"WQ_REDIS_SENTINEL_PASSWORD=watch", "WQ_REDIS_PASSWORD=s3cret")
@@ -184,6 +202,7 @@ func TestSentinelFailover(t *testing.T) {
 
 // TestIdleThroughFailover kills the master while a worker waits for an item, and then pushes one.
 func TestIdleThroughFailover(t *testing.T) {
+	t.Parallel()
 	sentinels := redistest.StartSentinels(t, "")
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName)
 	log := logger(t)
@@ -227,6 +246,7 @@ func TestIdleThroughFailover(t *testing.T) {
 
 // TestClusterFailover kills the node that holds the queue for good.
 func TestClusterFailover(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t, "--requirepass", "s3cret", "--masterauth", "s3cret")
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true", "WQ_REDIS_PASSWORD=s3cret")
 	drain(t, c, cluster.Master(c.Queue).Kill)

@@ -17,6 +17,7 @@ import (
 // TestRefusals connects to servers that are unfit or expect other settings. Each error comes at once, is one line, says what to do,
 // and contains no secret.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	authority, another := redistest.NewAuthority(t), redistest.NewAuthority(t)
 	plain := redistest.Start(t)
 	locked := redistest.Start(t, strings.Fields("--requirepass s3cret "+
@@ -96,6 +97,7 @@ func TestRefusals(t *testing.T) {
 
 // TestOneNodeOfACluster connects to a Cluster's node as if it were a single server.
 func TestOneNodeOfACluster(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	for _, node := range cluster.Nodes {
 		if node == cluster.Master("job2") || node.Info("role") == "slave" {

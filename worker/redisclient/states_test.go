@@ -17,6 +17,7 @@ import (
 
 // TestPassingStates makes every call of the queue while Redis is in a passing state. Each call succeeds once the state is over.
 func TestPassingStates(t *testing.T) {
+	t.Parallel()
 	limits := queue.Limits{Lease: time.Minute, BatchBytes: 1 << 20, MaxCrashes: 3}
 	_, nobody, _ := net.SplitHostPort(redistest.FreeAddr(t))
 	config := func(name, value string) []any { return []any{"CONFIG", "SET", name, value} }
@@ -38,6 +39,7 @@ func TestPassingStates(t *testing.T) {
 		{name: "BUSY", args: []string{"--busy-reply-threshold", "1"}, leave: [][]any{{"SCRIPT", "KILL"}}},
 	} {
 		t.Run(state.name, func(t *testing.T) {
+			t.Parallel()
 			ctx := t.Context()
 			server := redistest.Start(t, state.args...)
 			client, admin := server.Client(), server.Client()
