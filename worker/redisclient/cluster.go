@@ -9,11 +9,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The hooks change two habits of go-redis's Cluster client: it sends a call again although the first try may have had an effect, and
-// it looks for the masters only once a minute, so that it may call a dead one until then.
+// The hooks change three habits of go-redis's Cluster client: it sends a call again although the first try may have had an effect; it
+// looks for the masters only once a minute, so that it may call a dead one until then; and it believes the first node that replies,
+// though that may have come back empty and know of no master.
 
-// nodeHook hides a broken connection from the Cluster client, which would send the call again.
+// nodeHook hides a broken connection from the Cluster client, which would send the call again, and makes it ask another node for the
+// masters where one knows none.
 type nodeHook struct{}
+
+var errNoMasters = errors.New("redis: a node of the Cluster knows no other")
 
 func (nodeHook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -26,6 +30,10 @@ func (nodeHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		err := next(ctx, cmd)
 		if isConnection(err) {
 			return hidden{err}
+		}
+		if slots, ok := cmd.(*redis.ClusterSlotsCmd); ok && err == nil && len(slots.Val()) == 0 {
+			err = errNoMasters
+			cmd.SetErr(err)
 		}
 		return err
 	}
@@ -54,7 +62,7 @@ func (h clusterHook) after(ctx context.Context, err error) error {
 	if errors.As(err, &broken) {
 		err = broken.err
 	}
-	if isConnection(err) {
+	if isConnection(err) || redis.IsClusterDownError(err) {
 		h.cluster.ReloadState(ctx)
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -250,4 +251,26 @@ func TestClusterFailover(t *testing.T) {
 	cluster := redistest.StartCluster(t, "--requirepass", "s3cret", "--masterauth", "s3cret")
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true", "WQ_REDIS_PASSWORD=s3cret")
 	drain(t, c, cluster.Master(c.Queue).Kill)
+}
+
+// TestClusterNodeReturnsEmpty kills the node that holds the queue, and when another has taken over, starts one at its address that
+// knows of no Cluster: as Kubernetes replaces a pod without a volume.
+func TestClusterNodeReturnsEmpty(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t)
+	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true")
+	node := cluster.Master(c.Queue)
+	drain(t, c, func() {
+		node.Kill()
+		redistest.Eventually(t, "another node takes over", func() error {
+			if cluster.Master(c.Queue) == node {
+				return errors.New("the dead node holds the queue")
+			}
+			return nil
+		})
+		if err := os.Remove(filepath.Join(node.Dir, "nodes.conf")); err != nil {
+			t.Fatal(err)
+		}
+		node.Restart()
+	})
 }
