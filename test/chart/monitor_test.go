@@ -2,6 +2,8 @@ package chart
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -76,8 +78,27 @@ monitor:
 			t.Errorf("%s is not JSON:\n%s", name, text)
 		}
 	}
-	if text, err := json.Marshal(kinds["PrometheusRule"]); err != nil || !strings.Contains(string(text), `queue=\"job2\"`) {
-		t.Errorf("the alerts are about another queue: %s", text)
+	for name, text := range dashboard.Data {
+		wantEachSelector(t, name, text, `namespace="$namespace"`)
+	}
+	alerts, err := json.Marshal(kinds["PrometheusRule"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEachSelector(t, "the PrometheusRule", string(alerts), fmt.Sprintf(`namespace=%q, queue="job2"`, namespace))
+}
+
+// wantEachSelector wants each selector of a metric to begin with this: another namespace may have a queue of the same name.
+func wantEachSelector(t *testing.T, what, text, beginning string) {
+	t.Helper()
+	selectors := regexp.MustCompile(`workqueue_[a-z_]+{[^}]*}`).FindAllString(strings.ReplaceAll(text, `\"`, `"`), -1)
+	if len(selectors) == 0 {
+		t.Errorf("%s selects no metric:\n%s", what, text)
+	}
+	for _, selector := range selectors {
+		if _, matchers, _ := strings.Cut(selector, "{"); !strings.HasPrefix(matchers, beginning) {
+			t.Errorf("%s has %s, which does not begin with %s", what, selector, beginning)
+		}
 	}
 }
 
