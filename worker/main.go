@@ -51,6 +51,8 @@ func init() { // not in the declaration: help lists the verbs, and is one
 		{"watch", "show the progress of the run until it ends", runWatch},
 		{"results", "print the results; with a pattern, those of matching items", runResults},
 		{"dead", "print the dead letters; with a pattern, those of matching items", runDead},
+		{"records", "print a line for each attempt (WQ_RECORD=all) and each item that was cancelled; with a pattern, those of matching items", runRecords},
+		{"cancel", "take the waiting items out of the queue in which the pattern is found: worker cancel PATTERN", runCancel},
 		{"retry", "put dead items back into the queue; with a pattern, matching ones", runRetry},
 		{"runs", "list the runs of the release that are still in Redis; without WQ_QUEUE, all that are there", runRuns},
 		{"purge", "delete the queue; with a pattern, every queue whose whole name matches", runPurge},

@@ -25,11 +25,13 @@ func runHelp(context.Context, []string) error {
 		{"work and verify", &config.Waiting{}},
 		{"work, seed and push", &config.Lists{}},
 		{"seed and push", &config.Items{}},
+		{"work and seed", &config.EarlierRuns{}},
+		{"work and cancel", &config.History{}},
 		{"work and try", &config.Work{}},
 		{"seed", &config.Seed{}},
 		{"verify", &config.Verify{}},
-		{"results, dead and retry", &config.Records{}},
-		{"results and dead", &config.List{}},
+		{"results, dead, records, retry and cancel", &config.Records{}},
+		{"results, dead and records", &config.List{}},
 		{"monitor", &config.Monitor{}},
 	} {
 		fmt.Fprintf(out, "\nEnvironment variables of %s:\n%s", section.title, config.Help(section.settings))

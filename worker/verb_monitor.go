@@ -18,7 +18,7 @@ func runMonitor(ctx context.Context, _ []string) error {
 	server := &monitor.Server{
 		Redis:   s.client,
 		Queue:   settings.Queue,
-		MaxDead: settings.MaxDead,
+		MaxDead: settings.MaxDead.Portion,
 		Actions: settings.Actions,
 		Pods:    settings.Pods,
 		Token:   settings.Token,

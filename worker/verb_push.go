@@ -39,8 +39,8 @@ func runPush(ctx context.Context, args []string) error {
 	})
 	if wrong := (*source.LineError)(nil); errors.As(err, &wrong) {
 		pushed := "nothing was pushed"
-		if p.pushed > 0 {
-			pushed = fmt.Sprintf("the first %d items were pushed, and none after them", p.pushed)
+		if p.read > 0 {
+			pushed = fmt.Sprintf("the first %d items were pushed, and none after them", p.read)
 		}
 		return fmt.Errorf("standard input: %w; %s", err, pushed)
 	}
@@ -48,10 +48,13 @@ func runPush(ctx context.Context, args []string) error {
 		err = p.flush(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; %d items were pushed, and perhaps the %d after them", err, p.pushed, len(p.waiting))
+		return fmt.Errorf("%w; %d items were pushed, and perhaps the %d after them", err, p.read, len(p.waiting))
 	}
 	_ = p.queue.Close(ctx) // what is left behind expires
 	fmt.Printf("%d items are in the queue\n", p.pushed)
+	if again := p.read - p.pushed; again > 0 {
+		fmt.Printf("%d items were left out, because this run has had them\n", again)
+	}
 	counts, err := s.counts(ctx)
 	switch {
 	case err != nil:
@@ -70,6 +73,7 @@ type pusher struct {
 	queue   *queue.Pusher
 	waiting []string
 	bytes   int
+	read    int // items that were pushed, or left out because the run has had them
 	pushed  int
 }
 
@@ -88,15 +92,17 @@ func (p *pusher) flush(ctx context.Context) error {
 	}
 	// A call whose reply is lost may have had its effect. Its repetition then has none.
 	push := p.queue.Push
-	err := p.session.retry(ctx, func(ctx context.Context) error {
-		err := push(ctx, p.waiting...)
+	appended := 0
+	err := p.session.retry(ctx, func(ctx context.Context) (err error) {
+		appended, err = push(ctx, p.waiting...)
 		push = p.queue.Repeat
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	p.pushed += len(p.waiting)
+	p.read += len(p.waiting)
+	p.pushed += appended
 	p.waiting, p.bytes = p.waiting[:0], 0
 	return nil
 }

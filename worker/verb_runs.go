@@ -24,7 +24,7 @@ func runRuns(ctx context.Context, _ []string) error {
 	defer s.Close()
 	var runs []monitor.Run
 	err = s.retry(ctx, func(ctx context.Context) (err error) {
-		runs, err = monitor.Runs(ctx, s.client, settings.Queue, settings.MaxDead)
+		runs, err = monitor.Runs(ctx, s.client, settings.Queue, settings.MaxDead.Portion)
 		return err
 	})
 	if err != nil {

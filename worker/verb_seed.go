@@ -1,13 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"os"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/monitor"
 	"github.com/workqueue/workqueue/worker/process"
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/record"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -18,14 +25,20 @@ const (
 
 func runSeed(ctx context.Context, _ []string) error {
 	settings := &config.Seed{}
-	s, err := open(ctx, settings, &settings.Common)
+	s, err := start(settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
 	if !settings.Unique { // which remembers every item
 		limitMemory()
 	}
+	if settings.DryRun {
+		return printItems(ctx, settings)
+	}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	defer s.Close()
 
 	var published bool
 	var items int
@@ -74,6 +87,16 @@ func awaitDurable(ctx context.Context, s *session) error {
 func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, error) {
 	seeder := s.NewSeeder(settings.SeedID)
 	defer seeder.Close(ctx)
+	seeder.Unique = settings.Unique
+	if settings.SkipDone {
+		names, err := monitor.QueueNames(ctx, s.client, settings.Queue)
+		if err != nil {
+			return false, 0, err
+		}
+		for _, name := range names {
+			seeder.Skip = append(seeder.Skip, queue.New(s.client, name))
+		}
+	}
 	started, said := time.Now(), time.Now()
 	add := func(payload string) error {
 		if seeder.Staged()%1000 == 0 && time.Since(said) > progressEvery {
@@ -82,22 +105,38 @@ func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, er
 		}
 		return seeder.Add(ctx, payload)
 	}
+	if err := readSources(ctx, settings, add); err != nil {
+		return false, 0, err
+	}
+	published, items, err := seeder.Publish(ctx, settings.Seal)
+	if skipped := seeder.Skipped(); published && skipped > 0 {
+		s.log.Info("items were left out, because an earlier run has done them", "items", skipped)
+	}
+	return published, items, err
+}
+
+// printItems prints the items that a seed would take, each as a line of JSON.
+func printItems(ctx context.Context, settings *config.Seed) error {
+	out := bufio.NewWriter(os.Stdout)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	err := readSources(ctx, settings, func(payload string) error { return encoder.Encode(record.NewPayload(payload, math.MaxInt)) })
+	return errors.Join(out.Flush(), err)
+}
+
+// readSources reads all sources that are set, one after another. If items are unique, it passes on each once.
+func readSources(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
 	if settings.Unique {
 		add = source.Unique(add)
 	}
-	err := readSources(ctx, settings, add)
-	var failed *source.Error
-	switch {
-	case errors.As(err, &failed) && failed.Wrong:
-		return false, 0, configError{err}
-	case err != nil:
-		return false, 0, err
+	err := eachSource(ctx, settings, add)
+	if failed := (*source.Error)(nil); errors.As(err, &failed) && failed.Wrong {
+		return configError{err}
 	}
-	return seeder.Publish(ctx, settings.Seal)
+	return err
 }
 
-// readSources reads all sources that are set, one after another.
-func readSources(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
+func eachSource(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
 	layout := settings.Layout()
 	if settings.ItemsFile != "" {
 		if err := source.JSON(settings.ItemsFile, add); err != nil {

@@ -28,11 +28,12 @@ func runTry(ctx context.Context, args []string) error {
 		}
 	}
 	settings := &config.Work{}
-	if _, err := start(settings, &settings.Common); err != nil {
+	s, err := start(settings, &settings.Common)
+	if err != nil {
 		return err
 	}
 	item := queue.Item{ID: "1", Payload: args[0]}
-	h := newHandler(settings)
+	h := newHandler(settings, s.log)
 	describe("command", commandFor(settings, h, item))
 	if settings.Mode == config.Exec {
 		for _, one := range handler.Variables(item) {
@@ -48,6 +49,9 @@ func runTry(ctx context.Context, args []string) error {
 	describe("exit code", fmt.Sprint(attempt.ExitCode))
 	describe("seconds", fmt.Sprintf("%.3f", time.Since(started).Seconds()))
 	describe("outcome", outcome(settings, attempt))
+	for _, payload := range attempt.Push {
+		describe("push", payload)
+	}
 	if attempt.Result {
 		describe("result", fmt.Sprintf("%q", attempt.Output))
 	}

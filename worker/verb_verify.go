@@ -35,8 +35,8 @@ func runVerify(ctx context.Context, _ []string) error {
 	if ended != nil && !errors.Is(ended, errUnfinished) && !errors.Is(ended, dispatch.ErrUnseeded) {
 		return ended
 	}
-	conclusion := course.Conclude(counts, settings.MaxDead)
-	if err := s.report(ctx, counts, settings.MaxDead, conclusion); err != nil {
+	conclusion := course.Conclude(counts, settings.MaxDead.Portion)
+	if err := s.report(ctx, counts, settings.MaxDead.Portion, conclusion); err != nil {
 		return err
 	}
 	if code := conclusionCode(conclusion); code != exitOK {
@@ -46,7 +46,7 @@ func runVerify(ctx context.Context, _ []string) error {
 }
 
 // report prints the report on the run.
-func (s *session) report(ctx context.Context, counts queue.Counts, maxDead int, conclusion report.Conclusion) error {
+func (s *session) report(ctx context.Context, counts queue.Counts, maxDead queue.Portion, conclusion report.Conclusion) error {
 	var dead report.Dead
 	err := s.retry(ctx, func(ctx context.Context) (err error) {
 		dead, err = report.ReadDead(ctx, s.Queue)
@@ -86,7 +86,7 @@ func await(ctx context.Context, s *session, settings *config.Verify, course *rep
 		}
 		if time.Since(printed) > verifyProgress {
 			printed = time.Now()
-			fmt.Println(course.Progress(settings.MaxDead))
+			fmt.Println(course.Progress(settings.MaxDead.Portion))
 		}
 		switch waited := time.Since(began); {
 		case waited > settings.Timeout:

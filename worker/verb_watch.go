@@ -33,12 +33,12 @@ func runWatch(ctx context.Context, _ []string) error {
 	if term.IsTerminal(int(os.Stdout.Fd())) {
 		w.view, w.every = newBar(os.Stdout), watchBar
 	}
-	counts, err := w.watch(ctx, settings.MaxDead)
+	counts, err := w.watch(ctx, settings.MaxDead.Portion)
 	w.view.end()
 	if err != nil {
 		return err
 	}
-	return s.report(ctx, counts, settings.MaxDead, w.course.Conclude(counts, settings.MaxDead))
+	return s.report(ctx, counts, settings.MaxDead.Portion, w.course.Conclude(counts, settings.MaxDead.Portion))
 }
 
 // watcher shows the progress of a run.
@@ -50,7 +50,7 @@ type watcher struct {
 }
 
 // watch returns the counts of the run when it has ended, or its queue has vanished.
-func (w *watcher) watch(ctx context.Context, maxDead int) (queue.Counts, error) {
+func (w *watcher) watch(ctx context.Context, maxDead queue.Portion) (queue.Counts, error) {
 	var last queue.Counts
 	for {
 		counts, err := w.look(ctx, last)

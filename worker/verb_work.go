@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -52,7 +53,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	defer s.Close()
 
 	w.Queue = s.Queue
-	w.Handler = newHandler(settings)
+	w.Handler = newHandler(settings, s.log)
 	w.Log = s.log
 	w.LastStep = newLastStep(s, settings)
 	w.Name = dispatch.NewName(settings.HostName())
@@ -85,13 +86,14 @@ func runWork(ctx context.Context, _ []string) (err error) {
 		return err
 	}
 	s.log.Info("the queue is drained", "done", counts.Done, "dead", counts.Dead, "of", counts.Total())
+	maxDead := settings.MaxDead.Portion
 	switch {
 	case !counts.Consistent():
-		return codeError{exitVanished, errors.New(report.Conclude(counts, settings.MaxDead).Text)}
+		return codeError{exitVanished, errors.New(report.Conclude(counts, maxDead).Text)}
 	case counts.LastStep == queue.LastStepDead:
-		return codeError{exitDead, errors.New(report.Conclude(counts, settings.MaxDead).Text)}
-	case counts.Dead > settings.MaxDead:
-		return deadError{counts.Dead, settings.MaxDead}
+		return codeError{exitDead, errors.New(report.Conclude(counts, maxDead).Text)}
+	case counts.Dead > maxDead.Of(counts.Total()):
+		return deadError{counts.Dead, maxDead.Of(counts.Total())}
 	}
 	return nil // the queue was drained, whatever somebody has added since
 }
@@ -107,6 +109,9 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 		SeedTimeout:        settings.SeedTimeout,
 		Host:               settings.HostName(),
 		Node:               settings.Node,
+		KillAfter:          settings.KillAfter,
+		History:            settings.Record == config.RecordAll,
+		Remember:           settings.SkipDone,
 		Limits: queue.Limits{
 			Lease:      settings.Lease,
 			BatchBytes: batchBytes,
@@ -127,7 +132,7 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 	return policy
 }
 
-func newHandler(settings *config.Work) handler.Handler {
+func newHandler(settings *config.Work, log *slog.Logger) handler.Handler {
 	output := &process.Output{Format: settings.Output, Out: os.Stdout, Err: os.Stderr}
 	if len(settings.Command) == 0 {
 		return handler.Print{Output: output}
@@ -137,6 +142,7 @@ func newHandler(settings *config.Work) handler.Handler {
 		Args:        settings.Command,
 		Path:        path,
 		Timeout:     settings.ItemTimeout,
+		KillAfter:   settings.KillAfter,
 		DeadCodes:   settings.DeadExitCodes,
 		SnoozeCodes: settings.SnoozeExitCodes,
 		Output:      output,
@@ -153,7 +159,12 @@ func newHandler(settings *config.Work) handler.Handler {
 			ResultBytes: settings.ResultBytes}
 	}
 	single := &handler.Exec{Command: command}
-	if settings.Capture {
+	if pushes, err := handler.NewPushes(settings.Delimiter.Byte()); err != nil {
+		log.Warn("programs cannot push items: there is no folder for temporary files", "reason", err)
+	} else {
+		single.Pushes = pushes
+	}
+	if settings.Record != config.RecordFailures {
 		single.ResultBytes = settings.ResultBytes
 	}
 	return single

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/workqueue/workqueue/worker/fields"
+	"github.com/workqueue/workqueue/worker/queue"
 )
 
 // TestSettingsAreDeclaredOnce: each variable in one field, with the chart's value or the reason why there is none; its default is within its limits.
@@ -46,15 +47,26 @@ func TestSettingsAreDeclaredOnce(t *testing.T) {
 func TestStopAfter(t *testing.T) {
 	for _, test := range []struct {
 		maxDead, stopAfter string
-		want               int
+		want               queue.Portion
 		refused            string
 	}{
-		{"0", "", 100, ""},
-		{"500", "", 1000, ""},
-		{"500", "0", 0, ""},
-		{"500", "500", 500, ""},
-		{"0", "7", 7, ""},
-		{"500", "499", 0, "WQ_STOP_AFTER_DEAD: 499 is less than WQ_MAX_DEAD, 500"},
+		{"0", "", queue.Portion{Items: 100}, ""},
+		{"500", "", queue.Portion{Items: 1000}, ""},
+		{"500", "0", queue.Portion{}, ""},
+		{"500", "500", queue.Portion{Items: 500}, ""},
+		{"0", "7", queue.Portion{Items: 7}, ""},
+		{"500", "499", queue.Portion{}, "WQ_STOP_AFTER_DEAD: 499 is less than WQ_MAX_DEAD, 500"},
+		{"5%", "", queue.Portion{Percent: 10}, ""},
+		{"60%", "", queue.Portion{Percent: 100}, ""},
+		{"5%", "0.5%", queue.Portion{}, "WQ_STOP_AFTER_DEAD: 0.5% is less than WQ_MAX_DEAD, 5%"},
+		{"5%", "10", queue.Portion{Items: 10}, ""},
+		{"5%", "0", queue.Portion{}, ""},
+		{"5 %", "", queue.Portion{}, `WQ_MAX_DEAD: "5 %" is not a whole number, 0 or more, or a share such as 5% or 0.1%`},
+		{"0%", "", queue.Portion{}, `WQ_MAX_DEAD: "0%" is not`},
+		{"NaN%", "", queue.Portion{}, `WQ_MAX_DEAD: "NaN%" is not`},
+		{"101%", "", queue.Portion{}, `WQ_MAX_DEAD: "101%" is not`},
+		{"-1", "", queue.Portion{}, `WQ_MAX_DEAD: "-1" is not`},
+		{"0", "-1%", queue.Portion{}, `WQ_STOP_AFTER_DEAD: "-1%" is not`},
 	} {
 		os.Clearenv()
 		t.Setenv("WQ_QUEUE", "job2")
@@ -67,7 +79,7 @@ func TestStopAfter(t *testing.T) {
 				t.Errorf("%+v: got %v", test, err)
 			}
 		case err != nil || w.StopAfter() != test.want:
-			t.Errorf("%+v: got %d, %v", test, w.StopAfter(), err)
+			t.Errorf("%+v: got %v, %v", test, w.StopAfter(), err)
 		}
 	}
 }

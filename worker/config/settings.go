@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/fields"
+	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
 // everyVerb returns the settings of each verb that has any.
 func everyVerb() []any {
-	return []any{&Work{}, &Seed{}, &Verify{}, &Push{}, &List{}, &Monitor{}}
+	return []any{&Work{}, &Seed{}, &Verify{}, &Push{}, &List{}, &Cancel{}, &Monitor{}}
 }
 
 // Common is the settings of every verb.
@@ -33,7 +34,7 @@ func (c *Common) Validate() (wrong []error) {
 
 // Success is when a run is a success.
 type Success struct {
-	MaxDead int `envconfig:"WQ_MAX_DEAD" default:"0" min:"0" value:"worker.maxDead" desc:"dead items with which a run still counts as a success"`
+	MaxDead Portion `envconfig:"WQ_MAX_DEAD" default:"0" value:"worker.maxDead" desc:"dead items with which a run still counts as a success: a number, or a share of the items such as 5%"`
 }
 
 // Lists is how items are written in a list.
@@ -59,6 +60,16 @@ func (i *Items) validate() (wrong []error) {
 	return wrong
 }
 
+// History is how much is kept of what has ended well.
+type History struct {
+	MaxResults int `envconfig:"WQ_MAX_RESULTS" default:"10000" min:"0" value:"worker.maxResults" desc:"results that are kept, and lines about attempts, the newest of each, 0 for all; Redis keeps them in memory"`
+}
+
+// EarlierRuns is what becomes of items that an earlier run has done.
+type EarlierRuns struct {
+	SkipDone bool `envconfig:"WQ_SKIP_DONE" default:"false" value:"queue.skipDone" desc:"true to leave out items that an earlier run of the release has done; workers then record which items are done"`
+}
+
 // Waiting is how long to wait for a queue.
 type Waiting struct {
 	SeedTimeout time.Duration `envconfig:"WQ_SEED_TIMEOUT" default:"0s" min:"0s" value:"hooks.enabled" desc:"how long to wait for a queue that was never seeded before exiting with code 70, 0s for no limit"`
@@ -70,22 +81,23 @@ type Work struct {
 	Success
 	Lists
 	Waiting
-	Command         Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended. Without a command the worker prints Working on <item>"`
-	Mode            Mode          `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and responses as lines of JSON (docs/stream.md)"`
-	BatchSize       int           `envconfig:"WQ_BATCH_SIZE" default:"100" min:"1" max:"1000" value:"worker.batchSize" desc:"items that one process gets in the mode batch, if there are as many"`
-	InFlight        int           `envconfig:"WQ_IN_FLIGHT" default:"1" min:"1" value:"worker.inFlight" desc:"items that one process may have in flight in the mode stream"`
-	StartTimeout    time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" min:"0s" value:"worker.startTimeout" desc:"how long a process may take to its first response in the mode stream, if items have a timeout"`
-	Concurrency     int           `envconfig:"WQ_CONCURRENCY" default:"1" min:"1" value:"worker.concurrency" desc:"processes that run at the same time"`
-	Rate            Rate          `envconfig:"WQ_RATE" value:"worker.rate" desc:"items that all workers together may start, such as 10/s, 100/m, 2.5/h or 1000/d; no limit if empty"`
-	ItemTimeout     time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" min:"0s" value:"worker.itemTimeout" desc:"how long one attempt may take, 0s for no limit; a batch may take that long for each of its items, and a stream program may write nothing for that long"`
-	MaxAttempts     int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" min:"1" value:"worker.maxAttempts" desc:"failed attempts after which an item is dead"`
-	MaxSnoozes      int           `envconfig:"WQ_MAX_SNOOZES" default:"0" min:"0" value:"worker.maxSnoozes" desc:"snoozes after which an item is dead, 0 for no limit"`
-	MaxCrashes      int           `envconfig:"WQ_MAX_CRASHES" default:"3" min:"1" value:"worker.maxCrashes" desc:"workers that may die while they run an item alone before it is dead"`
-	Capture         bool          `envconfig:"WQ_CAPTURE" default:"false" value:"worker.capture" desc:"true to keep each item's standard output as its result; worker results prints them"`
-	ResultBytes     int           `envconfig:"WQ_RESULT_BYTES" default:"4096" min:"1" value:"worker.resultBytes" desc:"bytes of a result that are kept, from its beginning"`
-	MaxResults      int           `envconfig:"WQ_MAX_RESULTS" default:"10000" min:"0" value:"worker.maxResults" desc:"results that are kept, the newest, 0 for all; Redis keeps them in memory"`
+	Command      Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended. Without a command the worker prints Working on <item>"`
+	Mode         Mode          `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and responses as lines of JSON (docs/stream.md)"`
+	BatchSize    int           `envconfig:"WQ_BATCH_SIZE" default:"100" min:"1" max:"1000" value:"worker.batchSize" desc:"items that one process gets in the mode batch, if there are as many"`
+	InFlight     int           `envconfig:"WQ_IN_FLIGHT" default:"1" min:"1" value:"worker.inFlight" desc:"items that one process may have in flight in the mode stream"`
+	StartTimeout time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" min:"0s" value:"worker.startTimeout" desc:"how long a process may take to its first response in the mode stream, if items have a timeout"`
+	Concurrency  int           `envconfig:"WQ_CONCURRENCY" default:"1" min:"1" value:"worker.concurrency" desc:"processes that run at the same time"`
+	Rate         Rate          `envconfig:"WQ_RATE" value:"worker.rate" desc:"items that all workers together may start, such as 10/s, 100/m, 2.5/h or 1000/d; no limit if empty"`
+	ItemTimeout  time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" min:"0s" value:"worker.itemTimeout" desc:"how long one attempt may take, 0s for no limit; a batch may take that long for each of its items, and a stream program may write nothing for that long"`
+	MaxAttempts  int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" min:"1" value:"worker.maxAttempts" desc:"failed attempts after which an item is dead"`
+	MaxSnoozes   int           `envconfig:"WQ_MAX_SNOOZES" default:"0" min:"0" value:"worker.maxSnoozes" desc:"snoozes after which an item is dead, 0 for no limit"`
+	MaxCrashes   int           `envconfig:"WQ_MAX_CRASHES" default:"3" min:"1" value:"worker.maxCrashes" desc:"workers that may die while they run an item alone before it is dead"`
+	Record       Record        `envconfig:"WQ_RECORD" default:"failures" oneof:"failures results all" value:"worker.record" desc:"what is kept of attempts: failures (why items are dead), results (also each item's standard output, which worker results prints) or all (also a line for each attempt, which worker records prints)"`
+	ResultBytes  int           `envconfig:"WQ_RESULT_BYTES" default:"4096" min:"1" value:"worker.resultBytes" desc:"bytes of a result that are kept, from its beginning"`
+	History
+	EarlierRuns
 	Output          string        `envconfig:"WQ_OUTPUT" default:"raw" oneof:"raw tagged json" value:"worker.output" desc:"how the output of commands is passed on: raw, tagged (each line begins with its item) or json (each line is an object)"`
-	StopAfterDead   Optional      `envconfig:"WQ_STOP_AFTER_DEAD" value:"worker.stopAfterDead" desc:"dead items above which the run stops early, 0 for never; if empty, 100 or twice WQ_MAX_DEAD, whichever is more"`
+	StopAfterDead   Portion       `envconfig:"WQ_STOP_AFTER_DEAD" value:"worker.stopAfterDead" desc:"dead items above which the run stops early, 0 for never: a number, or a share of the items that have ended such as 10%, once a hundred have; if empty, 100 or twice WQ_MAX_DEAD, whichever is more"`
 	Finally         Command       `envconfig:"WQ_FINALLY" value:"finally.command" desc:"JSON array of the program and its arguments to run once when the run has drained or stopped; the results are on its standard input as lines of JSON"`
 	FinallyTimeout  time.Duration `envconfig:"WQ_FINALLY_TIMEOUT" default:"0s" min:"0s" value:"finally.timeout" desc:"how long an attempt at WQ_FINALLY may take, 0s for no limit"`
 	FinallyAttempts int           `envconfig:"WQ_FINALLY_MAX_ATTEMPTS" default:"3" min:"1" value:"finally.maxAttempts" desc:"failed attempts at WQ_FINALLY after which the run has failed"`
@@ -94,6 +106,7 @@ type Work struct {
 	DeadExitCodes   ExitCodes     `envconfig:"WQ_DEAD_EXIT_CODES" value:"worker.deadExitCodes" desc:"comma-separated exit codes after which an item is dead at once"`
 	SnoozeExitCodes ExitCodes     `envconfig:"WQ_SNOOZE_EXIT_CODES" default:"75" value:"worker.snoozeExitCodes" desc:"comma-separated exit codes that snooze an item: not a failed attempt, it is run again later"`
 	Lease           time.Duration `envconfig:"WQ_LEASE" default:"30s" min:"1s" value:"worker.lease" desc:"how long a worker may go without contacting Redis before its items are leased to another worker; live workers renew it, so it does not limit how long an item may run"`
+	KillAfter       time.Duration `envconfig:"WQ_KILL_AFTER" default:"2s" min:"100ms" value:"worker.killAfter" desc:"how long a program has to end after SIGTERM, before SIGKILL"`
 	Grace           time.Duration `envconfig:"WQ_GRACE" default:"25s" min:"0s" value:"worker.terminationGracePeriodSeconds" desc:"how long running items may go on after SIGTERM; items that have not ended then are returned to the queue"`
 	Retention       time.Duration `envconfig:"WQ_RETENTION" default:"168h" min:"0s" value:"queue.retention" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
 	MetricsAddr     Addr          `envconfig:"WQ_METRICS_ADDR" value:"worker.metrics.enabled worker.metrics.port" desc:"address to serve this worker's own metrics on, at /metrics, such as :9090; none if empty"`
@@ -105,9 +118,9 @@ type Work struct {
 // Validate implements Validator.
 func (w *Work) Validate() (wrong []error) {
 	wrong = w.Common.Validate()
-	if stop := w.StopAfterDead; stop.Set && stop.Number > 0 && stop.Number < w.MaxDead {
-		wrong = append(wrong, fmt.Errorf("WQ_STOP_AFTER_DEAD: %d is less than WQ_MAX_DEAD, %d: the run would stop while it is still a success; "+
-			"raise it, leave it out, or set it to 0 to never stop early", stop.Number, w.MaxDead))
+	if stop := w.StopAfterDead; stop.Set && stop.Portion != (queue.Portion{}) && stop.Less(w.MaxDead.Portion) {
+		wrong = append(wrong, fmt.Errorf("WQ_STOP_AFTER_DEAD: %v is less than WQ_MAX_DEAD, %v: the run would stop while it is still a success; "+
+			"raise it, leave it out, or set it to 0 to never stop early", stop, w.MaxDead))
 	}
 	if w.BackoffMax < w.Backoff {
 		wrong = append(wrong, fmt.Errorf("WQ_BACKOFF_MAX: %v is less than WQ_BACKOFF_INITIAL, %v", w.BackoffMax, w.Backoff))
@@ -124,12 +137,12 @@ func (w *Work) Validate() (wrong []error) {
 	if found := fields.Command(w.Command).Placeholder(); found != "" {
 		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: %s stands for one item, but with WQ_MODE=%s the items come on standard input; leave it out", found, w.Mode))
 	}
-	if w.Capture {
+	if w.Record == RecordResults {
 		way := "use WQ_MODE=exec"
 		if w.Mode == Stream {
 			way = "leave it out: the program's responses contain its results"
 		}
-		wrong = append(wrong, fmt.Errorf("WQ_CAPTURE: with WQ_MODE=%s standard output is not one item's; %s", w.Mode, way))
+		wrong = append(wrong, fmt.Errorf("WQ_RECORD: with WQ_MODE=%s standard output is not one item's result; %s", w.Mode, way))
 	}
 	return wrong
 }
@@ -137,12 +150,16 @@ func (w *Work) Validate() (wrong []error) {
 // stopAfterDead is the least number of dead items above which a run stops early, unless the user sets another.
 const stopAfterDead = 100
 
-// StopAfter returns the number of dead items above which the run stops early, 0 for never. Unless the user sets it, it is above MaxDead.
-func (w *Work) StopAfter() int {
+// StopAfter returns how many dead items stop the run early if there are more, 0 for never. Unless the user sets it, it is above MaxDead.
+func (w *Work) StopAfter() queue.Portion {
 	if w.StopAfterDead.Set {
-		return w.StopAfterDead.Number
+		return w.StopAfterDead.Portion
 	}
-	return max(stopAfterDead, 2*w.MaxDead)
+	twice := w.MaxDead.Twice()
+	if twice.Percent == 0 {
+		twice.Items = max(stopAfterDead, twice.Items)
+	}
+	return twice
 }
 
 // HostName returns the name of this worker in records.
@@ -161,11 +178,13 @@ func (w *Work) HostName() string {
 type Seed struct {
 	Common
 	Items
+	EarlierRuns
 	ItemsFile    string       `envconfig:"WQ_ITEMS_FILE" value:"items" desc:"file with a JSON array of items: strings are taken as they are, numbers as they are written, objects as compact JSON"`
 	ItemsPaths   []string     `envconfig:"WQ_ITEMS_PATHS" value:"itemsFrom.configMap itemsFrom.secret itemsFrom.volume" desc:"comma-separated files or folders that list items"`
 	ItemsRange   source.Range `envconfig:"WQ_ITEMS_RANGE" value:"itemsFrom.range" desc:"numbered items: a JSON object with start, end, step (default 1) and format (default %d)"`
 	ItemsCommand Command      `envconfig:"WQ_ITEMS_COMMAND" value:"itemsFrom.command" desc:"JSON array of a program and its arguments that prints a list of items; if it fails, nothing is seeded"`
-	Unique       bool         `envconfig:"WQ_UNIQUE" default:"false" value:"itemsFrom.unique" desc:"true to take equal items once"`
+	Unique       bool         `envconfig:"WQ_UNIQUE" default:"false" value:"queue.unique" desc:"true to take equal items once in a run, whether they are seeded or pushed"`
+	DryRun       bool         `envconfig:"WQ_DRY_RUN" default:"false" internal:"a person sets it for one call" desc:"true to print the items as lines of JSON, and to touch no queue"`
 	SeedID       string       `envconfig:"WQ_SEED_ID" default:"items" internal:"the chart makes it from the inputs" desc:"name of this seed: what was seeded under a name is not seeded again under it"`
 	Seal         bool         `envconfig:"WQ_SEAL" default:"true" value:"queue.seal" desc:"whether the queue is complete after this seed; if not, workers wait for more items"`
 }
@@ -196,17 +215,23 @@ type Push struct {
 // Validate implements Validator.
 func (p *Push) Validate() []error { return append(p.Common.Validate(), p.Items.validate()...) }
 
-// Records is the settings of the verbs results, dead and retry.
+// Records is the settings of the verbs results, dead, records and retry.
 type Records struct {
 	Common
 	Match Pattern `envconfig:"WQ_MATCH" internal:"a person gives it as an argument" desc:"regular expression, instead of the argument: only items in which it is found"`
 }
 
-// List is the settings of the verbs results and dead.
+// List is the settings of the verbs results, dead and records.
 type List struct {
 	Records
 	Format string `envconfig:"WQ_FORMAT" default:"jsonl" oneof:"jsonl csv raw" internal:"a person sets it for one call" desc:"how records are printed: jsonl (a line of JSON each), csv, or raw (only the outputs, one after another; a text without a newline at its end gets one)"`
 	Order  string `envconfig:"WQ_ORDER" default:"id" oneof:"id recorded" internal:"a person sets it for one call" desc:"id: by the items' IDs, which is the order of the list; recorded: as they were recorded, which prints the first one at once"`
+}
+
+// Cancel is the settings of the verb cancel.
+type Cancel struct {
+	Records
+	History
 }
 
 // Monitor is the settings of the verb monitor.

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/workqueue/workqueue/worker/queue"
 )
 
 // Mode is how a command meets its items.
@@ -17,6 +19,16 @@ const (
 	Exec   Mode = "exec"
 	Batch  Mode = "batch"
 	Stream Mode = "stream"
+)
+
+// Record is what is kept of attempts.
+type Record string
+
+// What is kept of attempts; each is more than the one before it.
+const (
+	RecordFailures Record = "failures" // dead letters
+	RecordResults  Record = "results"  // the standard output of items that are done
+	RecordAll      Record = "all"      // an entry of the history for each attempt
 )
 
 // Delimiter is what ends an item in a list of items: newline or nul.
@@ -30,27 +42,35 @@ func (d Delimiter) Byte() byte {
 	return '\n'
 }
 
-// Optional is a whole number that is not negative, or nothing.
-type Optional struct {
-	Number int
-	Set    bool
+// Portion is a number of items, or a share of them in percent. The zero Portion is none, and not set.
+type Portion struct {
+	queue.Portion
+	Set bool
 }
 
 // Decode implements envconfig.Decoder.
-func (o *Optional) Decode(value string) (err error) {
-	*o = Optional{}
-	if value == "" {
-		return nil
-	}
-	o.Number, err = strconv.Atoi(value)
-	if o.Set = err == nil; o.Number < 0 {
-		return errors.New("negative")
+func (p *Portion) Decode(value string) (err error) {
+	*p = Portion{Set: value != ""}
+	share, isShare := strings.CutSuffix(value, "%")
+	switch {
+	case isShare:
+		p.Percent, err = strconv.ParseFloat(share, 64)
+		if err == nil && !(p.Percent > 0 && p.Percent <= 100) {
+			err = errors.New("no share")
+		}
+	case p.Set:
+		p.Items, err = strconv.Atoi(value)
+		if p.Items < 0 {
+			err = errors.New("negative")
+		}
 	}
 	return err
 }
 
 // Expected says what Decode takes.
-func (*Optional) Expected() string { return "a whole number, 0 or more" }
+func (*Portion) Expected() string {
+	return "a whole number, 0 or more, or a share such as 5% or 0.1%, above 0% and up to 100%"
+}
 
 // Command is a program and its arguments.
 type Command []string

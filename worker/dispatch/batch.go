@@ -19,6 +19,7 @@ type batch struct {
 	cancel context.CancelFunc
 
 	next, end int                 // positions of the items that were neither started nor returned
+	remember  bool                // report the payloads of items that are done
 	finished  int                 // number of items with an outcome
 	bitmap    []byte              // of them
 	outcomes  []queue.ItemOutcome // of those of them that are more than done
@@ -56,10 +57,10 @@ type textBudget struct{ texts, bytes int }
 
 // spend reports whether an outcome is within the budget, and takes it off. One outcome always is.
 func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
-	if o.Text == "" {
+	if o.Text == "" && o.Entry == "" && len(o.Push) == 0 {
 		return true
 	}
-	size := len(o.Text) + len(payload)
+	size := o.Size(payload)
 	if t.texts < queue.MaxTexts && (t.texts == 0 || size > t.bytes) {
 		return false
 	}
@@ -71,7 +72,14 @@ func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
 func (b *batch) report(budget *textBudget) queue.Report {
 	r := queue.Report{Batch: b.ID}
 	copy(b.sent, b.bitmap)
+	var undone map[int]bool
 	for _, o := range b.outcomes {
+		if b.remember && o.Outcome != queue.OutcomeDone {
+			if undone == nil {
+				undone = map[int]bool{}
+			}
+			undone[o.Position] = true
+		}
 		switch {
 		case b.has(b.known, o.Position):
 		case !budget.spend(o, b.Items[o.Position].Payload):
@@ -88,6 +96,13 @@ func (b *batch) report(budget *textBudget) queue.Report {
 		r.Before += bits.OnesCount8(b.known[i])
 		r.Done += bits.OnesCount8(sent &^ b.known[i])
 		reported += bits.OnesCount8(sent)
+	}
+	if b.remember {
+		for i, item := range b.Items {
+			if b.has(b.sent, i) && !b.has(b.known, i) && !undone[i] {
+				r.Known = append(r.Known, item.Payload)
+			}
+		}
 	}
 	r.Release = reported == len(b.Items)
 	if !r.Release && reported != r.Before {

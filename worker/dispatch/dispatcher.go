@@ -257,6 +257,7 @@ func pollDelay(reply queue.Reply) time.Duration {
 
 func (d *dispatcher) take(leased *queue.Batch) {
 	b := newBatch(d.running, leased)
+	b.remember = d.policy.Remember
 	d.batches[b.ID] = b
 	d.next = b
 	d.open, d.unstarted, d.leased = len(d.batches), b.unstarted(), d.lastCall

@@ -13,6 +13,22 @@ import (
 
 // outcome decides what becomes of an item after an attempt; nil if it is simply done.
 func (d *dispatcher) outcome(item queue.Item, a *attempt) *queue.ItemOutcome {
+	o := d.decide(item, a)
+	if d.policy.History && ran(a) {
+		if o == nil {
+			o = &queue.ItemOutcome{Outcome: queue.OutcomeDone}
+		}
+		o.Entry = entryJSON(item, a, d.policy, o.Outcome)
+	}
+	return o
+}
+
+func (d *dispatcher) decide(item queue.Item, a *attempt) *queue.ItemOutcome {
+	if a.Outcome == queue.OutcomeDone {
+		if reason := tooMuch(a.Push); reason != "" {
+			a.Outcome, a.Reason = queue.OutcomeDead, reason
+		}
+	}
 	failed := item.Attempts + 1
 	switch a.Outcome {
 	case queue.OutcomeDone:
@@ -20,10 +36,15 @@ func (d *dispatcher) outcome(item queue.Item, a *attempt) *queue.ItemOutcome {
 		if d.verbose {
 			d.logAttempt(slog.LevelDebug, "item is done", item, a)
 		}
-		if a.Result {
-			return &queue.ItemOutcome{Outcome: queue.OutcomeDone, Text: attemptJSON(item, a, d.policy)}
+		if !a.Result && len(a.Push) == 0 {
+			return nil
 		}
-		return nil
+		o := &queue.ItemOutcome{Outcome: queue.OutcomeDone, Push: a.Push}
+		if a.Result {
+			o.Text = attemptJSON(item, a, d.policy)
+		}
+		d.stats.Pushed += len(a.Push)
+		return o
 	case handler.OutcomeInvalid:
 		d.invalid = &InvalidCommandError{a.Reason}
 		fallthrough
@@ -48,6 +69,19 @@ func (d *dispatcher) outcome(item queue.Item, a *attempt) *queue.ItemOutcome {
 		return &queue.ItemOutcome{Outcome: queue.OutcomeFailed, Delay: delay}
 	}
 	return d.dead(item, a, a.Reason, queue.OutcomeDead)
+}
+
+// tooMuch returns why an item cannot push so much, "" if it can.
+func tooMuch(push []string) string {
+	bytes := 0
+	for _, payload := range push {
+		bytes += len(payload)
+	}
+	if len(push) <= queue.MaxPush && bytes <= queue.MaxPushBytes {
+		return ""
+	}
+	return fmt.Sprintf("the program pushed %d items of %d bytes: an item can push %d items of %d MiB in all; let it push items that push the rest",
+		len(push), bytes, queue.MaxPush, queue.MaxPushBytes>>20)
 }
 
 // dead reports the last attempt at an item, by the outcome with which the queue makes it a dead letter.

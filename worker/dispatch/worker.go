@@ -28,12 +28,15 @@ type Policy struct {
 	UnreachableTimeout time.Duration // how long Redis may be unreachable
 	SeedTimeout        time.Duration // how long to wait for a queue that was never seeded, 0 for ever
 	Host, Node         string        // of this worker, for records
+	History            bool          // keep an entry of each attempt
+	Remember           bool          // record which items are done, so that later runs can leave them out
+	KillAfter          time.Duration // between TERM and KILL, for a command that is ended
 	Limits             queue.Limits
 }
 
 const (
-	// lastCalls is the time, after the grace, for ending the items that still run and for reporting to the queue.
-	lastCalls = 4 * time.Second
+	// lastCalls is the time for reporting to the queue, after the items that still ran at the end of the grace were ended.
+	lastCalls = 2 * time.Second
 	// shortestFailure is the shortest time after which a worker fails for a reason for which its pod is replaced: the next worker
 	// often fails too, and Kubernetes may start it at once.
 	shortestFailure = 10 * time.Second
@@ -114,7 +117,7 @@ func (w *Worker) run(ctx context.Context) error {
 	defer hangUp()
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(w.Policy.Grace, interrupt) // even if the dispatcher is waiting for Redis then
-		time.AfterFunc(w.Policy.Grace+lastCalls, hangUp)
+		time.AfterFunc(w.Policy.Grace+w.Policy.KillAfter+lastCalls, hangUp)
 	})()
 	limits := w.Policy.Limits
 	limits.LastStep = w.LastStep != nil

@@ -21,6 +21,7 @@ type Command struct {
 	Args        []string      // the program and its arguments
 	Path        string        // of the program's file, "" to look for it each time
 	Timeout     time.Duration // per item, 0 for none
+	KillAfter   time.Duration // from TERM to KILL when the program is ended, 0 for the default
 	DeadCodes   []int         // exit codes after which no further attempt is made
 	SnoozeCodes []int         // exit codes that do not count as an attempt
 	Output      *process.Output
@@ -45,6 +46,7 @@ func (c *Command) runProcess(ctx context.Context, from process.Origin, tail *pro
 	if p.Args[0] == c.Args[0] {
 		p.Path = c.Path
 	}
+	p.KillAfter = c.KillAfter
 	started := time.Now()
 	ending := p.Run(ctx)
 	attempt := c.attempt(ctx, &p, ending)

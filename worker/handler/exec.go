@@ -17,7 +17,8 @@ const maxArgument = 128<<10 - 1
 // Exec runs a command once per item. Arguments may have placeholders for parts of the item, see package fields.
 type Exec struct {
 	Command
-	ResultBytes int // bytes of standard output that are kept as the item's result, 0 for none
+	ResultBytes int     // bytes of standard output that are kept as the item's result, 0 for none
+	Pushes      *Pushes // where programs push items, nil for nowhere
 
 	slots slots
 }
@@ -44,19 +45,37 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 	defer stdin.Close()
 	slot, slotVariable := e.slots.enter()
 	defer e.slots.leave(slot)
+	env := append(Variables(item), slotVariable)
+	pushes := ""
+	if e.Pushes != nil {
+		var variable string
+		pushes, variable = e.Pushes.next()
+		env = append(env, variable)
+	}
 	result := &process.Head{Limit: e.ResultBytes}
 	attempt := e.runProcess(ctx, origin(item), &process.Tail{}, process.Process{
 		Args:    args,
-		Env:     append(Variables(item), slotVariable),
+		Env:     env,
 		Stdin:   stdin,
 		Stdout:  result,
 		Timeout: e.Timeout,
 	})
+	if e.Pushes != nil {
+		attempt = e.Pushes.push(attempt, pushes)
+	}
 	if attempt.Outcome == queue.OutcomeDone && e.ResultBytes > 0 {
 		attempt.Result = true
 		attempt.Output, attempt.Truncated = result.Text()
 	}
 	return attempt
+}
+
+// Close removes what the handler has made in the folder for temporary files.
+func (e *Exec) Close() error {
+	if e.Pushes == nil {
+		return nil
+	}
+	return e.Pushes.Close()
 }
 
 // Arguments returns the command for an item. Without a placeholder the item is appended. The error is for an item that cannot fill a

@@ -30,8 +30,9 @@ type Attempt struct {
 	ExitCode int    // of the command; 128+n for signal n, 124 for a timeout
 	Output   string // the result of an item that is done; otherwise the last lines of the command's output
 
-	Result    bool // Output is a result to be kept
-	Truncated bool // there was more output than this
+	Push      []string // payloads of new items, if done
+	Result    bool     // Output is a result to be kept
+	Truncated bool     // there was more output than this
 
 	Started  time.Time
 	Duration time.Duration

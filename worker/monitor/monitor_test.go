@@ -202,7 +202,7 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if err := q.NewPusher().Push(t.Context(), "another"); err != nil {
+	if _, err := q.NewPusher().Push(t.Context(), "another"); err != nil {
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 4096)

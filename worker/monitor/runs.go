@@ -43,18 +43,22 @@ func namesOf(name string) *regexp.Regexp {
 	return regexp.MustCompile("^" + regexp.QuoteMeta(stem) + "(?:-[0-9a-f]{10})?$")
 }
 
+// QueueNames returns the names of the queues that Redis still knows of the release that a queue belongs to.
+func QueueNames(ctx context.Context, client redis.UniversalClient, name string) ([]string, error) {
+	names, err := queue.Names(ctx, client)
+	release := namesOf(name)
+	return slices.DeleteFunc(names, func(candidate string) bool { return !release.MatchString(candidate) }), err
+}
+
 // Runs returns the runs that Redis still knows of the release that a queue belongs to: those that have not started first,
 // then the latest. A run with more dead items than maxDead has failed.
-func Runs(ctx context.Context, client redis.UniversalClient, name string, maxDead int) ([]Run, error) {
-	names, err := queue.Names(ctx, client)
+func Runs(ctx context.Context, client redis.UniversalClient, name string, maxDead queue.Portion) ([]Run, error) {
+	names, err := QueueNames(ctx, client, name)
 	if err != nil {
 		return nil, err
 	}
-	all, release := []Run{}, namesOf(name)
+	all := []Run{}
 	for _, candidate := range names {
-		if !release.MatchString(candidate) {
-			continue
-		}
 		counts, err := queue.New(client, candidate).Counts(ctx)
 		if err != nil {
 			return nil, err
@@ -77,7 +81,7 @@ func Runs(ctx context.Context, client redis.UniversalClient, name string, maxDea
 	return all, nil
 }
 
-func newRun(name string, c queue.Counts, maxDead int) Run {
+func newRun(name string, c queue.Counts, maxDead queue.Portion) Run {
 	r := Run{Queue: name, State: report.Conclude(c, maxDead).State, Total: c.Total(), Done: c.Done, Dead: c.Dead}
 	r.Started, r.Finished, r.Seconds = times(c)
 	return r

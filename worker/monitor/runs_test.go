@@ -35,7 +35,7 @@ func TestHistoryOfARelease(t *testing.T) {
 			}
 		}
 	}
-	s := &Server{Redis: client, Queue: "ns/fruits-0000000002", MaxDead: 2, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Redis: client, Queue: "ns/fruits-0000000002", MaxDead: queue.Portion{Items: 2}, Log: slog.New(slog.DiscardHandler)}
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
 	var got []string

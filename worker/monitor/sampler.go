@@ -147,7 +147,7 @@ func (s *sampler) known() bool {
 }
 
 // conclude returns the conclusion on the run with its latest counts.
-func (s *sampler) conclude(c queue.Counts, maxDead int) report.Conclusion {
+func (s *sampler) conclude(c queue.Counts, maxDead queue.Portion) report.Conclusion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.course.Conclude(c, maxDead)

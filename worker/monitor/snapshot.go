@@ -40,7 +40,7 @@ type Snapshot struct {
 func (s *Server) snapshot(r *run, c queue.Counts) Snapshot {
 	now := r.sampler.conclude(c, s.MaxDead)
 	shot := Snapshot{
-		Queue: r.queue.Name, Actions: s.Actions, MaxDead: s.MaxDead,
+		Queue: r.queue.Name, Actions: s.Actions, MaxDead: s.MaxDead.Of(c.Total()),
 		State: now.State, Summary: now.Sentence(), Total: c.Total(), Open: c.Open(), Ready: c.Ready, Leased: c.Leased, Delayed: c.Delayed, Suspects: c.Suspects,
 		Dead: c.Dead, Done: c.Done, Failed: c.Failed, Snoozed: c.Snoozed, Returned: c.Returned, Expired: c.Expired,
 		Revived: c.Revived, Dropped: c.ResultsDropped, Sealed: c.Sealed, Now: c.Now,

@@ -9,7 +9,7 @@ import (
 )
 
 func TestSnapshotConcludes(t *testing.T) {
-	s, r := &Server{MaxDead: 2}, &run{queue: queue.New(nil, "q")}
+	s, r := &Server{MaxDead: queue.Portion{Items: 2}}, &run{queue: queue.New(nil, "q")}
 	ended := queue.Counts{Exists: true, Sealed: true, Taken: 11, Done: 9, Dead: 2, Now: time.Unix(1700000000, 0)}
 	r.sampler.add(ended, nil)
 	for _, test := range []struct {

@@ -20,7 +20,7 @@ type Child struct {
 
 // Start starts the process. Its Stdin and Timeout do not count.
 func (p *Process) Start() (*Child, error) {
-	c := &Child{cmd: p.command(context.Background(), p.Env), allRead: make(chan struct{})}
+	c := &Child{group: group{killAfter: p.killAfter()}, cmd: p.command(context.Background(), p.Env), allRead: make(chan struct{})}
 	c.cmd.WaitDelay = PipeDelay
 	c.cmd.Stderr = p.Stderr
 	var err error

@@ -10,17 +10,19 @@ import (
 
 // group ends the process group of a leader.
 type group struct {
+	killAfter time.Duration
+
 	mu   sync.Mutex
 	kill *time.Timer // nil before TERM
 }
 
-// terminate sends TERM to the group, and KILL after KillDelay. Only the first call counts.
+// terminate sends TERM to the group, and KILL after killAfter. Only the first call counts.
 func (g *group) terminate(leader int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.kill == nil {
 		_ = syscall.Kill(-leader, syscall.SIGTERM)
-		g.kill = time.AfterFunc(KillDelay, func() { _ = syscall.Kill(-leader, syscall.SIGKILL) })
+		g.kill = time.AfterFunc(g.killAfter, func() { _ = syscall.Kill(-leader, syscall.SIGKILL) })
 	}
 }
 

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -16,8 +17,8 @@ import (
 )
 
 const (
-	// KillDelay is the time from TERM to KILL.
-	KillDelay = 2 * time.Second
+	// DefaultKillAfter is the time from TERM to KILL, unless a process has its own.
+	DefaultKillAfter = 2 * time.Second
 	// PipeDelay is how long other processes may hold a process's pipes open after it has ended.
 	PipeDelay = time.Second
 )
@@ -32,7 +33,11 @@ type Process struct {
 	Stderr  io.Writer
 	Files   []*os.File    // file descriptors from 3 on
 	Timeout time.Duration // 0 for none
+
+	KillAfter time.Duration // from TERM to KILL, DefaultKillAfter if it is 0
 }
+
+func (p *Process) killAfter() time.Duration { return cmp.Or(p.KillAfter, DefaultKillAfter) }
 
 // Run runs the process to its end. When ctx is done or the timeout is over, its group is terminated.
 func (p *Process) Run(ctx context.Context) Ending {
@@ -47,8 +52,8 @@ func (p *Process) Run(ctx context.Context) Ending {
 	}
 	cmd := p.command(limited, env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, buffered{p.Stdout}, buffered{p.Stderr}
-	cmd.WaitDelay = KillDelay + PipeDelay
-	var g group
+	cmd.WaitDelay = p.killAfter() + PipeDelay
+	g := group{killAfter: p.killAfter()}
 	cutOff := false
 	cmd.Cancel = func() error {
 		cutOff = !hasEnded(cmd.Process.Pid)

@@ -26,7 +26,10 @@ type Counts struct {
 	Returned       int // items given back without an attempt
 	Expired        int // leases that ran out
 	Revived        int // dead letters that were put back
+	Skipped        int // items that seeds left out, because an earlier run had done them
+	Cancelled      int // items that were waiting and were cancelled
 	ResultsDropped int // results beyond the cap
+	HistoryDropped int // entries of the history beyond the cap
 	Taken          int // items leased for the first time
 
 	LastStep       LastStepState
@@ -48,16 +51,19 @@ func (c Counts) Total() int { return c.Taken + c.Ready }
 // Pushed is the number of items that came by other ways than seeding.
 func (c Counts) Pushed() int { return c.Total() - c.Seeded }
 
-// Open is the number of items that are neither done nor dead.
+// Open is the number of items that are neither done nor dead nor cancelled.
 func (c Counts) Open() int { return c.Ready + c.Leased + c.Delayed + c.Suspects }
 
-// Drained reports whether the run is over: every item is done or dead, no more will come, and no last step is left to run.
+// Ended is the number of items that are done, dead or cancelled.
+func (c Counts) Ended() int { return c.Done + c.Dead + c.Cancelled }
+
+// Drained reports whether the run is over: every item is done, dead or cancelled, no more will come, and no last step is left to run.
 func (c Counts) Drained() bool {
 	return c.Sealed && c.Open() == 0 && (!c.LastStep.Open() || !c.Finished.IsZero())
 }
 
 // Consistent reports whether every item that was ever put in is accounted for.
-func (c Counts) Consistent() bool { return c.Total() == c.Open()+c.Dead+c.Done && c.Pushed() >= 0 }
+func (c Counts) Consistent() bool { return c.Total() == c.Open()+c.Ended() && c.Pushed() >= 0 }
 
 // Counts reads all counts in one atomic call.
 func (q *Queue) Counts(ctx context.Context) (Counts, error) {
@@ -88,7 +94,8 @@ func parseCounts(pairs []string) Counts {
 		Ready: values["ready"], Leased: values["leased"], Delayed: values["delayed"], Suspects: values["suspects"],
 		Dead: values["dead"], Done: values["done"],
 		Seeded: values["seeded"], Failed: values["failed"], Snoozed: values["snoozed"], Returned: values["returned"], Expired: values["expired"],
-		Revived: values["revived"], ResultsDropped: values["results_dropped"], Taken: values["taken"],
+		Revived: values["revived"], Skipped: values["skipped"], Cancelled: values["cancelled"],
+		ResultsDropped: values["results_dropped"], HistoryDropped: values["history_dropped"], Taken: values["taken"],
 		LastStep: LastStepState(texts["last_step"]), LastAttempts: values["last_attempts"], LastStepRecord: texts["last_record"],
 		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"), LastCall: at("heard"),
 		NextDue: at("next_due"), NextExpiry: at("next_expiry"), Limited: at("limited_until"),

@@ -1,6 +1,6 @@
 -- counts.lua: everything there is to count, read in one atomic step.
 --
--- KEYS[1..10]: see keys.lua
+-- KEYS[1..13]: see keys.lua
 --
 -- Reply: name, value, name, value, … All values are strings. Counters and times (ms since 1970) that were
 -- never set are absent. `now` is Redis's clock; `ready`, `delayed`, `suspects` and `batches` are lengths; `next_due` and

@@ -262,9 +262,10 @@ func TestPushLeavesNothing(t *testing.T) {
 	for repeat, marks := range []int{0, 1} {
 		pusher := q.NewPusher()
 		for i := range 20 {
-			must(t, pusher.Push(t.Context(), "x"))
+			push(t, pusher, "x")
 			if repeat == 1 && i == 10 {
-				must(t, pusher.Repeat(t.Context(), "x"))
+				_, err := pusher.Repeat(t.Context(), "x")
+				must(t, err)
 			}
 		}
 		must(t, pusher.Close(t.Context()))

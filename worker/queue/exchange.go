@@ -43,14 +43,32 @@ type ItemOutcome struct {
 	Position int           // in the batch, from 0
 	Outcome  Outcome       // what to do with the item
 	Delay    time.Duration // until it is due again, for OutcomeFailed and OutcomeSnoozed; whole milliseconds
-	Text     string        // kept with the dead letter or the result; JSON
+	Text     string        // kept with the dead letter or the result; JSON. An item that is done without one has no result
+	Entry    string        // kept in the history, "" for nothing; JSON
+	Push     []string      // payloads that become items when this one becomes done; only with OutcomeDone
 }
 
-// MaxTexts is how many outcomes with a Text one Exchange may carry, and MaxTextBytes how many bytes of payloads and texts they
-// may come to: it then keeps Redis for less than 5 ms. A single outcome may be larger.
+// Size returns how many bytes Redis handles for the outcome of an item with that payload.
+func (o *ItemOutcome) Size(payload string) int {
+	size := len(payload) + len(o.Text) + len(o.Entry)
+	for _, pushed := range o.Push {
+		size += len(pushed) + pushOverhead
+	}
+	return size
+}
+
+// MaxTexts is how many outcomes one Exchange may carry that are more than a word, and MaxTextBytes how many bytes they may come to: it
+// then keeps Redis for less than 5 ms. A single outcome may be larger.
 const (
 	MaxTexts     = 100
 	MaxTextBytes = 1 << 20
+	pushOverhead = 256 // bytes that cost Redis as much time as to push an item
+)
+
+// MaxPush is how many items one item may push, and MaxPushBytes how many bytes they may have: they are pushed in one step.
+const (
+	MaxPush      = 10000
+	MaxPushBytes = 4 << 20
 )
 
 // Report is what has become of one leased batch. It renews the batch's lease, or ends it.
@@ -60,6 +78,7 @@ type Report struct {
 	Finished []byte        // bitmap of all finished positions so far, lowest bit first; nil while unchanged
 	Before   int           // number of finished positions in the last report
 	Done     int           // items that became done since the last report, those with a result included
+	Known    []string      // payloads of those of them that later runs leave out, see Seeder.Skip
 	Outcomes []ItemOutcome // since the last report
 }
 
@@ -71,8 +90,8 @@ type Limits struct {
 	MaxSnoozes int           // snoozes that an item may have before it is dead, 0 for any number
 	Rate       float64       // items per second that all workers together may lease, 0 for any number
 	LastStep   bool          // the worker can run a last step after the run
-	StopAfter  int           // dead letters above which the run stops early, 0 for never
-	MaxResults int           // cap on the number of results kept, 0 for none
+	StopAfter  Portion       // dead letters above which the run stops early, 0 for never; a share counts once a hundred items have ended
+	MaxResults int           // cap on the number of results kept, and on the history, 0 for none
 	Retention  time.Duration // how long records outlive the end of the run, 0 for ever; whole milliseconds
 }
 
@@ -197,18 +216,21 @@ func (s *Session) arguments(request Request) []any {
 	if s.epoch == "" {
 		settings = s.Settings
 	}
-	args := make([]any, 0, 17+6*len(request.Reports))
+	args := make([]any, 0, 17+7*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
-		l.MaxCrashes, l.MaxSnoozes, l.StopAfter, l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings,
+		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings,
 		len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {
 			action = "release"
 		}
-		args = append(args, r.Batch, action, r.Finished, r.Before, r.Done, len(r.Outcomes))
+		args = append(args, r.Batch, action, r.Finished, r.Before, r.Done, fingerprints(r.Known), len(r.Outcomes))
 		for _, v := range r.Outcomes {
-			args = append(args, v.Position+1, string(v.Outcome), v.Delay.Milliseconds(), v.Text)
+			args = append(args, v.Position+1, string(v.Outcome), v.Delay.Milliseconds(), v.Text, v.Entry, len(v.Push))
+			for _, payload := range v.Push {
+				args = append(args, payload)
+			}
 		}
 	}
 	return args

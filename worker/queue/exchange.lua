@@ -3,7 +3,7 @@
 --   2 takes back one batch whose lease has expired,
 --   3 leases the next batch.
 --
--- KEYS[1..10]: see keys.lua. One more key per worker:
+-- KEYS[1..13]: see keys.lua. One more key per worker:
 --   w:<worker id>  STRING  what it last reported of itself; it expires soon after the worker's last call
 -- Two more per open batch:
 --   b:<batch id>  LIST    origin ':' time of the lease in ms, then the items. Origin is the id of the first item where they
@@ -20,9 +20,10 @@
 -- ARGV[7]  cap on the payload bytes of the new batch
 -- ARGV[8]  crashes that an item which runs alone may cause before it is dead
 -- ARGV[9]  snoozes that an item may have before it is dead, 0 for any number
--- ARGV[10] dead letters above which the run stops early, 0 for never
+-- ARGV[10] dead letters above which the run stops early, 0 for never; with a % at its end, the share of the items that have ended,
+--          once a hundred have
 -- ARGV[11] ms for which the records are kept once the run has drained, 0 for ever
--- ARGV[12] cap on the number of results, 0 for none
+-- ARGV[12] cap on the number of results and on the history, 0 for none
 -- ARGV[13] ms between two items at the rate that all workers together may lease, 0 for any rate. What was not used within a
 --          second, or the time of one item if that is longer, is forgone (a token bucket, in the form of
 --          https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)
@@ -31,13 +32,15 @@
 -- ARGV[16] the worker's settings, '' once they are known
 -- ARGV[17] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
---   that were reported before, number of items newly done, number of outcomes; then for each outcome:
---   position (from 1), outcome, delay ms, text
+--   that were reported before, number of items newly done, fingerprints of those of them that later runs leave out (one after
+--   another), number of outcomes; then for each outcome:
+--   position (from 1), outcome, delay ms, text, entry of the history ('' for none), number of items to push, their payloads
 --     failed    a failed attempt; due again after the delay
 --     snoozed   not an attempt; due again after the delay, or dead if it was snoozed too often
 --     returned  not an attempt; due again at once
 --     dead      the last failed attempt; text goes into the dead letter
---     done      done (and counted among the newly done); text goes into the results
+--     done      done (and counted among the newly done); text goes into the results, if there is any. Only with this outcome
+--               are items pushed
 --
 -- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back }
 --   status       items | wait | limited | paused | last | drained | stopped | unseeded | vanished
@@ -53,7 +56,7 @@
 local worker_epoch, worker, call_number = ARGV[1], ARGV[2], ARGV[3]
 local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
 local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local stop_after, retention, max_results = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local interval = tonumber(ARGV[13])
 local has_last_step, worker_status, settings = ARGV[14] == '1', ARGV[15], ARGV[16]
 local reports, FIRST_REPORT = tonumber(ARGV[17]), 18
@@ -61,11 +64,14 @@ local reports, FIRST_REPORT = tonumber(ARGV[17]), 18
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
 
-local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until, last_step =
-  unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'stopped', 'paused',
+-- So many items must have ended before a share of them can stop the run, and so many fingerprints are known at most: 75 MB of them.
+local MIN_ENDED, MAX_KNOWN = 100, 1000000
+
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until, last_step =
+  unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'done', 'stopped', 'paused',
     'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step'))
 taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
-dead_count, alone = tonumber(dead_count or 0), tonumber(alone or 0)
+dead_count, done_count, alone = tonumber(dead_count or 0), tonumber(done_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
 
 if not epoch then
@@ -122,30 +128,6 @@ local function drop(id)
   call('DEL', prefix .. 'b:' .. id, prefix .. 'd:' .. id)
 end
 
--- join moves items of lists that were published into a queue which was not empty: a whole list by a rename if the queue is
--- empty now, else as many items as keep Redis for about a millisecond.
-local function join()
-  local moved, bytes = 0, 0
-  local list = call('LINDEX', joining, 0)
-  while list and bytes < 65536 do
-    if ready_len + moved == 0 then
-      call('RENAME', list, ready)
-      moved = call('LLEN', ready)
-    else
-      local payload = call('LMOVE', list, ready, 'LEFT', 'RIGHT')
-      if payload then
-        moved, bytes = moved + 1, bytes + #payload + 64
-      end
-    end
-    if call('EXISTS', list) == 0 then
-      call('LPOP', joining)
-      list = call('LINDEX', joining, 0)
-    end
-  end
-  count('unjoined', -moved)
-  ready_len = ready_len + moved
-end
-
 -- While nobody calls, this server is away, or all workers are, and they can renew nothing. So no more than a third of a lease
 -- runs out meanwhile, or a second, within which somebody calls if anybody can. Otherwise everything that was leased when Redis
 -- failed would be run a second time, and be suspected.
@@ -160,10 +142,17 @@ end
 
 -- 1 Settle.
 
+local recorded = false -- something in the history
+
 -- settle_item applies one outcome and returns 1 if the item has left its batch by that, 0 if it was counted as done.
-local function settle_item(outcome, delay, text, id, attempts, crashes, snoozes, group, payload)
+local function settle_item(outcome, delay, text, entry, pushes, id, attempts, crashes, snoozes, group, payload)
+  if entry ~= '' then
+    call('XADD', history, '*', 'id', id, 'item', payload, 'report', entry)
+    recorded = true
+  end
   if outcome == 'done' then
-    call('XADD', results, '*', 'id', id, 'item', payload, 'report', text)
+    if text ~= '' then call('XADD', results, '*', 'id', id, 'item', payload, 'report', text) end
+    if #pushes > 0 then ready_len = ready_len + add(pushes) end
     return 0
   end
   if outcome == 'dead' then
@@ -181,14 +170,30 @@ local function settle_item(outcome, delay, text, id, attempts, crashes, snoozes,
   return 1
 end
 
+-- slice returns n elements of a list from one on.
+local function slice(list, from, n)
+  local part = {}
+  for i = 1, n do part[i] = list[from + i - 1] end
+  return part
+end
+
+-- know adds fingerprints of items that are done. Beyond the cap it forgets others, whose items a later run then runs again.
+local function know(fingerprints)
+  if fingerprints == '' then return end
+  for i = 1, #fingerprints, 20 do call('SADD', known, string.sub(fingerprints, i, i + 19)) end
+  local over = call('SCARD', known) - MAX_KNOWN
+  if over > 0 then call('SPOP', known, over) end
+end
+
 -- settle applies the reports. It returns the lost batches, the rolled back ones, and how many this worker still holds.
 local function settle()
   local lost, rolled_back, held, arg = {}, {}, 0, FIRST_REPORT
   for _ = 1, reports do
     local id, action, bitmap = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
-    local before, done, outcomes = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4]), tonumber(ARGV[arg + 5])
-    local first_outcome = arg + 6
-    arg = first_outcome + 4 * outcomes
+    local before, done, fingerprints, outcomes = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4]), ARGV[arg + 5], tonumber(ARGV[arg + 6])
+    local first_outcome = arg + 7
+    arg = first_outcome
+    for _ = 1, outcomes do arg = arg + 6 + tonumber(ARGV[arg + 5]) end
     local batch, finished = prefix .. 'b:' .. id, prefix .. 'd:' .. id
     local leased = call('ZSCORE', leases, id)
     if leased and action == 'keep' then held = held + 1 end
@@ -204,12 +209,16 @@ local function settle()
     else
       local gone = done
       local origin = outcomes > 0 and origin_of(batch)
-      for at = first_outcome, arg - 4, 4 do
-        local position = tonumber(ARGV[at])
-        gone = gone + settle_item(ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3],
-          item(origin, position, call('LINDEX', batch, position)))
+      local at = first_outcome
+      for _ = 1, outcomes do
+        local position, pushes = tonumber(ARGV[at]), tonumber(ARGV[at + 5])
+        gone = gone + settle_item(ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4],
+          slice(ARGV, at + 6, pushes), item(origin, position, call('LINDEX', batch, position)))
+        at = at + 6 + pushes
       end
       count('done', done)
+      done_count = done_count + done
+      know(fingerprints)
       count('leased', -gone)
       if action == 'release' then
         drop(id)
@@ -222,12 +231,12 @@ local function settle()
   return lost, rolled_back, held
 end
 
-local function trim_results()
-  local over = max_results > 0 and call('XLEN', results) - max_results or 0
-  if over > 0 then
-    call('XTRIM', results, 'MAXLEN', max_results)
-    count('results_dropped', over)
-  end
+-- too_many_dead reports whether the run is to stop early.
+local function too_many_dead()
+  local share = string.match(stop_after, '^(.*)%%$')
+  if not share then return tonumber(stop_after) > 0 and dead_count > tonumber(stop_after) end
+  local ended = done_count + dead_count
+  return ended >= MIN_ENDED and dead_count * 100 > tonumber(share) * ended
 end
 
 -- 2 Take back.
@@ -408,7 +417,7 @@ local function finish()
   if finished_at then return end
   call('HSET', state, 'finished_at', now)
   if retention > 0 then
-    for _, key in ipairs({ dead, results, workers }) do call('PEXPIRE', key, retention) end
+    for _, key in ipairs({ dead, results, workers, history, seen, known }) do call('PEXPIRE', key, retention) end
   end
 end
 
@@ -437,16 +446,17 @@ local function pending(limited)
   return 'wait', wait
 end
 
-if unjoined > 0 then join() end
+if unjoined > 0 then ready_len = join() end
 spare_leases()
 local lost, rolled_back, held = settle()
-trim_results()
+trim(results, 'results_dropped', max_results)
+if recorded then trim(history, 'history_dropped', max_results) end
 local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 1)[1]
 if expired then take_back(expired) end
 suspects_len = call('LLEN', suspects)
 
 local status, wait, free = 'wait', 0, false
-if stop_after > 0 and dead_count > stop_after then
+if too_many_dead() then
   if not last_step_open then
     status = 'stopped'
   elseif call('ZCARD', leases) == 0 then

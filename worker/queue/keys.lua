@@ -9,7 +9,10 @@
 -- KEYS[7] results   STREAM  outcomes that carry a result
 -- KEYS[8] workers   HASH    worker id -> number of its last call
 -- KEYS[9] joining   LIST    names of lists, once staged and now published, that join the end of `ready` bit by bit
--- KEYS[10]          the prefix that all keys but `ready` share; no key has that very name
+-- KEYS[10] history   STREAM  attempts, where all are recorded, and items that were cancelled
+-- KEYS[11] seen      SET     fingerprints of all items of a run whose items are unique
+-- KEYS[12] known     SET     fingerprints of items that this run or an earlier one has done, where later runs leave them out
+-- KEYS[13]          the prefix that all keys but `ready` share; no key has that very name
 --
 -- An open batch has two more keys: <prefix>b:<batch id> and <prefix>d:<batch id>, see exchange.lua.
 --
@@ -34,11 +37,15 @@
 --   limited_until  time in ms until which the rate allows no more
 --   last_step    what has become of the last step, see laststep.lua; absent while no worker has one
 --   turn         what the last batch was of, when there were due and fresh items: due | fresh
+--   unique       1 if no payload may be in the run twice
+--   skipped      items that seeds have left out, because an earlier run has done them
+--   cancelled    items that were waiting and were cancelled
+--   rotated      items that cancel.lua has moved from the head of `ready` to its end, ever
 --
 -- An envelope is an item that was leased before: id ':' attempts ':' crashes ':' snoozes ':' group ':' payload.
 --   crashes  workers that died while they had the item; beyond the second, only those that ran it alone are counted
 --   group    how many items may be leased together with this one, itself included; 0 for any number
-local ready, state, leases, delayed, suspects, dead, results, workers, joining, prefix = unpack(KEYS, 1, 10)
+local ready, state, leases, delayed, suspects, dead, results, workers, joining, history, seen, known, prefix = unpack(KEYS, 1, 13)
 local call = redis.call
 
 local clock = call('TIME')
@@ -48,10 +55,65 @@ local function envelope(id, attempts, crashes, snoozes, group, payload)
   return id .. ':' .. attempts .. ':' .. crashes .. ':' .. snoozes .. ':' .. group .. ':' .. payload
 end
 
+-- fingerprint stands for a payload in a set: 80 bits of its SHA-1, as 20 hexadecimal digits.
+local function fingerprint(payload) return string.sub(redis.sha1hex(payload), 1, 20) end
+
+-- append appends any number of items to `ready`.
+local function append(payloads)
+  for i = 1, #payloads, 1000 do call('RPUSH', ready, unpack(payloads, i, math.min(i + 999, #payloads))) end
+end
+
+-- add appends items to `ready`, without those that a run of unique items has seen. It returns how many it has appended.
+local function add(payloads)
+  if call('HGET', state, 'unique') == '1' then
+    local fresh = {}
+    for _, payload in ipairs(payloads) do
+      if call('SADD', seen, fingerprint(payload)) == 1 then fresh[#fresh + 1] = payload end
+    end
+    payloads = fresh
+  end
+  append(payloads)
+  return #payloads
+end
+
+-- join moves items of lists that were published into a queue which was not empty: a whole list by a rename if the queue is
+-- empty now, else as many items as keep Redis for about a millisecond. It returns the length of `ready`.
+local function join()
+  local length = call('LLEN', ready)
+  local moved, bytes = 0, 0
+  local list = call('LINDEX', joining, 0)
+  while list and bytes < 65536 do
+    if length + moved == 0 then
+      call('RENAME', list, ready)
+      moved = call('LLEN', ready)
+    else
+      local payload = call('LMOVE', list, ready, 'LEFT', 'RIGHT')
+      if payload then
+        moved, bytes = moved + 1, bytes + #payload + 64
+      end
+    end
+    if call('EXISTS', list) == 0 then
+      call('LPOP', joining)
+      list = call('LINDEX', joining, 0)
+    end
+  end
+  if moved > 0 then call('HINCRBY', state, 'unjoined', -moved) end
+  return length + moved
+end
+
+-- trim drops the oldest entries of a stream beyond a cap, 0 for none, and counts them in a field of the state.
+local function trim(stream, field, cap)
+  local over = cap > 0 and call('XLEN', stream) - cap or 0
+  if over > 0 then
+    call('XTRIM', stream, 'MAXLEN', cap)
+    call('HINCRBY', state, field, over)
+  end
+end
+
 -- each_key calls f for all keys that a queue has while no batch is open.
 local function each_key(f)
   for _, key in ipairs(call('LRANGE', joining, 0, -1)) do f(key) end
-  for i = 1, 9 do f(KEYS[i]) end
+  for i = 1, 12 do f(KEYS[i]) end
 end
 
 -- forget_last_step makes the last step run again, at the next end of the run.

@@ -1,7 +1,7 @@
 -- laststep.lua: the last step of a run, which one worker runs when the run has drained or stopped. It is leased and retried like
 -- an item, but counted beside the items.
 --
--- KEYS[1..10]: see keys.lua
+-- KEYS[1..13]: see keys.lua
 --
 -- ARGV[1] worker id
 -- ARGV[2] what the worker wants:

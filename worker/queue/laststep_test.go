@@ -10,7 +10,7 @@ import (
 // lastLimits are limits of workers with a last step.
 func lastLimits() queue.Limits {
 	l := limits
-	l.LastStep, l.MaxCrashes, l.StopAfter = true, 2, 1
+	l.LastStep, l.MaxCrashes, l.StopAfter = true, 2, queue.Portion{Items: 1}
 	return l
 }
 
@@ -67,7 +67,7 @@ func TestLastStep(t *testing.T) {
 	mustCounts(t, q, func(c queue.Counts) bool { return c.Drained() && c.Done == 2 && c.Dead == 0 && c.Consistent() })
 
 	// More items mean another end.
-	must(t, q.NewPusher().Push(t.Context(), "c"))
+	push(t, q.NewPusher(), "c")
 	third := exchange(t, a, 1)
 	if reply := exchange(t, a, 1, allDone(third.Batch)); reply.Status != queue.StatusLast {
 		t.Errorf("after more items, the status is %s", reply.Status)

@@ -36,7 +36,7 @@ func TestLateCall(t *testing.T) {
 	network := &recording{}
 	client.AddHook(network)
 	q := queue.New(client, "job2")
-	must(t, q.NewPusher().Push(ctx, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"))
+	push(t, q.NewPusher(), "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p")
 	seeder := q.NewSeeder("none")
 	_, _, err := seeder.Publish(ctx, true)
 	must(t, err)

@@ -4,7 +4,7 @@
 -- This is only known when a worker leaves in an orderly way. Keys that always expire, and are refreshed by living workers, would
 -- also go when all workers were killed, but a Redis with a maxmemory-policy of volatile-* would evict them in mid-run.
 --
--- KEYS[1..10]: see keys.lua
+-- KEYS[1..13]: see keys.lua
 --
 -- ARGV[1] worker id
 -- ARGV[2] ms for which the keys are kept, 0 for ever

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -40,6 +41,26 @@ type model struct {
 	paused   bool
 	dueLast  bool   // the last batch that could have been either was of due items
 	isolated string // worker that makes itself free for a suspect
+
+	unique    bool            // no payload may be in the run twice
+	seen      map[string]bool // payloads that were
+	known     map[string]bool // payloads that were reported for later runs to leave out
+	cancelled []queue.Item
+	history   int
+
+	limited bool // the rate allows one item, and then none until time passes
+	used    bool // that one was leased
+
+	hasStep bool // workers have a last step
+	step    modelStep
+}
+
+// modelStep is the last step of the run.
+type modelStep struct {
+	state             queue.LastStepState
+	worker            string
+	waits             bool // its lease is good, or its next attempt is not due
+	attempts, crashes int
 }
 
 type modelBatch struct {
@@ -122,6 +143,43 @@ func (m *model) takeBack() {
 	}
 }
 
+// add appends items to the list, those that a run of unique items has not had.
+func (m *model) add(payloads []string) (added int) {
+	for _, payload := range payloads {
+		if m.unique && m.seen[payload] {
+			continue
+		}
+		m.seen[payload] = true
+		m.ready = append(m.ready, payload)
+		added++
+	}
+	return added
+}
+
+// cancel takes out waiting items with that payload.
+func (m *model) cancel(payload string) {
+	m.join()
+	m.ready = slices.DeleteFunc(m.ready, func(one string) bool {
+		if one == payload {
+			m.taken++
+			m.cancelled = append(m.cancelled, queue.Item{ID: fmt.Sprint(m.taken), Payload: payload})
+		}
+		return one == payload
+	})
+	m.suspects = slices.DeleteFunc(m.suspects, func(one queue.Item) bool {
+		if one.Payload == payload {
+			m.cancelled = append(m.cancelled, one)
+		}
+		return one.Payload == payload
+	})
+	for id, item := range m.delayed {
+		if item.Payload == payload {
+			m.cancelled = append(m.cancelled, item.Item)
+			delete(m.delayed, id)
+		}
+	}
+}
+
 // join brings a published list to the end of the ready one, when somebody calls.
 func (m *model) join() {
 	m.ready, m.unjoined = append(m.ready, m.unjoined...), nil
@@ -142,12 +200,19 @@ type lease struct {
 	suspect, due bool
 	atMost       int
 	isolate      bool // nothing, as a suspect waits for this worker
+	limited      bool // nothing, as the rate allows no more
 }
 
 // lease predicts the next batch for a worker that holds so many others.
 func (m *model) lease(worker string, request queue.Request, held int) lease {
 	if request.Want == 0 || m.paused {
 		return lease{}
+	}
+	if m.limited {
+		if m.used {
+			return lease{limited: len(m.ready)+len(m.suspects)+len(m.due()) > 0}
+		}
+		request.Want = 1
 	}
 	due := len(m.due())
 	waiting := len(m.ready) + due
@@ -198,7 +263,10 @@ type modelSession struct {
 
 func (m *machine) newSession() *modelSession {
 	m.names++
-	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxSnoozes: modelSnoozes, MaxResults: 1000}
+	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxSnoozes: modelSnoozes, MaxResults: 1000, LastStep: m.hasStep}
+	if m.limited {
+		limits.Rate = 1 / far.Seconds()
+	}
 	name := fmt.Sprintf("w%d", m.names)
 	return &modelSession{Session: m.queue.NewSession(name, limits), name: name, all: map[string]*modelBatch{}}
 }
@@ -218,6 +286,10 @@ func TestModel(t *testing.T) {
 		}
 		m := &machine{redis: client, queue: queue.New(client, "job2")}
 		m.open, m.delayed, m.groups = map[string]*modelBatch{}, map[string]*modelItem{}, map[string]int{}
+		m.seen, m.known = map[string]bool{}, map[string]bool{}
+		m.unique = rapid.IntRange(0, 3).Draw(t, "unique") == 0
+		m.limited = rapid.IntRange(0, 7).Draw(t, "limited") == 0
+		m.hasStep = rapid.IntRange(0, 3).Draw(t, "last step") == 0
 		seed := rapid.SliceOfN(payloads, 0, 40).Draw(t, "seed")
 		m.seed(t, "first", seed)
 		m.sessions = []*modelSession{m.newSession(), m.newSession(), m.newSession()}
@@ -227,13 +299,28 @@ func TestModel(t *testing.T) {
 			"push": func(t *rapid.T) {
 				some := rapid.SliceOfN(payloads, 1, 5).Draw(t, "payloads")
 				pusher := m.queue.NewPusher()
-				must(t, pusher.Push(ctx, some...))
+				added, err := pusher.Push(ctx, some...)
+				must(t, err)
 				if rapid.Bool().Draw(t, "reply lost") {
-					must(t, pusher.Repeat(ctx, some...))
+					again, err := pusher.Repeat(ctx, some...)
+					must(t, err)
+					if again != added {
+						t.Fatalf("a repeated push appended %d items, the first one %d", again, added)
+					}
 				}
 				must(t, pusher.Close(ctx))
-				m.ready = append(m.ready, some...)
+				if want := m.add(some); added != want {
+					t.Fatalf("the push appended %d items of %q, want %d", added, some, want)
+				}
 			},
+			"cancel": func(t *rapid.T) {
+				payload := payloads.Draw(t, "payload")
+				must(t, m.queue.Cancel(ctx, func(one string) bool { return one == payload }, 0))
+				before := len(m.cancelled)
+				m.cancel(payload)
+				m.history += len(m.cancelled) - before
+			},
+			"last step": m.lastStep,
 			"seed": func(t *rapid.T) {
 				m.names++
 				m.seed(t, fmt.Sprintf("s%d", m.names), rapid.SliceOfN(payloads, 0, 10).Draw(t, "seed"))
@@ -264,6 +351,14 @@ func TestModel(t *testing.T) {
 							t.Fatalf("no envelope %q", e)
 						}
 					}
+				}
+				if m.used {
+					must(t, client.HSet(ctx, "{job2}:state", "used_until", 1).Err())
+					m.used = false
+				}
+				if m.step.waits {
+					must(t, client.HSet(ctx, "{job2}:state", "last_until", 1).Err())
+					m.step.waits = false
 				}
 			},
 			"retry": m.retry,
@@ -303,13 +398,27 @@ func (m *machine) exchange(t *rapid.T) {
 			if kind == "" || kind == queue.OutcomeDone {
 				report.Done++
 				ends = append(ends, func() { m.done++ })
+				if rapid.Bool().Draw(t, "known") {
+					report.Known = append(report.Known, item.Payload)
+					ends = append(ends, func() { m.known[item.Payload] = true })
+				}
 			}
 			outcome := queue.ItemOutcome{Position: i, Outcome: kind, Delay: far, Text: "text"}
+			if kind != "" && rapid.Bool().Draw(t, "entry") {
+				outcome.Entry = "entry"
+				ends = append(ends, func() { m.history++ })
+			}
 			switch kind {
 			case "":
 				continue
 			case queue.OutcomeDone:
-				ends = append(ends, func() { m.results++ })
+				if rapid.Bool().Draw(t, "no result") {
+					outcome.Text = ""
+				} else {
+					ends = append(ends, func() { m.results++ })
+				}
+				outcome.Push = rapid.SliceOfN(payloads, 0, 3).Draw(t, "push")
+				ends = append(ends, func() { m.add(outcome.Push) })
 			case queue.OutcomeSnoozed:
 				ends = append(ends, func() {
 					if item.Snoozes == modelSnoozes {
@@ -357,6 +466,9 @@ func (m *machine) exchange(t *rapid.T) {
 	}
 	s.held = still
 	m.takeBack()
+	if m.hasStep && m.step.state == "" {
+		m.step.state = queue.LastStepWaiting
+	}
 	want := m.lease(s.name, request, held)
 	reply, err := s.Exchange(ctx, request)
 	must(t, err)
@@ -390,6 +502,9 @@ func (m *machine) exchange(t *rapid.T) {
 func (m *model) status() queue.Status {
 	switch {
 	case m.sealed && len(m.ready)+len(m.delayed)+len(m.suspects)+len(m.open) == 0:
+		if m.step.state.Open() {
+			return queue.StatusLast
+		}
 		return queue.StatusDrained
 	case m.paused:
 		return queue.StatusPaused
@@ -404,8 +519,12 @@ func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, wa
 			m.redis.HGetAll(context.Background(), "{job2}:state").Val(), m.model)
 	}
 	if want.atMost == 0 {
-		if reply.Batch != nil || reply.Status != m.status() {
-			t.Fatalf("status %s, want %s (batch %+v)", reply.Status, m.status(), reply.Batch)
+		status := m.status()
+		if want.limited {
+			status = queue.StatusLimited
+		}
+		if reply.Batch != nil || reply.Status != status {
+			t.Fatalf("status %s, want %s (batch %+v)", reply.Status, status, reply.Batch)
 		}
 		if reply.Status == queue.StatusPaused && reply.Wait < time.Second {
 			t.Fatalf("to wait for %v only while paused", reply.Wait)
@@ -437,6 +556,10 @@ func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, wa
 		}
 		m.ready = m.ready[len(fresh):]
 		m.taken += len(fresh)
+	}
+	m.used = m.limited
+	if m.hasStep && !m.step.state.Open() {
+		m.step = modelStep{}
 	}
 	b := &modelBatch{Batch: *reply.Batch, finished: make([]bool, len(got))}
 	m.open[b.ID], s.all[b.ID] = b, b
@@ -472,8 +595,25 @@ func (m *machine) takeDue(t *rapid.T, got []queue.Item, atMost int) {
 func (m *machine) seed(t *rapid.T, name string, items []string) {
 	ctx := context.Background()
 	seeder := m.queue.NewSeeder(name)
+	seeder.Unique = m.unique
+	if m.unique {
+		slices.Sort(items)
+		items = slices.Compact(items)
+	}
+	again := false
 	for _, p := range items {
+		again = again || m.unique && m.seen[p]
 		must(t, seeder.Add(ctx, p))
+	}
+	if again {
+		if _, _, err := seeder.Publish(ctx, false); !errors.Is(err, queue.ErrIncomplete) {
+			t.Fatalf("a seed of items that the run has had ended with %v", err)
+		}
+		must(t, seeder.Close(ctx))
+		return
+	}
+	for _, p := range items {
+		m.seen[p] = true
 	}
 	if _, n, err := seeder.Publish(ctx, false); err != nil || n != len(items) {
 		t.Fatalf("seeded %d of %d: %v", n, len(items), err)
@@ -482,6 +622,62 @@ func (m *machine) seed(t *rapid.T, name string, items []string) {
 		m.ready = slices.Clone(items)
 	} else {
 		m.unjoined = append(m.unjoined, items...)
+	}
+}
+
+// lastStep lets one worker do something about the last step.
+func (m *machine) lastStep(t *rapid.T) {
+	ctx := context.Background()
+	s := m.sessions[rapid.IntRange(0, 2).Draw(t, "who")]
+	step := &m.step
+	mine := step.state == queue.LastStepRunning && step.worker == s.name
+	switch wish := rapid.SampledFrom([]string{"lease", "lease", "renew", "done", "failed", "returned", "dead", "again"}).Draw(t, "wish"); wish {
+	case "lease":
+		reply, err := s.LeaseLastStep(ctx)
+		must(t, err)
+		leased := mine || step.state.Open() && !step.waits
+		if leased && !mine && step.state == queue.LastStepRunning {
+			if step.crashes++; step.crashes == modelCrashes {
+				leased, step.state = false, queue.LastStepDead
+			}
+		}
+		if leased {
+			step.state, step.worker, step.waits = queue.LastStepRunning, s.name, true
+		}
+		if reply.Leased != leased || reply.Attempts != step.attempts {
+			t.Fatalf("the last step: %+v, want leased %v and %d attempts; the state is %v", reply, leased, step.attempts,
+				m.redis.HGetAll(ctx, "{job2}:state").Val())
+		}
+	case "renew":
+		reply, err := s.RenewLastStep(ctx)
+		must(t, err)
+		if reply.Leased != mine {
+			t.Fatalf("renewed %v, want %v", reply.Leased, mine)
+		}
+		step.waits = step.waits || mine
+	case "again":
+		must(t, m.queue.RetryLastStep(ctx))
+		if step.state == queue.LastStepDead {
+			*step = modelStep{}
+		}
+	default:
+		outcome := queue.Outcome(wish)
+		must(t, s.EndLastStep(ctx, queue.ItemOutcome{Outcome: outcome, Delay: far, Text: "{}"}))
+		if !mine {
+			return
+		}
+		switch outcome {
+		case queue.OutcomeDone:
+			step.state = queue.LastStepDone
+		case queue.OutcomeReturned:
+			step.state, step.waits = queue.LastStepWaiting, false
+		case queue.OutcomeFailed:
+			step.attempts++
+			step.state, step.waits = queue.LastStepWaiting, true
+		case queue.OutcomeDead:
+			step.attempts++
+			step.state = queue.LastStepDead
+		}
 	}
 }
 
@@ -559,18 +755,35 @@ func (m *machine) retry(t *rapid.T) {
 func (m *machine) check(t *rapid.T) {
 	c, err := m.queue.Counts(context.Background())
 	must(t, err)
-	got := []int{c.Ready, c.Leased, c.Delayed, c.Suspects, c.Dead, c.Done, c.Taken}
-	want := []int{len(m.ready) + len(m.unjoined), m.leased(), len(m.delayed), len(m.suspects), len(m.dead), m.done, m.taken}
+	got := []int{c.Ready, c.Leased, c.Delayed, c.Suspects, c.Dead, c.Done, c.Cancelled, c.Taken}
+	want := []int{len(m.ready) + len(m.unjoined), m.leased(), len(m.delayed), len(m.suspects), len(m.dead), m.done, len(m.cancelled), m.taken}
 	if !slices.Equal(got, want) {
-		t.Fatalf("ready, leased, delayed, suspects, dead, done, taken: got %v, want %v", got, want)
+		t.Fatalf("ready, leased, delayed, suspects, dead, done, cancelled, taken: got %v, want %v", got, want)
+	}
+	if c.LastStep != m.step.state {
+		t.Fatalf("the last step is %q, want %q", c.LastStep, m.step.state)
 	}
 	if !c.Consistent() {
 		t.Fatalf("the accounts do not balance: %+v", c)
 	}
-	results, err := m.redis.XLen(context.Background(), "{job2}:results").Result()
-	must(t, err)
-	if int(results) != m.results {
-		t.Fatalf("%d results, want %d", results, m.results)
+	ctx := context.Background()
+	for _, length := range []struct {
+		what string
+		of   *redis.IntCmd
+		want int
+	}{
+		{"results", m.redis.XLen(ctx, "{job2}:results"), m.results},
+		{"entries of the history", m.redis.XLen(ctx, "{job2}:history"), m.history},
+		{"known items", m.redis.SCard(ctx, "{job2}:known"), len(m.known)},
+	} {
+		if n, err := length.of.Result(); err != nil || int(n) != length.want {
+			t.Fatalf("%d %s, want %d (%v)", n, length.what, length.want, err)
+		}
+	}
+	if m.unique {
+		if n := m.redis.SCard(ctx, "{job2}:seen").Val(); int(n) != len(m.seen) {
+			t.Fatalf("%d items have been seen, want %d", n, len(m.seen))
+		}
 	}
 }
 
@@ -582,6 +795,12 @@ func bitmap(finished []bool) []byte {
 		}
 	}
 	return bits
+}
+
+func push(t rapid.TB, pusher *queue.Pusher, payloads ...string) {
+	t.Helper()
+	_, err := pusher.Push(context.Background(), payloads...)
+	must(t, err)
 }
 
 func must(t rapid.TB, err error) {

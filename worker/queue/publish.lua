@@ -1,28 +1,54 @@
 -- publish.lua: makes a staged seed part of the queue, all of it or nothing, and at most once. No item is moved by it.
 --
--- KEYS[1..10]: see keys.lua
--- KEYS[11] staging  LIST  the payloads of this seed, in order; private to one seeder
+-- KEYS[1..13]: see keys.lua
+-- KEYS[14] staging        LIST  the payloads of this seed, in order; this and the next two are private to one seeder
+-- KEYS[15] staging:seen   SET   their fingerprints, if they are unique
+-- KEYS[16] staging:known  SET   fingerprints of the items that this seed has left out, because an earlier run has done them
 --
 -- ARGV[1] name of the seed: a second seed of that name adds nothing
 -- ARGV[2] number of items the seeder has staged
 -- ARGV[3] epoch to use if the queue has none yet
 -- ARGV[4] '1' to seal the queue
+-- ARGV[5] '1' if the items of the run are unique
+-- ARGV[6] number of items that were left out
 --
 -- Reply: { outcome, items of the seed of this name }
---   outcome: published | already (the staged items were dropped) | incomplete (nothing was changed: Redis
---   holds another number of staged items than the seeder sent)
-local staging = KEYS[11]
-local seed, staged, epoch, seal = 'seed:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
+--   outcome: published | already (the staged items were dropped) | incomplete (nothing was changed: Redis holds another number of
+--   staged items than the seeder sent, or some of the unique items have come into the run meanwhile)
+
+local staging, staging_seen, staging_known = KEYS[14], KEYS[15], KEYS[16]
+local seed, staged, epoch, seal, unique, skipped = 'seed:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6])
+
+-- merge makes the members of one set those of another one, too.
+local function merge(from, into)
+  if call('EXISTS', into) == 0 then
+    if call('EXISTS', from) == 1 then call('RENAME', from, into) end
+  else
+    call('SUNIONSTORE', into, into, from)
+    call('UNLINK', from)
+  end
+  call('PERSIST', into)
+end
 
 local function publish()
   local before = call('HGET', state, seed)
   if before then
-    call('UNLINK', staging)
+    call('UNLINK', staging, staging_seen, staging_known)
     return { 'already', tonumber(before) }
   end
   if call('LLEN', staging) ~= staged then return { 'incomplete', call('LLEN', staging) } end
+  if unique then
+    if call('SCARD', staging_seen) ~= staged then return { 'incomplete', call('SCARD', staging_seen) } end
+    if call('EXISTS', seen) == 1 and #call('SINTER', seen, staging_seen) > 0 then return { 'incomplete', staged } end
+  end
   call('HSETNX', state, 'epoch', epoch)
   call('HSET', state, seed, staged, 'seeded_at', string.format('%.0f', now))
+  if skipped > 0 then call('HINCRBY', state, 'skipped', skipped) end
+  if unique then
+    call('HSET', state, 'unique', 1)
+    merge(staging_seen, seen)
+  end
+  merge(staging_known, known)
   if staged > 0 then
     call('HINCRBY', state, 'seeded', staged)
     if call('EXISTS', ready) == 0 and call('EXISTS', joining) == 0 then

@@ -1,7 +1,7 @@
 // Package queue is a finite work queue on Redis. A batch of items is the unit of leasing, an item is the unit of
 // accounting: at every instant
 //
-//	seeded + pushed = ready + leased + delayed + suspects + dead + done
+//	seeded + pushed = ready + leased + delayed + suspects + dead + done + cancelled
 //
 // The waiting items are a plain list of raw payloads under the queue's own name, which anyone may fill with RPUSH and
 // read with LRANGE; all else lives beside it under "{name}:". The file keys.lua lists the keys.
@@ -34,6 +34,7 @@ func script(file string) *redis.Script {
 }
 
 var (
+	cancelScript   = script("cancel.lua")
 	countsScript   = script("counts.lua")
 	exchangeScript = script("exchange.lua")
 	lastStepScript = script("laststep.lua")
@@ -66,7 +67,8 @@ func (q *Queue) key(suffix string) string { return q.prefix + suffix }
 // keys returns the keys that every script gets, in the order of keys.lua, and more.
 func (q *Queue) keys(more ...string) []string {
 	return append([]string{q.Name, q.key("state"), q.key("leases"), q.key("delayed"), q.key("suspects"), q.key("dead"),
-		q.key("results"), q.key("workers"), q.key("joining"), q.prefix}, more...)
+		q.key("results"), q.key("workers"), q.key("joining"),
+		q.key("history"), q.key("seen"), q.key("known"), q.prefix}, more...)
 }
 
 // Seal closes the queue: no more items will come, so once the queue is empty it is drained. A queue that was filled without

@@ -105,7 +105,7 @@ func TestRecordsExpire(t *testing.T) {
 	}
 
 	// A late push makes it a queue again.
-	must(t, q.NewPusher().Push(t.Context(), "late"))
+	push(t, q.NewPusher(), "late")
 	if reply := exchange(t, s, 1); reply.Batch == nil {
 		t.Fatalf("a pushed item is not leased: %+v", reply)
 	}
@@ -117,7 +117,7 @@ func TestRecordsExpire(t *testing.T) {
 // TestLeft: a run that its workers leave expires after the retention, unless somebody goes on with it.
 func TestLeft(t *testing.T) {
 	client, q := seeded(t, numbered(10)...)
-	must(t, q.NewPusher().Push(t.Context(), "x"))
+	push(t, q.NewPusher(), "x")
 	client.Del(t.Context(), client.Keys(t.Context(), "*:push:*").Val()...)
 	_, _, err := q.NewSeeder("second").Publish(t.Context(), true)
 	must(t, err)
@@ -221,7 +221,7 @@ func TestWrongType(t *testing.T) {
 func TestOutOfMemory(t *testing.T) {
 	client, q := seeded(t, numbered(100)...)
 	must(t, client.ConfigSet(t.Context(), "maxmemory", "1").Err())
-	if err := q.NewPusher().Push(t.Context(), "more"); err == nil || !strings.Contains(err.Error(), "OOM") {
+	if _, err := q.NewPusher().Push(t.Context(), "more"); err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("a push returned %v, want OOM", err)
 	}
 	s := q.NewSession("w", limits)
@@ -273,7 +273,7 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		pusher := q.NewPusher()
-		must(t, pusher.Push(t.Context(), "x"))
+		push(t, pusher, "x")
 		must(t, pusher.Close(t.Context()))
 	}
 	for i, name := range []string{"job*", "[job]", "job?", `a\b`} {
@@ -302,7 +302,7 @@ func TestAwaitPush(t *testing.T) {
 	for client.ClientList(t.Context()).Val() != "" && !strings.Contains(client.ClientList(t.Context()).Val(), "cmd=blmove") {
 		time.Sleep(5 * time.Millisecond)
 	}
-	must(t, q.NewPusher().Push(t.Context(), "kiwi", "lime"))
+	push(t, q.NewPusher(), "kiwi", "lime")
 	if took := <-done; took > 20*time.Second {
 		t.Errorf("woken only after %v", took)
 	}

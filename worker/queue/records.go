@@ -19,7 +19,7 @@ const (
 	pageBytes   = 4 << 20
 )
 
-// Record is a dead letter or a result: an item and what was reported of its last attempt.
+// Record is a dead letter, a result or an entry of the history: an item and what was reported of its last attempt.
 type Record struct {
 	Key      string // its id in the stream it was read from
 	ItemID   string
@@ -39,13 +39,14 @@ func (r Record) Recorded() time.Time {
 	return time.UnixMilli(n)
 }
 
-// Kind is one of the two kinds of records that a queue keeps.
+// Kind is one of the kinds of records that a queue keeps.
 type Kind string
 
 // The kinds of records.
 const (
 	KindDead    Kind = "dead"    // dead letters: one for each dead item
 	KindResults Kind = "results" // results of done items, if they have one and it was kept
+	KindHistory Kind = "history" // attempts, if they are recorded, and cancelled items
 )
 
 // Records is the records of a kind, in the order in which they were recorded.

@@ -1,6 +1,6 @@
 -- retry.lua: puts dead letters back into the queue as if they had never been tried.
 --
--- KEYS[1..10]: see keys.lua
+-- KEYS[1..13]: see keys.lua
 --
 -- ARGV[1]   payload and record bytes after which the call ends, so that it does not keep Redis from its work
 -- ARGV[2..] ids of dead letters in the stream, a hundred at most

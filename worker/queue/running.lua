@@ -1,7 +1,7 @@
 -- running.lua: who has what, read in one atomic step. Of a large batch only some items are read: this is for people to look
 -- at, once a second, and must not keep Redis from its work.
 --
--- KEYS[1..10]: see keys.lua
+-- KEYS[1..13]: see keys.lua
 --
 -- ARGV[1] number of batches at most, those that expire first before the others
 -- ARGV[2] number of unfinished items at most of each batch; up to seven more may come, and finished ones

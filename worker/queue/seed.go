@@ -21,18 +21,27 @@ const (
 var stagingExpiry = time.Hour
 
 // ErrIncomplete is returned when a seed must be made again.
-var ErrIncomplete = errors.New("redis lost staged items")
+var ErrIncomplete = errors.New("redis lost staged items, or the run got some of them meanwhile")
 
 // Seeder fills a queue exactly once. It stages the items in a list of its own, at the speed of plain RPUSH, and then
 // publishes all of them in one atomic step. A seeder may die at any point: before that step it has changed nothing, and
 // what it staged expires; after it, every further seed of the same name adds nothing. A living one keeps its staged items,
 // however slow their source is, until Close.
 type Seeder struct {
+	// Unique makes the items of the run unique: what is seeded or pushed later is left out if the run has had it. The caller adds
+	// no item twice.
+	Unique bool
+
+	// Skip is the runs whose items are left out if they are done, as far as these runs have recorded it, see Report.Known. The run
+	// itself may be one of them.
+	Skip []*Queue
+
 	queue   *Queue
 	name    string
 	staging string
 	staged  int
-	chunk   []any
+	skipped int
+	chunk   []string
 	bytes   int // of the chunk
 	pipe    redis.Pipeliner
 	stop    context.CancelFunc // ends the refreshing of the expiry, nil before the first flush
@@ -51,30 +60,92 @@ func (s *Seeder) Add(ctx context.Context, payload string) error {
 	if len(s.chunk) < seedChunkItems && s.bytes < seedChunkBytes {
 		return nil
 	}
-	s.cut(ctx)
+	if err := s.cut(ctx); err != nil {
+		return err
+	}
 	if s.pipe.Len() < seedPipeline {
 		return nil
 	}
 	return s.flush(ctx)
 }
 
-// Staged is the number of items added so far.
+// Staged is the number of items that were added so far and not left out.
 func (s *Seeder) Staged() int { return s.staged + len(s.chunk) }
 
-// cut moves the chunk into the pipeline.
-func (s *Seeder) cut(ctx context.Context) {
-	if len(s.chunk) > 0 {
-		s.pipe.RPush(ctx, s.staging, s.chunk...)
-		s.staged += len(s.chunk)
-		s.chunk, s.bytes = make([]any, 0, seedChunkItems), 0
+// Skipped is the number of items that were left out so far, because an earlier run has done them.
+func (s *Seeder) Skipped() int { return s.skipped }
+
+func (s *Seeder) stagingSeen() string  { return s.staging + ":seen" }
+func (s *Seeder) stagingKnown() string { return s.staging + ":known" }
+
+// cut moves the chunk into the pipeline, without the items that are to be left out.
+func (s *Seeder) cut(ctx context.Context) error {
+	chunk := s.chunk
+	s.chunk, s.bytes = make([]string, 0, seedChunkItems), 0
+	if len(chunk) == 0 {
+		return nil
 	}
+	known, err := s.known(ctx, chunk)
+	if err != nil {
+		return err
+	}
+	var items, seen, done []any
+	for i, payload := range chunk {
+		switch {
+		case known[i]:
+			done = append(done, fingerprint(payload))
+			continue
+		case s.Unique:
+			seen = append(seen, fingerprint(payload))
+		}
+		items = append(items, payload)
+	}
+	if len(items) > 0 {
+		s.pipe.RPush(ctx, s.staging, items...)
+	}
+	if len(seen) > 0 {
+		s.pipe.SAdd(ctx, s.stagingSeen(), seen...)
+	}
+	if len(done) > 0 {
+		s.pipe.SAdd(ctx, s.stagingKnown(), done...)
+	}
+	s.staged += len(items)
+	s.skipped += len(done)
+	return nil
+}
+
+// known reports which items an earlier run has done.
+func (s *Seeder) known(ctx context.Context, payloads []string) ([]bool, error) {
+	known := make([]bool, len(payloads))
+	if len(s.Skip) == 0 {
+		return known, nil
+	}
+	members := make([]any, len(payloads))
+	for i, payload := range payloads {
+		members[i] = fingerprint(payload)
+	}
+	replies := make([]*redis.BoolSliceCmd, len(s.Skip))
+	_, err := s.queue.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, run := range s.Skip {
+			replies[i] = pipe.SMIsMember(ctx, run.key("known"), members...)
+		}
+		return nil
+	})
+	for _, reply := range replies {
+		for i, is := range reply.Val() {
+			known[i] = known[i] || is
+		}
+	}
+	return known, err
 }
 
 // flush sends the pipeline.
 func (s *Seeder) flush(ctx context.Context) error {
-	s.cut(ctx)
+	if err := s.cut(ctx); err != nil {
+		return err
+	}
 	if s.pipe.Len() > 0 {
-		s.pipe.PExpire(ctx, s.staging, stagingExpiry)
+		s.expire(ctx, s.pipe, stagingExpiry)
 	}
 	if s.stop == nil {
 		refreshing, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -86,6 +157,12 @@ func (s *Seeder) flush(ctx context.Context) error {
 	return cause(commands, err)
 }
 
+func (s *Seeder) expire(ctx context.Context, pipe redis.Pipeliner, expiry time.Duration) {
+	for _, key := range []string{s.staging, s.stagingSeen(), s.stagingKnown()} {
+		pipe.PExpire(ctx, key, expiry)
+	}
+}
+
 // refresh keeps the staged items from expiring until ctx is done.
 func (s *Seeder) refresh(ctx context.Context, expiry time.Duration) {
 	ticker := time.NewTicker(expiry / 4)
@@ -93,7 +170,9 @@ func (s *Seeder) refresh(ctx context.Context, expiry time.Duration) {
 	for {
 		select {
 		case <-ticker.C:
-			_ = s.queue.redis.PExpire(ctx, s.staging, expiry) // Publish finds out if it was in vain
+			pipe := s.queue.redis.Pipeline()
+			s.expire(ctx, pipe, expiry)
+			_, _ = pipe.Exec(ctx) // Publish finds out if it was in vain
 		case <-ctx.Done():
 			return
 		}
@@ -108,7 +187,7 @@ func (s *Seeder) Close(ctx context.Context) error {
 	s.stop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
-	return s.queue.redis.Unlink(ctx, s.staging).Err()
+	return s.queue.redis.Unlink(ctx, s.staging, s.stagingSeen(), s.stagingKnown()).Err()
 }
 
 // Publish makes the staged items part of the queue, and seals the queue if asked to. It returns false if a seed of
@@ -118,11 +197,8 @@ func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items 
 		return false, 0, err
 	}
 	q := s.queue
-	sealed := "0"
-	if seal {
-		sealed = "1"
-	}
-	reply, err := publishScript.Run(ctx, q.redis, q.keys(s.staging), s.name, s.staged, rand.Text(), sealed).Slice()
+	reply, err := publishScript.Run(ctx, q.redis, q.keys(s.staging, s.stagingSeen(), s.stagingKnown()),
+		s.name, s.staged, rand.Text(), seal, s.Unique, s.skipped).Slice()
 	if err != nil {
 		return false, 0, err
 	}

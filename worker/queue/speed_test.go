@@ -44,7 +44,7 @@ func BenchmarkDrain(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("exchange/%d", size), func(b *testing.B) {
 			_, q := setup(b)
-			session := q.NewSession("bench", queue.Limits{Lease: 30e9, BatchBytes: 4 << 20, MaxCrashes: 3, StopAfter: 100})
+			session := q.NewSession("bench", queue.Limits{Lease: 30e9, BatchBytes: 4 << 20, MaxCrashes: 3, StopAfter: queue.Portion{Items: 100}})
 			request := queue.Request{Want: size}
 			for {
 				reply, err := session.Exchange(ctx, request)

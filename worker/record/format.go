@@ -58,7 +58,7 @@ func (r Record) writeOutput(out io.Writer) error {
 	return err
 }
 
-var columns = []string{"id", "item", "item_encoding", "recorded", "reason", "exit_code", "attempt", "crashes", "host", "node", "started", "seconds",
+var columns = []string{"id", "item", "item_encoding", "recorded", "outcome", "reason", "exit_code", "attempt", "crashes", "host", "node", "started", "seconds",
 	"output", "output_encoding", "truncated"}
 
 func (r Record) row() []string {
@@ -66,7 +66,7 @@ func (r Record) row() []string {
 	if !r.Started.IsZero() {
 		started = r.Started.Format(time.RFC3339Nano)
 	}
-	return []string{r.ID, cell(r.Item), r.ItemEncoding, r.Recorded.Format(time.RFC3339Nano), cell(r.Reason), strconv.Itoa(r.ExitCode),
+	return []string{r.ID, cell(r.Item), r.ItemEncoding, r.Recorded.Format(time.RFC3339Nano), string(r.Outcome), cell(r.Reason), strconv.Itoa(r.ExitCode),
 		strconv.Itoa(r.Number), strconv.Itoa(r.Crashes), cell(r.Host), cell(r.Node), started, strconv.FormatFloat(r.Seconds, 'f', -1, 64),
 		cell(r.Output), r.OutputEncoding, strconv.FormatBool(r.Truncated)}
 }

@@ -17,16 +17,17 @@ import (
 
 // Attempt is what a worker reports of an item's last attempt. The queue keeps its JSON beside the item.
 type Attempt struct {
-	Reason         string    `json:"reason,omitempty"` // why the item is dead, one line
-	Number         int       `json:"attempt,omitempty"`
-	Host           string    `json:"host,omitempty"` // of the worker
-	Node           string    `json:"node,omitempty"`
-	Started        time.Time `json:"started,omitzero"`
-	Seconds        float64   `json:"seconds"` // how long it took
-	ExitCode       int       `json:"exit_code"`
-	Output         string    `json:"output"`                    // the result, or the last lines of a dead item's output
-	OutputEncoding string    `json:"output_encoding,omitempty"` // text.Base64 if the output is not UTF-8
-	Truncated      bool      `json:"truncated,omitempty"`       // there was more output than is kept or shown
+	Outcome        queue.Outcome `json:"outcome,omitempty"` // only in the history
+	Reason         string        `json:"reason,omitempty"`  // why the item is dead, one line
+	Number         int           `json:"attempt,omitempty"`
+	Host           string        `json:"host,omitempty"` // of the worker
+	Node           string        `json:"node,omitempty"`
+	Started        time.Time     `json:"started,omitzero"`
+	Seconds        float64       `json:"seconds"` // how long it took
+	ExitCode       int           `json:"exit_code"`
+	Output         string        `json:"output"`                    // the result, or the last lines of a dead item's output
+	OutputEncoding string        `json:"output_encoding,omitempty"` // text.Base64 if the output is not UTF-8
+	Truncated      bool          `json:"truncated,omitempty"`       // there was more output than is kept or shown
 }
 
 // SetOutput sets the output from its bytes.

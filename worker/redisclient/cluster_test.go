@@ -84,10 +84,10 @@ func TestPushOnce(t *testing.T) {
 	defer client.Close()
 	pusher := queue.New(client, "job2").NewPusher()
 	for _, try := range []struct {
-		push func(context.Context, ...string) error
+		push func(context.Context, ...string) (int, error)
 		want error
 	}{{pusher.Push, io.EOF}, {pusher.Repeat, nil}} {
-		if err := try.push(t.Context(), "a"); !errors.Is(err, try.want) {
+		if _, err := try.push(t.Context(), "a"); !errors.Is(err, try.want) {
 			t.Errorf("the push ended with %v, want %v", err, try.want)
 		}
 		if n := direct.LLen(context.Background(), "job2").Val(); n != 1 {

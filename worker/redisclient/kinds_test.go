@@ -119,7 +119,7 @@ func drain(t *testing.T, c config.Common, mischief func()) {
 			defer own.Close()
 			w := &dispatch.Worker{Queue: queue.New(own, c.Queue), Handler: r, Log: log, Name: dispatch.NewName(fmt.Sprint("w", i)),
 				Policy: dispatch.Policy{Slots: 4, MaxAttempts: 3, UnreachableTimeout: c.RedisUnreachableTimeout,
-					Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3, StopAfter: 1}}}
+					Limits: queue.Limits{Lease: 3 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3, StopAfter: queue.Portion{Items: 1}}}}
 			if err := w.Run(ctx); err != nil {
 				t.Errorf("worker %d: %v", i, err)
 			}
@@ -232,7 +232,10 @@ func TestIdleThroughFailover(t *testing.T) {
 	})
 	time.Sleep(500 * time.Millisecond)
 	sentinels.Servers[0].Kill()
-	redistest.Eventually(t, "an item can be pushed", func() error { return q.NewPusher().Push(t.Context(), "item") })
+	redistest.Eventually(t, "an item can be pushed", func() error {
+		_, err := q.NewPusher().Push(t.Context(), "item")
+		return err
+	})
 	pushed := time.Now()
 	for r.soFar() == 0 && time.Since(pushed) < 10*time.Second {
 		time.Sleep(time.Millisecond)

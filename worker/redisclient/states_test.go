@@ -71,7 +71,7 @@ func TestPassingStates(t *testing.T) {
 					return err
 				},
 				"push": func(ctx context.Context) error {
-					err := push(ctx, "x")
+					_, err := push(ctx, "x")
 					push = pusher.Repeat
 					return err
 				},

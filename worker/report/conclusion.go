@@ -55,10 +55,10 @@ func Ended(c queue.Counts) bool {
 }
 
 // Conclude returns the conclusion on a run with so many dead items allowed, from one look at it.
-func Conclude(c queue.Counts, maxDead int) Conclusion { return conclude(c, maxDead, 0) }
+func Conclude(c queue.Counts, maxDead queue.Portion) Conclusion { return conclude(c, maxDead, 0) }
 
 // conclude is Conclude for a run that ends so many items per second, 0 if that is unknown.
-func conclude(c queue.Counts, maxDead int, perSecond float64) Conclusion {
+func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusion {
 	total, dead := items(c.Total()), ""
 	if c.Dead > 0 {
 		dead = "; " + counted(c.Dead, "item is dead", "items are dead")
@@ -67,23 +67,39 @@ func conclude(c queue.Counts, maxDead int, perSecond float64) Conclusion {
 	case !c.Exists:
 		return Conclusion{StateUnseeded, "the queue has not been seeded, or Redis lost its data"}
 	case !c.Consistent():
-		return Conclusion{StateUnbalanced, fmt.Sprintf("the counts do not add up: %s came in, %s are known", total, grouped(c.Open()+c.Dead+c.Done))}
+		return Conclusion{StateUnbalanced, fmt.Sprintf("the counts do not add up: %s came in, %s are known", total, grouped(c.Open()+c.Ended()))}
 	case c.Stopped && !c.LastStep.Open():
 		return Conclusion{StateStopped, fmt.Sprintf("stopped early, with %s of %s dead and %s not done", grouped(c.Dead), total, grouped(c.Open()))}
 	case c.Drained() && c.LastStep == queue.LastStepDead:
 		return Conclusion{StateFailed, fmt.Sprintf("%s of %s are done, but the last step (finally) is dead%s", grouped(c.Done), total, lastReason(c))}
-	case c.Drained() && c.Dead > maxDead:
+	case c.Drained() && c.Dead > maxDead.Of(c.Total()):
 		return Conclusion{StateFailed, fmt.Sprintf("%s of %s are dead", grouped(c.Dead), total)}
-	case c.Drained() && c.Dead > 0:
-		return Conclusion{StateDone, fmt.Sprintf("%s of %s are done, %s are dead as allowed", grouped(c.Done), total, grouped(c.Dead))}
 	case c.Drained():
-		return Conclusion{StateDone, fmt.Sprintf("all %s are done", total)}
+		return Conclusion{StateDone, done(c)}
 	case c.Paused:
 		return Conclusion{StatePaused, paused(c) + dead}
 	case c.Open() == 0 && !c.Sealed:
 		return Conclusion{StateOpen, "every item so far has ended, but the queue is not sealed: more may come" + dead}
 	}
 	return Conclusion{StateRunning, running(c, perSecond) + dead}
+}
+
+// done returns the end of a run that is a success.
+func done(c queue.Counts) string {
+	text := fmt.Sprintf("all %s are done", items(c.Total()))
+	if c.Done < c.Total() {
+		text = fmt.Sprintf("%s of %s are done", grouped(c.Done), items(c.Total()))
+	}
+	if c.Dead > 0 {
+		text += fmt.Sprintf(", %s are dead as allowed", grouped(c.Dead))
+	}
+	if c.Cancelled > 0 {
+		text += ", " + counted(c.Cancelled, "was", "were") + " cancelled"
+	}
+	if c.Skipped > 0 {
+		text += ", " + counted(c.Skipped, "more was", "more were") + " done by an earlier run"
+	}
+	return text
 }
 
 func paused(c queue.Counts) string {

@@ -33,7 +33,7 @@ func (r *Course) Saw(c queue.Counts) {
 	if !c.Exists {
 		return
 	}
-	now := moment{c.Now, c.Done + c.Dead + c.Revived}
+	now := moment{c.Now, c.Ended() + c.Revived}
 	if n := len(r.seen); n > 1 && r.seen[n-1].ended == now.ended && r.seen[n-2].ended == now.ended {
 		r.seen[n-1] = now // nothing has happened
 		return
@@ -84,7 +84,7 @@ func WallTime(c queue.Counts) time.Duration {
 func (r *Course) Existed() bool { return r.existed }
 
 // Conclude returns the conclusion on the run, with its latest counts and so many dead items allowed.
-func (r *Course) Conclude(c queue.Counts, maxDead int) Conclusion {
+func (r *Course) Conclude(c queue.Counts, maxDead queue.Portion) Conclusion {
 	if !c.Exists && r.existed {
 		return Conclusion{StateVanished, "the queue has vanished: Redis lost its data, or the run's records have expired"}
 	}
@@ -92,7 +92,7 @@ func (r *Course) Conclude(c queue.Counts, maxDead int) Conclusion {
 }
 
 // Progress returns a line on the progress of the run as it was last seen.
-func (r *Course) Progress(maxDead int) string {
+func (r *Course) Progress(maxDead queue.Portion) string {
 	c := r.latest
 	if !c.Exists {
 		return r.Conclude(c, maxDead).Text

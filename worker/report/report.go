@@ -53,7 +53,7 @@ func (d Dead) shown() []record.Failure {
 }
 
 // Print writes the report on a run: its counts, its speed, why items are dead, and the conclusion.
-func Print(out io.Writer, name string, c queue.Counts, maxDead int, dead Dead, conclusion Conclusion) error {
+func Print(out io.Writer, name string, c queue.Counts, maxDead queue.Portion, dead Dead, conclusion Conclusion) error {
 	fmt.Fprintf(out, "Queue %s\n", text.Line(name, len(name)))
 	err := printCounts(out, c, maxDead)
 	dead.print(out, c.Dead)
@@ -61,16 +61,22 @@ func Print(out io.Writer, name string, c queue.Counts, maxDead int, dead Dead, c
 	return cmp.Or(err, last)
 }
 
-func printCounts(out io.Writer, c queue.Counts, maxDead int) error {
+func printCounts(out io.Writer, c queue.Counts, maxDead queue.Portion) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name string, value any, note string) { fmt.Fprintf(table, "  %s\t%v\t%s\n", name, value, note) }
 	row("seeded", c.Seeded, "")
 	if c.Pushed() > 0 {
 		row("pushed", c.Pushed(), "added in other ways than seeding")
 	}
+	if c.Skipped > 0 {
+		row("skipped", c.Skipped, "not seeded, because an earlier run has done them")
+	}
 	row("done", c.Done, "")
+	if c.Cancelled > 0 {
+		row("cancelled", c.Cancelled, "taken out by worker cancel; worker records lists them")
+	}
 	row("retried", c.Failed, "failed attempts that were followed by another")
-	row("dead", c.Dead, fmt.Sprintf("%d allowed", maxDead))
+	row("dead", c.Dead, allowed(c, maxDead))
 	if c.Open() > 0 {
 		row("open", c.Open(), fmt.Sprintf("%d ready, %d running, %d delayed, %d to run alone", c.Ready, c.Leased, c.Delayed, c.Suspects))
 	}
@@ -82,6 +88,14 @@ func printCounts(out io.Writer, c queue.Counts, maxDead int) error {
 		row("rate", fmt.Sprintf("%.1f/s", Average(c)), "")
 	}
 	return table.Flush()
+}
+
+func allowed(c queue.Counts, maxDead queue.Portion) string {
+	text := fmt.Sprintf("%d allowed", maxDead.Of(c.Total()))
+	if maxDead.Percent > 0 {
+		text += ", " + maxDead.String()
+	}
+	return text
 }
 
 // print writes the kinds of failure of so many dead items, the most frequent first.

@@ -57,7 +57,7 @@ func TestConclude(t *testing.T) {
 		{"only delayed items", with(func(c *queue.Counts) { c.NextDue, c.Done, c.Delayed = long, 6, 3 }), 0, StateRunning,
 			"UNFINISHED: 3 items are left, all delayed; the next is due at 2026-01-02 03:04:05 UTC"},
 	} {
-		c := Conclude(test.counts, test.maxDead)
+		c := Conclude(test.counts, queue.Portion{Items: test.maxDead})
 		if c.State != test.state || c.Line() != test.line {
 			t.Errorf("%s: %s: %s; want %s: %s", test.name, c.State, c.Line(), test.state, test.line)
 		}
@@ -67,7 +67,7 @@ func TestConclude(t *testing.T) {
 func TestCourseConcludes(t *testing.T) {
 	began := time.Unix(1700000000, 0)
 	var course Course
-	if got := course.Conclude(queue.Counts{}, 0); got.State != StateUnseeded {
+	if got := course.Conclude(queue.Counts{}, queue.Portion{}); got.State != StateUnseeded {
 		t.Errorf("a queue that nobody has seen is %s", got.State)
 	}
 	for i := range 31 {
@@ -75,10 +75,10 @@ func TestCourseConcludes(t *testing.T) {
 			LastCall: began.Add(time.Duration(i) * time.Second)})
 	}
 	const want = "30 of 100 done, 0 dead, 70 running, 1.0/s; 70 items are left, which takes about 70 s"
-	if got := course.Progress(0); got != want {
+	if got := course.Progress(queue.Portion{}); got != want {
 		t.Errorf("progress: %s; want %s", got, want)
 	}
-	if got := course.Conclude(queue.Counts{}, 0); got.State != StateVanished || got.Sentence() != "The queue has vanished: Redis lost its data, or the run's records have expired." {
+	if got := course.Conclude(queue.Counts{}, queue.Portion{}); got.State != StateVanished || got.Sentence() != "The queue has vanished: Redis lost its data, or the run's records have expired." {
 		t.Errorf("a queue that was there: %s: %s", got.State, got.Sentence())
 	}
 }
@@ -135,7 +135,7 @@ func TestReportFitsAScreen(t *testing.T) {
 	began := time.Unix(1700000000, 0)
 	counts := queue.Counts{Exists: true, Seeded: 9, Taken: 300_005, Ready: 4, Dead: 300_000, Failed: 3, Expired: 1, Started: began, Now: began.Add(time.Hour)}
 	var out strings.Builder
-	if err := Print(&out, "q", counts, 0, dead, Conclude(counts, 0)); err != nil {
+	if err := Print(&out, "q", counts, queue.Portion{}, dead, Conclude(counts, queue.Portion{})); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")

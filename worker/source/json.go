@@ -24,9 +24,6 @@ func JSON(path string, each func(payload string) error) error {
 	})
 }
 
-// notAnItem is what to say after a value that is no item.
-const notAnItem = ": an item is a string, a number or an object"
-
 // readJSON reads a JSON array of items and hands each over as a payload: strings as they are, numbers as they are
 // written, objects as compact JSON.
 func readJSON(r io.Reader, each func(payload string) error) error {
@@ -40,9 +37,9 @@ func readJSON(r io.Reader, each func(payload string) error) error {
 		if err := decoder.Decode(&raw); err != nil {
 			return fmt.Errorf("not JSON after %d items: %w", index, err)
 		}
-		payload, wrong := payload(raw)
-		if wrong != "" {
-			return fmt.Errorf("items[%d] is %s%s", index, wrong, notAnItem)
+		payload, err := Payload(raw)
+		if err != nil {
+			return fmt.Errorf("items[%d] is %w", index, err)
 		}
 		if err := each(payload); err != nil {
 			return err
@@ -57,23 +54,26 @@ func readJSON(r io.Reader, each func(payload string) error) error {
 	return nil
 }
 
-// payload returns the payload of a valid JSON value, or what the value is instead of an item.
-func payload(raw json.RawMessage) (payload, wrong string) {
+// Payload returns the payload of a valid JSON value. The error says what the value is instead of an item.
+func Payload(raw json.RawMessage) (payload string, err error) {
+	wrong := ""
 	switch raw[0] {
 	case '"':
 		var text string
 		_ = json.Unmarshal(raw, &text)
-		return text, ""
+		return text, nil
 	case '{':
 		var compact bytes.Buffer
 		_ = json.Compact(&compact, raw)
-		return compact.String(), ""
+		return compact.String(), nil
 	case '[':
-		return "", "a list"
+		wrong = "a list"
 	case 'n':
-		return "", "null"
+		wrong = "null"
 	case 't', 'f':
-		return "", "true or false"
+		wrong = "true or false"
+	default:
+		return string(raw), nil
 	}
-	return string(raw), ""
+	return "", errors.New(wrong + ": an item is a string, a number or an object")
 }

@@ -28,9 +28,9 @@ func (l *List) jsonLine(line []byte) (*string, error) {
 		}
 		return nil, &LineError{l.line, column, "not JSON: " + err.Error() + ": each line is a value of its own"}
 	}
-	payload, wrong := payload(bytes.TrimSpace(value))
-	if wrong != "" {
-		return nil, &LineError{l.line, len(line) - len(start) + 1, wrong + notAnItem}
+	payload, err := Payload(bytes.TrimSpace(value))
+	if err != nil {
+		return nil, &LineError{l.line, len(line) - len(start) + 1, err.Error()}
 	}
 	return &payload, nil
 }

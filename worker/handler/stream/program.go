@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"sync"
@@ -48,7 +49,7 @@ func startProgram(h *Handler, slot, singly int) (*program, error) {
 	p.print = io.MultiWriter(stdout, p.tail)
 	p.mu.Lock() // a response may come at once
 	defer p.mu.Unlock()
-	command := process.Process{Args: h.Args, Path: h.Path, Env: []string{handler.SlotVariable(slot)}, Stdout: responseReader{p}, Stderr: io.MultiWriter(stderr, p.tail)}
+	command := process.Process{Args: h.Args, Path: h.Path, Env: []string{handler.SlotVariable(slot)}, KillAfter: h.KillAfter, Stdout: responseReader{p}, Stderr: io.MultiWriter(stderr, p.tail)}
 	child, err := command.Start()
 	if err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (p *program) close() {
 	select {
 	case <-p.ended:
 		return
-	case <-time.After(process.KillDelay):
+	case <-time.After(cmp.Or(p.handler.KillAfter, process.DefaultKillAfter)):
 	}
 	p.child.Terminate()
 	<-p.ended

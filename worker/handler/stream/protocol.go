@@ -8,6 +8,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/source"
 	"github.com/workqueue/workqueue/worker/text"
 )
 
@@ -30,11 +31,12 @@ func newRequestLine(id string, item queue.Item) requestLine {
 
 // response is a line from the program.
 type response struct {
-	ID       *string         `json:"id"`
-	Status   string          `json:"status"` // done (or none), failed, dead, snoozed, alive
-	Reason   string          `json:"reason"`
-	Result   json.RawMessage `json:"result"` // a string, or any other JSON, which is kept as it is
-	Encoding string          `json:"encoding"`
+	ID       *string           `json:"id"`
+	Status   string            `json:"status"` // done (or none), failed, dead, snoozed, alive
+	Reason   string            `json:"reason"`
+	Result   json.RawMessage   `json:"result"` // a string, or any other JSON, which is kept as it is
+	Encoding string            `json:"encoding"`
+	Push     []json.RawMessage `json:"push"` // new items, each a string, a number or an object
 
 	invalid string // what is wrong with the line
 }
@@ -82,6 +84,11 @@ func readInvalid(line []byte) (r response) {
 		case "result":
 			r.Result = value
 			continue
+		case "push":
+			if json.Unmarshal(value, &r.Push) != nil && r.invalid == "" {
+				r.invalid = fmt.Sprintf("the program's response has %s as its push: it must be a list of items", text.Shorten(string(value), 200))
+			}
+			continue
 		default:
 			continue
 		}
@@ -102,15 +109,24 @@ func (r *response) attempt(resultBytes int) handler.Attempt {
 	reason := text.Shorten(r.Reason, maxReason)
 	switch r.Status {
 	case "", "done":
+		attempt := handler.Attempt{Outcome: queue.OutcomeDone}
+		for i, raw := range r.Push {
+			payload, err := source.Payload(raw)
+			if err != nil {
+				return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: fmt.Sprintf("the program's response: push[%d] is %v", i, err)}
+			}
+			attempt.Push = append(attempt.Push, payload)
+		}
 		if r.Result == nil {
-			return handler.Attempt{Outcome: queue.OutcomeDone}
+			return attempt
 		}
 		result, err := r.result()
 		if err != nil {
 			return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}
 		}
 		kept := min(len(result), resultBytes)
-		return handler.Attempt{Outcome: queue.OutcomeDone, Result: true, Output: strings.Clone(result[:kept]), Truncated: kept < len(result)}
+		attempt.Result, attempt.Output, attempt.Truncated = true, strings.Clone(result[:kept]), kept < len(result)
+		return attempt
 	case "failed":
 		return handler.Attempt{Outcome: queue.OutcomeFailed, Reason: reason}
 	case "dead":

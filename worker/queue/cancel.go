@@ -1,0 +1,136 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrCancelling is returned when somebody else cancels items of the queue at the same time.
+var ErrCancelling = errors.New("somebody else is cancelling items of this queue: wait for the end of that, and try again")
+
+const (
+	cancelItems = 500       // that one call of cancel.lua looks at
+	cancelBytes = 256 << 10 // payload bytes of them, about
+)
+
+// Cancel takes the waiting items out of the queue whose payloads match. Items that workers have go on. The history keeps
+// maxHistory entries, 0 for all. After an error some may be cancelled and the list in another order; to cancel once more mends both.
+func (q *Queue) Cancel(ctx context.Context, match func(payload string) bool, maxHistory int) error {
+	// From the list first: workers lease from it, and what they return afterwards is delayed.
+	if err := q.cancelReady(ctx, match, maxHistory); err != nil {
+		return err
+	}
+	return q.cancelEnvelopes(ctx, match, maxHistory)
+}
+
+// cancelReady turns the list over once.
+func (q *Queue) cancelReady(ctx context.Context, match func(string) bool, maxHistory int) error {
+	first, size := ready{}, 10
+	for {
+		now, err := q.look(ctx, size)
+		if err != nil {
+			return err
+		}
+		if now.unjoined > 0 {
+			continue
+		}
+		if first.length == 0 {
+			first = now
+		}
+		left := first.length - (now.taken - first.taken) - (now.rotated - first.rotated)
+		items := now.items[:max(min(len(now.items), left), 0)]
+		if len(items) == 0 {
+			return nil
+		}
+		args := []any{"turn", maxHistory, len(items), now.taken, now.rotated}
+		bytes := 0
+		for _, payload := range items {
+			bytes += len(payload)
+			if match(payload) {
+				args = append(args, fingerprint(payload))
+			}
+		}
+		if err := q.cancel(ctx, args...); err != nil {
+			return err
+		}
+		size = min(max(cancelBytes*len(items)/max(bytes, 1), 1), cancelItems)
+	}
+}
+
+// ready is a look at the list of ready items.
+type ready struct {
+	length, taken, rotated, unjoined int
+	items                            []string // the first ones
+}
+
+func (q *Queue) look(ctx context.Context, items int) (ready, error) {
+	reply, err := cancelScript.Run(ctx, q.redis, q.keys(), "look", items).Slice()
+	if err != nil {
+		return ready{}, err
+	}
+	var numbers [4]int
+	var list []any
+	if len(reply) == len(numbers)+1 {
+		for i := range numbers {
+			n, _ := reply[i].(int64)
+			numbers[i] = int(n)
+		}
+		list, _ = reply[len(numbers)].([]any)
+	}
+	r := ready{length: numbers[0], taken: numbers[1], rotated: numbers[2], unjoined: numbers[3]}
+	for _, item := range list {
+		r.items = append(r.items, fmt.Sprint(item))
+	}
+	return r, nil
+}
+
+// cancelEnvelopes cancels items that were leased before: delayed ones and suspects.
+func (q *Queue) cancelEnvelopes(ctx context.Context, match func(string) bool, maxHistory int) error {
+	var members []any
+	flush := func() error {
+		if len(members) == 0 {
+			return nil
+		}
+		err := q.cancel(ctx, append([]any{"envelope", maxHistory}, members...)...)
+		members = members[:0]
+		return err
+	}
+	each := func(envelope string) error {
+		item, err := parseEnvelope(envelope)
+		if err != nil || !match(item.Payload) {
+			return err
+		}
+		if members = append(members, envelope); len(members) < cancelItems/10 {
+			return nil
+		}
+		return flush()
+	}
+	suspects, err := q.redis.LRange(ctx, q.key("suspects"), 0, -1).Result()
+	if err != nil {
+		return err
+	}
+	for _, envelope := range suspects {
+		if err := each(envelope); err != nil {
+			return err
+		}
+	}
+	delayed := q.redis.ZScan(ctx, q.key("delayed"), 0, "", cancelItems).Iterator()
+	for member := true; delayed.Next(ctx); member = !member { // each is followed by its score
+		if !member {
+			continue
+		}
+		if err := each(delayed.Val()); err != nil {
+			return err
+		}
+	}
+	return errors.Join(delayed.Err(), flush())
+}
+
+func (q *Queue) cancel(ctx context.Context, args ...any) error {
+	reply, err := cancelScript.Run(ctx, q.redis, q.keys(), args...).Int()
+	if err == nil && reply < 0 {
+		return ErrCancelling
+	}
+	return err
+}

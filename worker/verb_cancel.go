@@ -1,0 +1,55 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/workqueue/workqueue/worker/config"
+)
+
+// runCancel takes waiting items out of the queue. It needs a pattern: to cancel everything by a slip of the keyboard is too easy.
+func runCancel(ctx context.Context, args []string) error {
+	settings := &config.Cancel{}
+	s, err := start(settings, &settings.Common)
+	if err != nil {
+		return err
+	}
+	if err := parsePattern(&settings.Match, args); err != nil {
+		return err
+	}
+	if settings.Match.Regexp == nil {
+		return usageError("cancel takes a pattern, a regular expression: worker cancel '\\.tmp$'; '' is nothing, and '.*' is every item")
+	}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	defer s.Close()
+	before, err := s.existing(ctx)
+	if err != nil {
+		return err
+	}
+	// A try whose reply was lost has cancelled items. The next one does not find them any more.
+	err = s.retry(ctx, func(ctx context.Context) error {
+		return s.Cancel(ctx, settings.Match.Matches, settings.MaxResults)
+	})
+	after, countErr := s.counts(ctx)
+	if countErr != nil {
+		return cmp.Or(err, countErr)
+	}
+	cancelled := after.Cancelled - before.Cancelled
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w; %d items are cancelled so far", err, cancelled)
+	case cancelled == 0:
+		fmt.Println("no waiting item matches")
+	case cancelled == 1:
+		fmt.Println("1 item is cancelled; worker records lists it")
+	default:
+		fmt.Printf("%d items are cancelled; worker records lists them\n", cancelled)
+	}
+	if after.Leased > 0 {
+		s.log.Info("items that workers have are not cancelled", "running", after.Leased)
+	}
+	return nil
+}
