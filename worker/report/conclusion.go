@@ -86,9 +86,12 @@ func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusi
 
 // done returns the end of a run that is a success.
 func done(c queue.Counts) string {
-	text := fmt.Sprintf("all %s are done", items(c.Total()))
-	if c.Done < c.Total() {
-		text = fmt.Sprintf("%s of %s are done", grouped(c.Done), items(c.Total()))
+	text := fmt.Sprintf("all %s items are done", grouped(c.Total()))
+	switch {
+	case c.Done < c.Total():
+		text = fmt.Sprintf("%s of %s items are done", grouped(c.Done), grouped(c.Total()))
+	case c.Total() == 1:
+		text = "the only item is done"
 	}
 	if c.Dead > 0 {
 		text += fmt.Sprintf(", %s are dead as allowed", grouped(c.Dead))
