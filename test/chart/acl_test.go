@@ -126,11 +126,14 @@ func (s aclServer) verbs(queue string) {
 		t.Fatal(err)
 	}
 	s.run(queue, []string{"WQ_ITEMS_FILE=" + items, "WQ_SEAL=false", "WQ_SEED_ID=1"}, "", "seed")
-	s.run(queue, nil, strings.Repeat("pushed\n", 500), "push")
+	s.run(queue, []string{`WQ_ITEMS_RANGE={"start": 1, "end": 500}`, "WQ_SEAL=false", "WQ_UNIQUE=true", "WQ_SKIP_DONE=true", "WQ_SEED_ID=2"}, "", "seed")
+	s.run(queue, nil, strings.Repeat("pushed\nunwanted\n", 250), "push")
+	s.run(queue, nil, "", "cancel", "unwanted")
 	s.run(queue, nil, "", "seal")
-	work := []string{"WQ_MAX_ATTEMPTS=2", "WQ_MAX_DEAD=1", "WQ_BACKOFF_INITIAL=10ms", "WQ_CAPTURE=true", `WQ_COMMAND=["sh", "-c", "echo $1; [ $1 != bad ]", "sh"]`}
+	work := []string{"WQ_MAX_ATTEMPTS=2", "WQ_MAX_DEAD=1", "WQ_BACKOFF_INITIAL=10ms", "WQ_RECORD=all", "WQ_SKIP_DONE=true",
+		`WQ_COMMAND=["sh", "-c", "echo $1; [ $1 != good ] || echo more >>$WQ_PUSH; [ $1 != bad ]", "sh"]`}
 	s.run(queue, work, "", "work")
-	for _, verb := range []string{"watch", "results", "dead"} {
+	for _, verb := range []string{"watch", "results", "dead", "records"} {
 		if out := s.run(queue, nil, "", verb); out == "" {
 			t.Errorf("worker %s prints nothing", verb)
 		}
@@ -138,7 +141,7 @@ func (s aclServer) verbs(queue string) {
 	s.monitor(queue)
 	s.run(queue, []string{"WQ_MAX_DEAD=1"}, "", "retry")
 	s.run(queue, work, "", "work")
-	if out := s.run(queue, []string{"WQ_MAX_DEAD=1"}, "", "verify"); !strings.Contains(out, "503") {
+	if out := s.run(queue, []string{"WQ_MAX_DEAD=1"}, "", "verify"); !strings.Contains(out, "505 of 507") {
 		t.Errorf("worker verify prints:\n%s", out)
 	}
 	s.run(queue, nil, "", "purge", ".*")

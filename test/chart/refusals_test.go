@@ -40,7 +40,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a batch with a place for an item", "{items: [a], worker: {mode: batch, image: b, command: [c, '-{}']}}", []string{"worker.command[1]: {} stands for one item", "leave it out"}},
 		{"a batch with a field of an item", "{items: [a], worker: {mode: batch, image: b, command: [c, 'x{.a b.c}']}}", []string{"worker.command[1]: {.a b.c} stands for one item, but with worker.mode=batch"}},
 		{"a field that is none", "{items: [a], worker: {image: b, command: [c, 'x{.a.}']}}", []string{"worker.command[1]: {.a.} is not a field; write {.name}", `\{.a.} for the text itself`}},
-		{"a stream that is captured", "{items: [a], worker: {mode: stream, capture: true, image: b, command: [c]}}", []string{"worker.capture: with worker.mode=stream", "the program's responses carry its results"}},
+		{"a stream that is captured", "{items: [a], worker: {mode: stream, record: results, image: b, command: [c]}}", []string{"worker.record: results: with worker.mode=stream", "the program's responses carry its results"}},
 		{"a batch too large", "{items: [a], worker: {batchSize: 1001}}", []string{"'/worker/batchSize'", "want 1,000"}},
 
 		{"a text longer than a ConfigMap holds", "{items: [a], itemsFrom: {text: " + strings.Repeat("x", 921_600) + "}}", []string{"itemsFrom.text: it has 921600 bytes, and items 3 more", "queue.seal=false", "push"}},

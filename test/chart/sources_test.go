@@ -13,8 +13,8 @@ import (
 func TestModesReachTheWorker(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string]map[string]string{
-		"mode: exec, capture: true, resultBytes: 10000000, maxResults: 7, output: tagged": {
-			"WQ_MODE": "exec", "WQ_CAPTURE": "true", "WQ_RESULT_BYTES": "10000000", "WQ_MAX_RESULTS": "7", "WQ_OUTPUT": "tagged",
+		"mode: exec, record: results, resultBytes: 10000000, maxResults: 7, output: tagged": {
+			"WQ_MODE": "exec", "WQ_RECORD": "results", "WQ_RESULT_BYTES": "10000000", "WQ_MAX_RESULTS": "7", "WQ_OUTPUT": "tagged",
 		},
 		"mode: batch, batchSize: 50, delimiter: nul":  {"WQ_MODE": "batch", "WQ_BATCH_SIZE": "50", "WQ_DELIMITER": "nul"},
 		"mode: stream, inFlight: 9, startTimeout: 1h": {"WQ_MODE": "stream", "WQ_IN_FLIGHT": "9", "WQ_START_TIMEOUT": "1h"},
@@ -55,8 +55,8 @@ func TestItemsFromElsewhere(t *testing.T) {
 		mounted      func(v corev1.VolumeSource) bool
 	}{
 		{
-			name: "a ConfigMap", values: "configMap: {name: list}, unique: true",
-			want:    map[string]string{"WQ_ITEMS_PATHS": "/items/configmap/", "WQ_UNIQUE": "true", "WQ_DELIMITER": "newline"},
+			name: "a ConfigMap", values: "configMap: {name: list}",
+			want:    map[string]string{"WQ_ITEMS_PATHS": "/items/configmap/", "WQ_DELIMITER": "newline"},
 			mounted: func(v corev1.VolumeSource) bool { return v.ConfigMap != nil && v.ConfigMap.Name == "list" },
 		},
 		{

@@ -26,6 +26,7 @@ type around struct {
 }
 
 var arounds = map[string]around{
+	"crawler":              {before: site},
 	"external-redis":       {before: sharedRedis, after: onlyOthers},
 	"items-from-configmap": {kubectl: [][]string{{"create", "configmap", "towns", "--from-literal=towns.txt=Berlin\nParis\nBerlin\n"}}},
 	"items-from-volume":    {before: scans},
@@ -77,6 +78,38 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// site is three pages that link to each other.
+func site(s *space) map[string]string {
+	image := os.Getenv("WQ_TEST_PYTHON_IMAGE")
+	s.Apply(fmt.Sprintf(`
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: pages}
+data: {index.html: '<a href="a.html">a</a>', a.html: '<a href="/b.html#top">b</a>', b.html: '<a href="/">home</a> <a href="a.html">a</a>'}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: site}
+spec: {selector: {app: site}, ports: [{port: 8000}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: site, labels: {app: site}}
+spec:
+  securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
+  containers:
+    - name: site
+      image: %s
+      command: [python3, -m, http.server, --directory, /pages]
+      readinessProbe: {tcpSocket: {port: 8000}, periodSeconds: 1}
+      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+      volumeMounts: [{name: pages, mountPath: /pages}]
+  volumes: [{name: pages, configMap: {name: pages}}]
+`, image))
+	s.Must("wait", "--for=condition=Ready", "--timeout=2m", "pod/site")
+	return map[string]string{"items": `["http://site:8000/"]`}
 }
 
 // scans makes a volume with files on it, and a list of them.

@@ -103,7 +103,7 @@ func TestVerbs(t *testing.T) {
 		"redis.acl.enabled":    "true",
 		"worker.image":         program(t),
 		"worker.command":       `["sh", "-c", "[ $0 != grape ] && echo sweet $0"]`,
-		"worker.capture":       "true",
+		"worker.record":        "results",
 		"worker.deadExitCodes": "[1]",
 	}, "--wait")
 	wantText(t, s.verb("pause"), "the queue is paused")

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,12 +119,14 @@ func TestExamples(t *testing.T) {
 		"kueue":                {also: "worker: {parallelism: 3}", done: 500},
 		"last-step":            {done: 3},
 		"monitor":              {also: "{itemsFrom: {range: {end: 4}}}", done: 4},
+		"crawler":              {also: "items: [" + site(t) + "]", done: 3},
 		"objects":              {done: 5},
 		"own-program":          {done: 3},
 		"persistent-redis":     {objects: password, done: 100},
 		"results":              {done: 4},
 		"spot":                 {done: 200},
 		"stream":               {done: 5},
+		"unreliable":           {done: 99},
 	}
 	examples, err := filepath.Glob("../../values-examples/*.yaml")
 	if err != nil || len(examples) == 0 {
@@ -156,6 +160,15 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// site serves three pages that link to each other, and returns the address of the first.
+func site(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, map[string]string{"/": `<a href="a.html">a</a>`, "/a.html": `<a href="/b.html#top">b</a>`, "/b.html": `<a href="/">home</a>`}[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/"
 }
 
 func sessions(t *testing.T) []string {

@@ -18,7 +18,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	for _, state := range []struct {
 		name  string
 		count int
-	}{{"ready", c.Ready}, {"leased", c.Leased}, {"delayed", c.Delayed}, {"suspect", c.Suspects}, {"dead", c.Dead}, {"done", c.Done}} {
+	}{{"ready", c.Ready}, {"leased", c.Leased}, {"delayed", c.Delayed}, {"suspect", c.Suspects}, {"dead", c.Dead}, {"done", c.Done}, {"cancelled", c.Cancelled}} {
 		page.Sample("workqueue_items", float64(state.count), "state", state.name)
 	}
 	page.Single("workqueue_items_added_total", "counter", "Items added so far.", float64(c.Total()))

@@ -134,8 +134,8 @@ finally.command: with worker.kind={{ .kind }} the run has no end after which it 
 {{- if not .command }}
 worker.command: needed with worker.mode={{ .mode }}; name the program that gets the items
 {{- end }}
-{{- if .capture }}
-worker.capture: with worker.mode={{ .mode }} standard output does not belong to one item; leave it out{{ if eq .mode "stream" }}: the program's responses carry its results{{ end }}
+{{- if eq .record "results" }}
+worker.record: results: with worker.mode={{ .mode }} standard output does not belong to one item; leave it out{{ if eq .mode "stream" }}: the program's responses carry its results{{ end }}
 {{- end }}
 {{- end }}
 {{- if eq .kind "Job" }}
@@ -159,9 +159,14 @@ worker.indexed: is for a Job; a Deployment replaces its pods at once anyway, so 
 {{- if and .metrics.podMonitor.enabled (not .metrics.enabled) }}
 worker.metrics.enabled: needed with worker.metrics.podMonitor, which has nothing else to read; set it to true
 {{- end }}
+{{- if lt (include "workqueue.worker.grace" $ | int) 0 }}
+worker.terminationGracePeriodSeconds: {{ int64 .terminationGracePeriodSeconds }} leaves no time for worker.killAfter, {{ .killAfter }}, and three seconds for the last reports; raise it
+{{- end }}
 {{- if and (eq .kind "Job") (not (kindIs "invalid" .stopAfterDead)) }}
-{{- if and (gt (int64 .stopAfterDead) 0) (lt (int64 .stopAfterDead) (int64 .maxDead)) }}
-worker.stopAfterDead: {{ int64 .stopAfterDead }} is less than worker.maxDead, {{ int64 .maxDead }}, so that a run could stop early and still be a success; leave it out
+{{- $share := hasSuffix "%" (toString .stopAfterDead) }}
+{{- $stop := trimSuffix "%" (toString .stopAfterDead) | float64 }}
+{{- if and (gt $stop 0.0) (eq $share (hasSuffix "%" (toString .maxDead))) (lt $stop (trimSuffix "%" (toString .maxDead) | float64)) }}
+worker.stopAfterDead: {{ .stopAfterDead }} is less than worker.maxDead, {{ .maxDead }}, so that a run could stop early and still be a success; leave it out
 {{- end }}
 {{- end }}
 {{- end }}

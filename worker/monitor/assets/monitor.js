@@ -164,6 +164,7 @@ function show(now) {
   if (run.failed) attempts.push("failed attempts that are retried: " + number.format(run.failed));
   if (run.snoozed) attempts.push("snoozed: " + number.format(run.snoozed));
   if (run.expired) attempts.push("expired leases: " + number.format(run.expired));
+  if (run.cancelled) attempts.push("cancelled: " + number.format(run.cancelled));
   if (run.results_dropped) attempts.push("results dropped: " + number.format(run.results_dropped));
   $("attempts").textContent = attempts.join(" · ");
   $("actions").hidden = !run.actions;

@@ -58,9 +58,10 @@
   "WQ_ITEMS_FILE" "/etc/workqueue/items.json"
   "WQ_SEAL" .Values.queue.seal
   "WQ_SEED_ID" (include "workqueue.inputsHash" .) }}
+{{- if .Values.queue.unique }}{{ $_ := set $env "WQ_UNIQUE" true }}{{ end }}
+{{- if .Values.queue.skipDone }}{{ $_ := set $env "WQ_SKIP_DONE" true }}{{ end }}
 {{- with .Values.itemsFrom }}
 {{- if include "workqueue.sources" $ }}{{ $_ := set $env "WQ_DELIMITER" .delimiter }}{{ end }}
-{{- if .unique }}{{ $_ := set $env "WQ_UNIQUE" true }}{{ end }}
 {{- with .range }}{{ $_ := set $env "WQ_ITEMS_RANGE" . }}{{ end }}
 {{- with .command }}{{ $_ := set $env "WQ_ITEMS_COMMAND" . }}{{ end }}
 {{- end }}

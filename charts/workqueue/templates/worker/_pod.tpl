@@ -127,12 +127,18 @@ programs write to it. If the values leave the user to the image, so is the home.
 {{- end }}
 
 {{/* The variables of the workers, as JSON. */}}
+{{/* How many seconds running items may go on after SIGTERM. Three more are for the last reports. */}}
+{{- define "workqueue.worker.grace" -}}
+{{- sub .Values.worker.terminationGracePeriodSeconds (trimSuffix "s" .Values.worker.killAfter | int | add 3) }}
+{{- end }}
+
 {{- define "workqueue.worker.env" -}}
 {{- $env := include "workqueue.env" . | fromJson }}
 {{- with .Values.worker }}
 {{- $env = merge $env (dict
   "WQ_MODE" .mode
   "WQ_DELIMITER" .delimiter
+  "WQ_RECORD" .record
   "WQ_RESULT_BYTES" .resultBytes
   "WQ_MAX_RESULTS" .maxResults
   "WQ_OUTPUT" .output
@@ -146,7 +152,8 @@ programs write to it. If the values leave the user to the image, so is the home.
   "WQ_BACKOFF_INITIAL" .backoff.initial
   "WQ_BACKOFF_MAX" .backoff.max
   "WQ_ITEM_TIMEOUT" .itemTimeout
-  "WQ_GRACE" (printf "%ds" (sub .terminationGracePeriodSeconds 5))
+  "WQ_KILL_AFTER" .killAfter
+  "WQ_GRACE" (printf "%ds" (include "workqueue.worker.grace" $ | int))
   "WQ_DEAD_EXIT_CODES" (join "," .deadExitCodes)
   "WQ_SNOOZE_EXIT_CODES" (join "," .snoozeExitCodes)
   "WQ_HOST" (include "workqueue.fieldRef" "metadata.name" | fromYaml)
@@ -156,9 +163,9 @@ programs write to it. If the values leave the user to the image, so is the home.
 {{- with .command }}{{ $_ := set $env "WQ_COMMAND" . }}{{ end }}
 {{- with .rate }}{{ $_ := set $env "WQ_RATE" . }}{{ end }}
 {{- with .image }}{{ $_ := set $env "WQ_IMAGE" . }}{{ end }}
-{{- if eq .mode "exec" }}{{ $_ := set $env "WQ_CAPTURE" .capture }}
-{{- else if eq .mode "batch" }}{{ $_ := set $env "WQ_BATCH_SIZE" .batchSize }}
-{{- else }}{{ $env = merge $env (dict "WQ_IN_FLIGHT" .inFlight "WQ_START_TIMEOUT" .startTimeout) }}
+{{- if $.Values.queue.skipDone }}{{ $_ := set $env "WQ_SKIP_DONE" true }}{{ end }}
+{{- if eq .mode "batch" }}{{ $_ := set $env "WQ_BATCH_SIZE" .batchSize }}
+{{- else if eq .mode "stream" }}{{ $env = merge $env (dict "WQ_IN_FLIGHT" .inFlight "WQ_START_TIMEOUT" .startTimeout) }}
 {{- end }}
 {{- if ne .kind "Job" }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" 0 }}
 {{- else if not (kindIs "invalid" .stopAfterDead) }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" .stopAfterDead }}
