@@ -30,10 +30,11 @@ echo "$1" >>"$RUNS"
 case $1 in
 bad*) exit 1 ;;
 flaky*) [ "$WQ_ATTEMPT" -gt 1 ] ;;
+parent*) printf '%s\n' "child-a-$1" "child-b-$1" >>"$WQ_PUSH" ;;
 esac
 `
 
-// The same for many items at once.
+// The same for many items at once. Programs for many items cannot push, so they leave parents to others.
 const many = `
 n=0
 while read -r item; do
@@ -41,6 +42,7 @@ while read -r item; do
   case $item in
   poison*) kill -9 $PPID; exit ;;
   slow*) sleep 2.5 ;;
+  parent*) echo "$n snoozed" >&3; continue ;;
   esac
   echo "$item" >>"$RUNS"
   case $item in bad*) echo "$n failed" >&3 ;; esac
@@ -51,7 +53,7 @@ done
 const stream = `
 while IFS= read -r line; do
   id=${line#*'"id":"'} item=${line#*'"item":"'} attempt=${line#*'"attempt":'}
-  id=${id%%'"'*} item=${item%%'"'*} attempt=${attempt%%[!0-9]*} status=done
+  id=${id%%'"'*} item=${item%%'"'*} attempt=${attempt%%[!0-9]*} status=done push=
   case $item in
   poison*) kill -9 $PPID; exit ;;
   slow*) sleep 2.5 ;;
@@ -60,8 +62,9 @@ while IFS= read -r line; do
   case $item in
   bad*) status=failed ;;
   flaky*) [ "$attempt" -gt 1 ] || status=failed ;;
+  parent*) push='"child-a-'$item'","child-b-'$item'"' ;;
   esac
-  echo "{\"id\":\"$id\",\"status\":\"$status\"}"
+  echo "{\"id\":\"$id\",\"status\":\"$status\",\"push\":[$push]}"
 done
 `
 
@@ -94,7 +97,8 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 		"WQ_BACKOFF_INITIAL=100ms", fmt.Sprintf("WQ_MAX_ATTEMPTS=%d", maxAttempts),
 		// With fewer workers, a harmless item is more often in one that is hit.
 		fmt.Sprintf("WQ_MAX_CRASHES=%d", 6+4/pods),
-		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items))
+		"WQ_STOP_AFTER_DEAD=0", fmt.Sprintf("WQ_MAX_DEAD=%d", items),
+		"WQ_FINALLY="+toJSON(t, []string{"/bin/sh", "-c", `sleep 1; echo "$WQ_RUN_STATE $WQ_RUN_OPEN" >>"$RUNS.last"`}))
 	for i, p := range job.pods {
 		switch i % 4 {
 		case 1:
@@ -131,8 +135,16 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 	if err := q.DeadLetters(context.Background(), func(r queue.Record) bool { dead[r.Payload]++; return true }); err != nil {
 		t.Fatal(err)
 	}
-	runs := readRuns(t, job.runs, payloads)
-	result := judge(t, payloads, counts, dead, runs)
+	pushed := children(payloads)
+	runs := readRuns(t, job.runs, append(payloads, pushed...))
+	if counts.Pushed() != len(pushed) {
+		t.Errorf("%d items were pushed, want %d: two for each parent, however often it ran", counts.Pushed(), len(pushed))
+	}
+	lastSteps, err := os.ReadFile(job.runs + ".last")
+	if err != nil || counts.LastStep != queue.LastStepDone || strings.ReplaceAll(string(lastSteps), "drained 0\n", "") != "" {
+		t.Errorf("the last step is %q, and said %q: it must run after the last item, and succeed (%v)", counts.LastStep, lastSteps, err)
+	}
+	result := judge(t, append(payloads, pushed...), len(payloads), counts, dead, runs)
 
 	var report bytes.Buffer
 	table := tabwriter.NewWriter(&report, 0, 0, 2, ' ', 0)
@@ -148,6 +160,8 @@ func run(t *testing.T, items, pods int, storm time.Duration) {
 	row("leases expired", counts.Expired)
 	row("runs", runs.total)
 	row("runs too many", fmt.Sprintf("%d (%.2f %%)", runs.again, 100*float64(runs.again)/float64(items)))
+	row("last steps", strings.Count(string(lastSteps), "\n"))
+	row("pushed", counts.Pushed())
 	row("done", counts.Done)
 	row("dead", counts.Dead)
 	row("result", result)
@@ -172,11 +186,23 @@ func makeItems(n int) []string {
 			kind = "poison"
 		case i%2000 == 333:
 			kind = "slow"
+		case i%100 == 42:
+			kind = "parent"
 		}
 		payloads[i] = fmt.Sprintf("%s-%d", kind, i)
 	}
 	copy(payloads[n/2:], []string{"twin", "twin", "twin", "twin"})
 	return payloads
+}
+
+// children returns the items that other items push.
+func children(payloads []string) (pushed []string) {
+	for _, payload := range payloads {
+		if strings.HasPrefix(payload, "parent") {
+			pushed = append(pushed, "child-a-"+payload, "child-b-"+payload)
+		}
+	}
+	return pushed
 }
 
 // runs is the log that the items have written.
@@ -212,13 +238,13 @@ func readRuns(t *testing.T, path string, payloads []string) *runs {
 	return r
 }
 
-// judge compares the counts in Redis with the items that were put in and with the log of what ran.
-func judge(t *testing.T, payloads []string, c queue.Counts, dead map[string]int, r *runs) string {
+// judge compares the counts in Redis with the items that were put in, so many of them by seeding, and with the log of what ran.
+func judge(t *testing.T, payloads []string, seeded int, c queue.Counts, dead map[string]int, r *runs) string {
 	t.Helper()
 	if !c.Drained() || !c.Consistent() {
 		t.Errorf("the queue is not drained, or its accounts do not balance: %+v", c)
 	}
-	if c.Seeded != len(payloads) || c.Done+c.Dead != len(payloads) {
+	if c.Seeded != seeded || c.Done+c.Dead != len(payloads) {
 		t.Errorf("%d items: %d were seeded, %d are done and %d dead", len(payloads), c.Seeded, c.Done, c.Dead)
 	}
 	copies := map[string]int{}
