@@ -102,7 +102,7 @@ func TestEveryVerbOutlastsPassingStates(t *testing.T) {
 	const unsealed, sealed, drained = "unsealed", "sealed", "drained"
 	walk := []struct{ verb, from string }{
 		{"seed", ""}, {"push", ""}, {"seal", unsealed}, {"pause", sealed}, {"resume", sealed}, {"work", sealed}, {"verify", drained}, {"watch", drained},
-		{"results", drained}, {"dead", drained}, {"retry", drained}, {"runs", drained}, {"purge", drained},
+		{"results", drained}, {"dead", drained}, {"records", drained}, {"cancel", sealed}, {"retry", drained}, {"runs", drained}, {"purge", drained},
 	}
 	without := []string{"monitor", "install", "help", "try"}
 	for _, v := range verbs {
@@ -118,7 +118,7 @@ func TestEveryVerbOutlastsPassingStates(t *testing.T) {
 				cmd := exec.CommandContext(t.Context(), worker, name)
 				cmd.Stdin = strings.NewReader("a\nb\n")
 				cmd.Env = append(os.Environ(), append(env, "WQ_REDIS_URL="+server.URL(), "WQ_QUEUE="+queue, "WQ_ITEMS_RANGE="+`{"start":1,"end":3}`, "WQ_MAX_DEAD=3",
-					"WQ_REDIS_UNREACHABLE_TIMEOUT=20s", `WQ_COMMAND=["sh","-c","test $1 != 2","sh"]`, "WQ_MAX_ATTEMPTS=1", "WQ_VERIFY_TIMEOUT=20s")...)
+					"WQ_REDIS_UNREACHABLE_TIMEOUT=20s", `WQ_COMMAND=["sh","-c","test $1 != 2","sh"]`, "WQ_MAX_ATTEMPTS=1", "WQ_VERIFY_TIMEOUT=20s", "WQ_MATCH=.")...)
 				return cmd
 			}
 			must := func(cmd *exec.Cmd) {

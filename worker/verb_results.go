@@ -47,8 +47,12 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 	if err = errors.Join(err, l.out.Flush(), buffer.Flush()); err != nil {
 		return err
 	}
-	if missing := map[queue.Kind]int{queue.KindResults: counts.ResultsDropped, queue.KindHistory: counts.HistoryDropped}[kind]; missing > 0 {
-		s.log.Warn("some are missing: there were more than are kept (WQ_MAX_RESULTS)", "missing", missing)
+	const dropped = "%s are missing: there were more than are kept (WQ_MAX_RESULTS)"
+	switch {
+	case kind == queue.KindResults && counts.ResultsDropped > 0:
+		s.log.Warn(fmt.Sprintf(dropped, "results"), "missing", counts.ResultsDropped)
+	case kind == queue.KindHistory && counts.HistoryDropped > 0:
+		s.log.Warn(fmt.Sprintf(dropped, "lines of the history"), "missing", counts.HistoryDropped)
 	}
 	if l.truncated > 0 && settings.Format == string(record.FormatRaw) {
 		s.log.Warn("some outputs are not whole: they were longer than is kept (WQ_RESULT_BYTES)", "truncated", l.truncated)
