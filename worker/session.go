@@ -27,6 +27,7 @@ func start(settings any, common *config.Common) (*session, error) {
 	if err := config.Load(settings); err != nil {
 		return nil, configError{err}
 	}
+	common.Queue = common.RunQueue()
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(common.LogLevel)); err != nil {
 		return nil, err

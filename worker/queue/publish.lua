@@ -21,8 +21,9 @@ local function publish()
     return { 'already', tonumber(before) }
   end
   if call('LLEN', staging) ~= staged then return { 'incomplete', call('LLEN', staging) } end
-  call('HSETNX', state, 'epoch', epoch)
+  if call('HSETNX', state, 'epoch', epoch) == 1 then call('PERSIST', state) end
   call('HSET', state, seed, staged, 'seeded_at', string.format('%.0f', now))
+  call('HDEL', state, 'seeder', 'seeder_until', 'seed_attempts', 'seed_error')
   if staged > 0 then
     call('HINCRBY', state, 'seeded', staged)
     if call('EXISTS', ready) == 0 and call('EXISTS', joining) == 0 then
