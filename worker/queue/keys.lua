@@ -24,6 +24,7 @@
 -- Data that Redis has lost shows in each of them: the epoch is gone or another, or fewer items were taken and are waiting than
 -- were seeded. Other fields of the state:
 --   seed:<name>  number of items of the seed of that name
+--   began_at     time in ms at which somebody first seeded the queue, or tried to
 --   seeder …     who seeds the queue, see seeding.lua
 --   taken        items that were leased for the first time, so the id of the last of them
 --   unjoined     items in the lists that `joining` names

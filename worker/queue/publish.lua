@@ -22,7 +22,8 @@ local function publish()
   end
   if call('LLEN', staging) ~= staged then return { 'incomplete', call('LLEN', staging) } end
   if call('HSETNX', state, 'epoch', epoch) == 1 then call('PERSIST', state) end
-  call('HSET', state, seed, staged, 'seeded_at', string.format('%.0f', now))
+  call('HSET', state, seed, staged)
+  call('HSETNX', state, 'began_at', now)
   call('HDEL', state, 'seeder', 'seeder_until', 'seed_attempts', 'seed_error')
   if staged > 0 then
     call('HINCRBY', state, 'seeded', staged)

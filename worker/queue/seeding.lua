@@ -23,7 +23,6 @@
 --   seeded  a seed of this name was published; its number of items
 --
 -- Its part of the state, see keys.lua:
---   began_at      time of the first attempt in ms
 --   seeder        who has the lease, '' for nobody
 --   seeder_until  time in ms: when the lease expires, or the next attempt may be made
 --   seed_attempts, seed_error
@@ -43,7 +42,7 @@ else
     if now < till then return { 'wait', till - now } end
     if most > 0 and attempts >= most then return { 'spent', attempts } end
     attempts = attempts + 1
-    if attempts == 1 then call('HSET', state, 'began_at', now) end
+    call('HSETNX', state, 'began_at', now)
   end
   call('HSET', state, 'seeder', seeder, 'seeder_until', now + ms, 'seed_attempts', attempts)
   if keep > 0 then
