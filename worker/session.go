@@ -10,9 +10,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/monitor"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisclient"
+	"github.com/workqueue/workqueue/worker/report"
 )
+
+// errNoRun is returned when a verb is about the latest run of a schedule and there was none yet.
+var errNoRun = errors.New("the schedule has started no run yet, or their records have expired; start one: kubectl create job --from=cronjob/RELEASE NAME")
 
 // session is what a verb works with: its settings, a logger, and the queue once it is connected.
 type session struct {
@@ -27,6 +32,7 @@ func start(settings any, common *config.Common) (*session, error) {
 	if err := config.Load(settings); err != nil {
 		return nil, configError{err}
 	}
+	common.Queue = common.RunQueue()
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(common.LogLevel)); err != nil {
 		return nil, err
@@ -53,13 +59,49 @@ func (s *session) connect(ctx context.Context) error {
 	return nil
 }
 
-// open starts a session and connects it.
-func open(ctx context.Context, settings any, common *config.Common) (*session, error) {
+// dial starts a session and connects it. The queue may stand for all runs of a schedule.
+func dial(ctx context.Context, settings any, common *config.Common) (*session, error) {
 	s, err := start(settings, common)
 	if err != nil {
 		return nil, err
 	}
 	return s, s.connect(ctx)
+}
+
+// open starts a session and connects it, with the latest run of a schedule if the queue stands for all of them.
+func open(ctx context.Context, settings any, common *config.Common) (*session, error) {
+	s, err := start(settings, common)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.connectRun(ctx)
+}
+
+// connectRun connects, and turns to the latest run of a schedule if the queue stands for all of them.
+func (s *session) connectRun(ctx context.Context) error {
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	return s.openLatest(ctx)
+}
+
+// openLatest turns to the latest run of a schedule, if the queue stands for all of them. It returns errNoRun if there is none.
+func (s *session) openLatest(ctx context.Context) error {
+	prefix, each := s.common.EachRun()
+	if !each {
+		return nil
+	}
+	return s.retry(ctx, func(ctx context.Context) error {
+		name, err := monitor.Latest(ctx, s.client, prefix)
+		switch {
+		case err != nil:
+			return err
+		case name == "":
+			return errNoRun
+		}
+		s.Queue = queue.New(s.client, name)
+		return nil
+	})
 }
 
 // Close closes the connection.
@@ -85,6 +127,9 @@ func (s *session) existing(ctx context.Context) (queue.Counts, error) {
 	if err == nil && !counts.Exists && counts.Ready == 0 {
 		// To act on what is not there would turn lost data into a run that ended well.
 		err = errors.New("there is no such queue: seed it, or push items into it, and check WQ_QUEUE")
+		if counts.SeedAttempts > 0 {
+			err = errors.New(report.Conclude(counts, queue.Portion{}).Text)
+		}
 	}
 	return counts, err
 }
@@ -107,7 +152,7 @@ func change(ctx context.Context, do func(context.Context, *session) error) (queu
 // warnIfEnded warns that items were put into a queue whose workers have ended.
 func (s *session) warnIfEnded(before queue.Counts) {
 	if !before.Finished.IsZero() {
-		s.log.Warn("the run had ended before, and its workers with it: start workers again, by an upgrade with a changed worker value")
+		s.log.Warn("the run had ended before, and its workers with it: start workers again, by an upgrade with a changed worker value, or for a run of a schedule by another Job (docs/recipes.md#every-night)")
 	}
 }
 

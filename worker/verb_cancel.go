@@ -11,20 +11,14 @@ import (
 // runCancel takes waiting items out of the queue. It needs a pattern: to cancel everything by a slip of the keyboard is too easy.
 func runCancel(ctx context.Context, args []string) error {
 	settings := &config.Cancel{}
-	s, err := start(settings, &settings.Common)
+	s, err := openRecords(ctx, settings, &settings.Records, args)
 	if err != nil {
 		return err
 	}
-	if err := parsePattern(&settings.Match, args); err != nil {
-		return err
-	}
-	if settings.Match.Regexp == nil {
-		return usageError("cancel takes a pattern, a regular expression: worker cancel '\\.tmp$'; '' is nothing, and '.*' is every item")
-	}
-	if err := s.connect(ctx); err != nil {
-		return err
-	}
 	defer s.Close()
+	if settings.Match.Regexp == nil {
+		return usageError("cancel takes a pattern, a regular expression: worker cancel '\\.tmp$'; for every item, worker cancel .")
+	}
 	before, err := s.existing(ctx)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ func runHelp(context.Context, []string) error {
 		{"the same verbs, to connect with Redis", &config.Redis{}},
 		{"work, verify, watch, runs and monitor", &config.Success{}},
 		{"work and verify", &config.Waiting{}},
+		{"work and seed", &config.Leasing{}},
 		{"work, seed and push", &config.Lists{}},
 		{"seed and push", &config.Items{}},
 		{"work and seed", &config.EarlierRuns{}},

@@ -10,7 +10,7 @@ import (
 
 func runMonitor(ctx context.Context, _ []string) error {
 	settings := &config.Monitor{}
-	s, err := open(ctx, settings, &settings.Common)
+	s, err := dial(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}

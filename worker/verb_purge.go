@@ -16,6 +16,9 @@ func runPurge(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if _, each := settings.EachRun(); each && len(args) == 0 {
+		return configError{fmt.Errorf("WQ_QUEUE: %q stands for all runs of a schedule; say which are to be deleted: worker purge PATTERN", settings.Queue)}
+	}
 	var match config.Pattern
 	if len(args) == 1 { // the whole name: a part of one is too easily in the names of others' queues
 		args = []string{"^(?:" + args[0] + ")$"}

@@ -77,7 +77,7 @@ func openRecords(ctx context.Context, settings any, records *config.Records, arg
 	if err := parsePattern(&records.Match, args); err != nil {
 		return nil, err
 	}
-	return s, s.connect(ctx)
+	return s, s.connectRun(ctx)
 }
 
 // parsePattern reads the pattern that a verb has as its only argument, if it has any.

@@ -17,7 +17,7 @@ func runRuns(ctx context.Context, _ []string) error {
 		_ = os.Setenv("WQ_QUEUE", monitor.EveryQueue)
 	}
 	settings := &config.Runs{}
-	s, err := open(ctx, settings, &settings.Common)
+	s, err := dial(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}

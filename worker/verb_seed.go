@@ -19,8 +19,13 @@ import (
 )
 
 const (
-	progressEvery = 5 * time.Second // how often a long seed says how far it is
-	durableWithin = 2 * time.Second // Redis writes to its disk once a second
+	progressEvery = 5 * time.Second        // how often a long seed says how far it is
+	durableWithin = 2 * time.Second        // Redis writes to its disk once a second
+	seedPoll      = time.Second            // how often a worker looks whether another has seeded the queue
+	seedAttempts  = 10                     // at the seed of a scheduled run; a seed Job counts its attempts itself
+	seedBackoff   = time.Second            // before the second attempt, doubled for each further one
+	seedBackoffs  = 5 * time.Minute        // at most
+	leaseTimeout  = 500 * time.Millisecond // for giving a lease back
 )
 
 func runSeed(ctx context.Context, _ []string) error {
@@ -40,24 +45,7 @@ func runSeed(ctx context.Context, _ []string) error {
 	}
 	defer s.Close()
 
-	var published bool
-	var items int
-	// Whatever goes wrong on the way, a seed starts from the beginning: nothing of it counts before it is published.
-	err = s.retry(ctx, func(ctx context.Context) error {
-		seeded, before, err := s.Seeded(ctx, settings.SeedID)
-		if err != nil {
-			return err
-		}
-		if seeded {
-			published, items = false, before
-			if settings.Seal {
-				return s.Seal(ctx)
-			}
-			return nil
-		}
-		published, items, err = seed(ctx, s, settings)
-		return err
-	})
+	published, items, err := seedOnce(ctx, s, settings)
 	if err != nil {
 		return err
 	}
@@ -82,6 +70,73 @@ func awaitDurable(ctx context.Context, s *session) error {
 		}
 		return err
 	})
+}
+
+// seedOnce seeds the queue, or waits until another worker has. It returns the number of items, and whether this worker published them.
+func seedOnce(ctx context.Context, s *session, settings *config.Seed) (published bool, items int, err error) {
+	lease := s.NewSeedLease(settings.SeedID, settings.Lease)
+	if settings.Job != "" {
+		lease.Attempts, lease.Kept = seedAttempts, settings.Retention
+	}
+	for waiting := false; ; {
+		var outcome queue.SeedOutcome
+		var number int
+		var wait time.Duration
+		err := s.retry(ctx, func(ctx context.Context) (err error) {
+			outcome, number, wait, err = lease.Take(ctx)
+			return err
+		})
+		switch {
+		case err != nil:
+			return false, 0, err
+		case outcome == queue.SeedDone && settings.Seal:
+			return false, number, s.retry(ctx, s.Seal)
+		case outcome == queue.SeedDone:
+			return false, number, nil
+		case outcome == queue.SeedSpent:
+			return false, 0, codeError{exitConfig, fmt.Errorf("the queue could not be seeded in %d attempts; the logs of the workers that tried say why", number)}
+		case outcome == queue.SeedLeased:
+			published, items, err = seedUnder(ctx, lease, number, s, settings)
+			if !errors.Is(err, queue.ErrSeedLost) {
+				return published, items, err
+			}
+			s.log.Warn("another worker seeds the queue now: this one was out of contact with redis for too long")
+		case !waiting:
+			waiting = true
+			s.log.Info("waiting until another worker has seeded the queue", "queue", settings.Queue)
+		}
+		select {
+		case <-ctx.Done():
+			return false, 0, ctx.Err()
+		case <-time.After(min(wait, seedPoll)):
+		}
+	}
+}
+
+// seedUnder makes an attempt at seeding under a lease.
+func seedUnder(ctx context.Context, lease *queue.SeedLease, attempt int, s *session, settings *config.Seed) (published bool, items int, err error) {
+	seeding, stop := lease.Keep(ctx)
+	// Whatever goes wrong on the way, a seed starts from the beginning: nothing of it counts before it is published.
+	err = s.retry(seeding, func(ctx context.Context) error {
+		published, items, err = seed(ctx, s, settings)
+		return err
+	})
+	lost := errors.Is(context.Cause(seeding), queue.ErrSeedLost)
+	stop()
+	switch {
+	case err == nil:
+		return published, items, nil
+	case lost:
+		return false, 0, queue.ErrSeedLost
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimeout)
+	defer cancel()
+	if ctx.Err() != nil {
+		_ = lease.Return(last) // or it expires
+	} else {
+		_ = lease.Fail(last, min(seedBackoff<<min(attempt-1, 30), seedBackoffs), err.Error())
+	}
+	return false, 0, err
 }
 
 func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, error) {

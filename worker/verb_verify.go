@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ var (
 
 func runVerify(ctx context.Context, _ []string) error {
 	settings := &config.Verify{}
-	s, err := open(ctx, settings, &settings.Common)
+	s, err := dial(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
@@ -84,6 +85,12 @@ func await(ctx context.Context, s *session, settings *config.Verify, course *rep
 		if report.Ended(counts) {
 			return counts, nil
 		}
+		var noRun error
+		if !course.Existed() { // a run of the schedule may begin at any time
+			if noRun = s.openLatest(ctx); noRun != nil && !errors.Is(noRun, errNoRun) {
+				return counts, noRun
+			}
+		}
 		if time.Since(printed) > verifyProgress {
 			printed = time.Now()
 			fmt.Println(course.Progress(settings.MaxDead.Portion))
@@ -91,7 +98,7 @@ func await(ctx context.Context, s *session, settings *config.Verify, course *rep
 		switch waited := time.Since(began); {
 		case waited > settings.Timeout:
 			if counts.LastCall.IsZero() {
-				return counts, errNoWorker
+				return counts, cmp.Or(noRun, errNoWorker)
 			}
 			return counts, errUnfinished
 		case !counts.Exists && (course.Existed() || settings.SeedTimeout > 0 && waited > settings.SeedTimeout):

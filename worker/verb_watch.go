@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +25,7 @@ const (
 
 func runWatch(ctx context.Context, _ []string) error {
 	settings := &config.Runs{}
-	s, err := open(ctx, settings, &settings.Common)
+	s, err := dial(ctx, settings, &settings.Common)
 	if err != nil {
 		return err
 	}
@@ -64,6 +65,11 @@ func (w *watcher) watch(ctx context.Context, maxDead queue.Portion) (queue.Count
 		}
 		if !counts.Exists && w.course.Existed() {
 			return counts, queue.ErrVanished
+		}
+		if !counts.Exists {
+			if err := w.openLatest(ctx); err != nil && !errors.Is(err, errNoRun) { // a run of the schedule may begin at any time
+				return counts, err
+			}
 		}
 		last = counts
 		select {

@@ -72,6 +72,17 @@ func TestTheNotesHaveTheNextCommands(t *testing.T) {
 				"helm uninstall demo -n somewhere",
 			},
 		},
+		"a schedule": {
+			"{items: [apple, pear], schedule: '0 3 * * *'}", `2 items on the schedule "0 3 * * *", for 2 pods of the CronJob demo.`,
+			[]string{
+				"kubectl -n somewhere create job --from=cronjob/demo demo-now",
+				"helm test demo -n somewhere --logs",
+				"kubectl -n somewhere port-forward deploy/demo-monitor 8080",
+				"kubectl -n somewhere exec -it deploy/demo-monitor -- worker watch",
+				strings.Replace(describe, "job,", "cronjob,job,", 1),
+				"helm uninstall demo -n somewhere",
+			},
+		},
 		"no monitor": {
 			"{items: [apple], monitor: {enabled: false}}", "1 item in the queue QUEUE, for 1 pod of the Job JOB.",
 			[]string{
@@ -96,7 +107,7 @@ func TestTheNotesHaveTheNextCommands(t *testing.T) {
 			r := release{values: test.values}
 			all, notes := r.objects(t), r.notes(t)
 			names := strings.NewReplacer()
-			if !strings.Contains(test.values, "Deployment") {
+			if !strings.Contains(test.values, "Deployment") && !strings.Contains(test.values, "schedule") {
 				names = strings.NewReplacer("QUEUE", queueName(t, all), "JOB", workerJob(t, all).Name)
 			}
 			if first, _, _ := strings.Cut(notes, "\n"); first != names.Replace(test.first) {

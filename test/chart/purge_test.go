@@ -97,21 +97,31 @@ func TestWhatIsPurged(t *testing.T) {
 		name          string
 		release       release
 		mine, others  []release
+		alsoByName    []string
 		alsoNotByName []string
 	}{
 		{
 			name: "a Job", release: release{values: job + "[a]}"},
 			mine: []release{{values: job + "[a]}"}, {values: job + "[b]}"}, {values: job + "[a], rerun: 2}"}},
 			others: []release{
+				{name: "demo-2", values: job + "[a], schedule: '@daily'}"},
 				{name: "demo-2", values: job + "[a]}"}, {name: "de", values: job + "[a]}"}, {name: "a-demo", values: job + "[a]}"},
 				{name: "demo-2", values: deployment + "[]}"}, {values: deployment + "[]}"}, {name: "demo-0123456789", values: deployment + "[]}"},
 			},
-			alsoNotByName: []string{"elsewhere/demo-0123456789", "demo-0123456789", "somewhere/demo-0123456789a", "somewhere/demo-xyz3456789"},
+			alsoByName:    []string{"somewhere/demo:demo-29384756:0123f", "somewhere/demo:again:0123f"},
+			alsoNotByName: []string{"somewhere/demo-2:again:0123f", "elsewhere/demo:again:0123f", "elsewhere/demo-0123456789", "demo-0123456789", "somewhere/demo-0123456789a", "somewhere/demo-xyz3456789"},
 		},
 		{
 			name: "a Deployment", release: release{values: deployment + "[]}"},
 			mine:   []release{{values: deployment + "[a]}"}},
 			others: []release{{values: job + "[a]}"}, {name: "demo-2", values: deployment + "[]}"}},
+		},
+		{
+			name: "a schedule", release: release{values: job + "[a], schedule: '@daily'}"},
+			mine:          []release{{values: job + "[a]}"}}, // from before it had a schedule
+			others:        []release{{name: "demo-2", values: job + "[a]}"}, {values: deployment + "[]}"}},
+			alsoByName:    []string{"somewhere/demo:demo-29384756:0123f", "somewhere/demo:again:0123f"},
+			alsoNotByName: []string{"somewhere/demo-2:again:0123f", "elsewhere/demo:again:0123f"},
 		},
 		{
 			name: "a long name", release: release{name: long, values: job + "[a]}"},
@@ -134,6 +144,11 @@ func TestWhatIsPurged(t *testing.T) {
 			matches := regexp.MustCompile("^(?:" + args[1] + ")$").MatchString // as the worker does it
 			for _, r := range test.mine {
 				if queue := queueOf(t, r); !matches(queue) {
+					t.Errorf("%s leaves %s there", args[1], queue)
+				}
+			}
+			for _, queue := range test.alsoByName {
+				if !matches(queue) {
 					t.Errorf("%s leaves %s there", args[1], queue)
 				}
 			}

@@ -43,6 +43,15 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a stream that is captured", "{items: [a], worker: {mode: stream, record: results, image: b, command: [c]}}", []string{"worker.record: results: with worker.mode=stream", "the program's responses carry its results"}},
 		{"a batch too large", "{items: [a], worker: {batchSize: 1001}}", []string{"'/worker/batchSize'", "want 1,000"}},
 
+		{"a schedule", "{items: [a], schedule: '0 3 * *'}", []string{`schedule: "0 3 * *" is not a cron schedule`, `"0 3 * * *"`, "@daily"}},
+		{"a schedule with a time zone", "{items: [a], schedule: 'TZ=Europe/Berlin 0 3 * * *'}", []string{"schedule: \"TZ=Europe/Berlin", "the time zone in cronJob.timeZone"}},
+		{"a schedule of a Deployment", "{schedule: '@daily', queue: {seal: false}, worker: {kind: Deployment}}", []string{"schedule: starts Jobs", "worker.kind=Job", "queue.seal: with a schedule"}},
+		{"a schedule of one queue", "{items: [a], schedule: '@daily', queue: {name: job2}, rerun: 2}", []string{"queue.name: with a schedule", "rerun: with a schedule", "leave it out"}},
+		{"an account of the seeding's own on a schedule", "{items: [a], schedule: '@daily', seed: {serviceAccountName: lister}}", []string{"seed.serviceAccountName: with a schedule", "serviceAccount.name"}},
+		{"what belongs to a schedule, without one", "{items: [a], cronJob: {timeZone: Europe/Berlin, suspend: true}}", []string{"cronJob.timeZone: means nothing without a schedule", "cronJob.suspend: means nothing"}},
+		{"how runs may overlap", "{items: [a], schedule: '@daily', cronJob: {concurrencyPolicy: Wait}}", []string{"'/cronJob/concurrencyPolicy'", "'Forbid', 'Replace', 'Allow'"}},
+		{"a container called as the chart's", "{items: [a], worker: {initContainers: [{name: seed, image: b}]}}", []string{"worker.initContainers: the pod has a container seed already"}},
+
 		{"a text longer than a ConfigMap holds", "{items: [a], itemsFrom: {text: " + strings.Repeat("x", 921_600) + "}}", []string{"itemsFrom.text: it has 921600 bytes, and items 3 more", "queue.seal=false", "push"}},
 		{"a table between NULs", "itemsFrom: {text: a, format: csv, delimiter: nul}", []string{"itemsFrom.delimiter: nul is for the format lines", "leave it out"}},
 		{"a format", "itemsFrom: {text: a, format: xlsx}", []string{"'/itemsFrom/format'", "'lines', 'csv', 'tsv', 'jsonl'"}},

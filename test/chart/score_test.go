@@ -13,16 +13,17 @@ import (
 // excused are the complaints of kube-score that are accepted, and why. A key is its check, and KIND/COMPONENT/CONTAINER: and its
 // words. Fix every other complaint in the chart.
 var excused = map[string]string{
-	"container-image-pull-policy .*":                   "a release's tag does not change, and who wants to be sure has digests",
-	"container-ephemeral-storage-request-and-limit .*": "only you know what your program writes; the others write nothing, or the queue",
-	"container-resources .*: CPU limit is not set":     "a limit throttles and protects nobody: requests share the processor",
-	"container-resources .*: Memory limit is not set":  "nobody but you knows how long the queue, how large an item; a limit too small kills what holds them",
-	"container-resources (Job|Deployment)/worker/.*":   "only you know what your program takes: worker.resources",
+	"container-image-pull-policy .*":                         "a release's tag does not change, and who wants to be sure has digests",
+	"container-ephemeral-storage-request-and-limit .*":       "only you know what your program writes; the others write nothing, or the queue",
+	"container-resources .*: CPU limit is not set":           "a limit throttles and protects nobody: requests share the processor",
+	"container-resources .*: Memory limit is not set":        "nobody but you knows how long the queue, how large an item; a limit too small kills what holds them",
+	"container-resources (Job|CronJob|Deployment)/worker/.*": "only you know what your program takes: worker.resources",
 
 	"container-security-context-user-group-id StatefulSet/redis/redis: .*": "999 is the redis user of the usual images",
 	"pod-probes-identical StatefulSet/redis/: .*":                          "the liveness probe waits longer before it restarts the container",
 	"statefulset-has-servicename StatefulSet/redis/: .*":                   "the Service has an address, so that clients need not look for another after Redis is moved",
 
+	"cronjob-has-deadline .*":                     "a run that is late is better than none; you may want another thing: cronJob.startingDeadlineSeconds",
 	"deployment-has-poddisruptionbudget .*":       "a worker that is moved returns its items, and the monitor holds nothing",
 	"deployment-has-host-podantiaffinity .*":      "you choose where workers run: worker.affinity, worker.topologySpreadConstraints",
 	"deployment-replicas Deployment/monitor/: .*": "a page for people, whose data is in Redis",

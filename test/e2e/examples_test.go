@@ -41,6 +41,7 @@ var arounds = map[string]around{
 		},
 		during: killRedis,
 	},
+	"schedule": {during: func(s *space) { s.fire("now") }},
 }
 
 // TestExamples runs each example to its end, as a person would.

@@ -63,8 +63,10 @@ func (m *machine) processes() (all processes, err error) {
 	server := &all.redis[len(all.redis)-1]
 	server.argv = append(server.argv, "--bind", "127.0.0.1", "--port", port, "--daemonize", "no")
 
-	if all.seed, err = m.pod("seed", m.plan.seed, nil); err != nil {
-		return all, err
+	if m.plan.seed != nil {
+		if all.seed, err = m.pod("seed", m.plan.seed, nil); err != nil {
+			return all, err
+		}
 	}
 	parallelism := 1
 	if p := m.plan.job.Spec.Parallelism; p != nil {

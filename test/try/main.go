@@ -147,6 +147,7 @@ type plan struct {
 	seed, test *podOf
 	worker     *podOf
 	job        *batchv1.Job // the worker's
+	schedule   string       // of runs that are such Jobs, "" for none
 
 	configMaps map[string]*corev1.ConfigMap
 	secrets    map[string]*corev1.Secret
@@ -198,9 +199,9 @@ func (p *plan) refusal() error {
 		return errors.New("redis.external: these values are for a Redis that is there already, and this tries the chart with one of its own; set redis.external.url to \"\" and redis.external.addresses to [] in a second values file")
 	case p.worker == nil:
 		return errors.New("worker.kind: these values make no worker Job; a Deployment works on a queue that never ends, which only a cluster can try")
-	case p.seed == nil, p.test == nil:
+	case p.seed == nil && p.schedule == "", p.test == nil:
 		return errors.New("the chart renders no seed Job or no test, so there is nothing that ends")
-	case env(p.seed, "WQ_SEAL") == "false":
+	case p.seed != nil && env(p.seed, "WQ_SEAL") == "false":
 		return errors.New("queue.seal: these values leave the queue open for more items, so the run has no end; set it to true in a second values file")
 	case p.job.Spec.Parallelism != nil && *p.job.Spec.Parallelism == 0:
 		return errors.New("worker.parallelism: 0 pods never end the run; set it to 1 or more in a second values file")

@@ -59,6 +59,9 @@ func (m *machine) differences(worker string) string {
 	if s := m.plan.job.Spec.Suspend; isTrue(s) {
 		all.add("scheduling", "the worker Job is suspended, and starts all the same")
 	}
+	if s := m.plan.schedule; s != "" {
+		all.add("scheduling", "one run, now, and not by the schedule %s", s)
+	}
 	if left := m.plan.untried(); left != "" {
 		all.add("not tried", "%s", left)
 	}

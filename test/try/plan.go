@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/workqueue/workqueue/test/render"
 )
@@ -55,8 +56,20 @@ func (p *plan) add(o render.Object) {
 			p.job, p.worker = o, &podOf{PodTemplateSpec: o.Spec.Template, name: o.Name}
 			return
 		}
+	case *batchv1.CronJob:
+		p.addRun(o)
+		return
 	}
 	p.rest = append(p.rest, o)
+}
+
+// addRun sorts in what kubectl create job --from=cronjob/… makes: one run of a schedule. Its pods seed by themselves.
+func (p *plan) addRun(o *batchv1.CronJob) {
+	p.schedule = o.Spec.Schedule
+	name, template := o.Name+"-now", o.Spec.JobTemplate.Spec.Template.DeepCopy()
+	template.Labels[batchv1.JobNameLabel], template.Labels[batchv1.ControllerUidLabel] = name, "00000000-0000-0000-0000-000000000000"
+	p.job = &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: o.Spec.JobTemplate.Spec}
+	p.worker = &podOf{PodTemplateSpec: *template, name: name}
 }
 
 // withStringData does what the API server does with a Secret's stringData.

@@ -124,6 +124,7 @@ func TestExamples(t *testing.T) {
 		"own-program":          {done: 3},
 		"persistent-redis":     {objects: password, done: 100},
 		"results":              {done: 4},
+		"schedule":             {done: 4},
 		"spot":                 {done: 200},
 		"stream":               {done: 5},
 		"unreliable":           {done: 99},

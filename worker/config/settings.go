@@ -18,7 +18,9 @@ func everyVerb() []any {
 
 // Common is the settings of every verb.
 type Common struct {
-	Queue string `envconfig:"WQ_QUEUE" required:"true" internal:"the chart names the queue after the release and its inputs" desc:"name of the queue, which is the key of its list in Redis"`
+	Queue  string `envconfig:"WQ_QUEUE" required:"true" internal:"the chart names the queue after the release and its inputs" desc:"name of the queue, which is the key of its list in Redis; one that ends in :* stands for all runs of a schedule: for that of WQ_JOB if there is one, else for the latest"`
+	Job    string `envconfig:"WQ_JOB" internal:"the chart sets it in the pods of a scheduled run" desc:"name of the Job that is a run of a schedule"`
+	JobUID string `envconfig:"WQ_JOB_UID" internal:"the chart sets it in the pods of a scheduled run" desc:"UID of that Job, because another one may get the same name later; its beginning is part of the queue's name"`
 	Redis
 	LogFormat string `envconfig:"WQ_LOG_FORMAT" default:"text" oneof:"text json" value:"worker.logFormat" desc:"text or json"`
 	LogLevel  string `envconfig:"WQ_LOG_LEVEL" default:"info" oneof:"debug info warn error" value:"worker.logLevel" desc:"least level that is logged: debug, info, warn or error"`
@@ -30,6 +32,38 @@ func (c *Common) Validate() (wrong []error) {
 		wrong = append(wrong, fmt.Errorf("WQ_QUEUE: %q has a brace, which Redis Cluster gives a meaning in the names of keys; choose another name", c.Queue))
 	}
 	return append(wrong, c.Redis.validate()...)
+}
+
+// eachRun is the end of a WQ_QUEUE that stands for all runs of a schedule.
+const eachRun = ":*"
+
+// shortUID is how many characters of a Job's UID are part of its queue's name.
+const shortUID = 5
+
+// RunQueue returns the name of the queue. It still stands for all runs of a schedule if no Job says for which one.
+func (c *Common) RunQueue() string {
+	stem, each := strings.CutSuffix(c.Queue, eachRun)
+	if !each || c.Job == "" {
+		return c.Queue
+	}
+	return fmt.Sprintf("%s:%s:%.*s", stem, c.Job, shortUID, c.JobUID)
+}
+
+// EachRun returns what the names of all queues of a schedule begin with, and true, if WQ_QUEUE stands for them.
+func (c *Common) EachRun() (prefix string, each bool) {
+	if !strings.HasSuffix(c.Queue, eachRun) {
+		return "", false
+	}
+	return strings.TrimSuffix(c.Queue, "*"), true
+}
+
+// validateRun returns what is wrong for a verb that cannot take the latest run.
+func (c *Common) validateRun() []error {
+	wrong := c.Validate()
+	if _, each := c.EachRun(); each && (c.Job == "" || len(c.JobUID) < shortUID) {
+		wrong = append(wrong, fmt.Errorf("WQ_QUEUE: %q stands for all runs of a schedule; name one of them, or set WQ_JOB and WQ_JOB_UID", c.Queue))
+	}
+	return wrong
 }
 
 // Success is when a run is a success.
@@ -75,12 +109,19 @@ type Waiting struct {
 	SeedTimeout time.Duration `envconfig:"WQ_SEED_TIMEOUT" default:"0s" min:"0s" value:"hooks.enabled" desc:"how long to wait for a queue that was never seeded before exiting with code 70, 0s for no limit"`
 }
 
+// Leasing is how long leases last, and how long data is kept.
+type Leasing struct {
+	Lease     time.Duration `envconfig:"WQ_LEASE" default:"30s" min:"1s" value:"worker.lease" desc:"how long a worker may go without contacting Redis before its items, or the seed, are leased to another worker; live workers renew it, so it does not limit how long an item may run"`
+	Retention time.Duration `envconfig:"WQ_RETENTION" default:"168h" min:"0s" value:"queue.retention" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
+}
+
 // Work is the settings of the verb work.
 type Work struct {
 	Common
 	Success
 	Lists
 	Waiting
+	Leasing
 	Command      Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended. Without a command the worker prints Working on <item>"`
 	Mode         Mode          `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and responses as lines of JSON (docs/stream.md)"`
 	BatchSize    int           `envconfig:"WQ_BATCH_SIZE" default:"100" min:"1" max:"1000" value:"worker.batchSize" desc:"items that one process gets in the mode batch, if there are as many"`
@@ -105,10 +146,8 @@ type Work struct {
 	BackoffMax      time.Duration `envconfig:"WQ_BACKOFF_MAX" default:"5m" min:"0s" value:"worker.backoff.max" desc:"longest delay between attempts"`
 	DeadExitCodes   ExitCodes     `envconfig:"WQ_DEAD_EXIT_CODES" value:"worker.deadExitCodes" desc:"comma-separated exit codes after which an item is dead at once"`
 	SnoozeExitCodes ExitCodes     `envconfig:"WQ_SNOOZE_EXIT_CODES" default:"75" value:"worker.snoozeExitCodes" desc:"comma-separated exit codes that snooze an item: not a failed attempt, it is run again later"`
-	Lease           time.Duration `envconfig:"WQ_LEASE" default:"30s" min:"1s" value:"worker.lease" desc:"how long a worker may go without contacting Redis before its items are leased to another worker; live workers renew it, so it does not limit how long an item may run"`
 	KillAfter       time.Duration `envconfig:"WQ_KILL_AFTER" default:"2s" min:"100ms" value:"worker.killAfter" desc:"how long a program has to end after SIGTERM, before SIGKILL"`
 	Grace           time.Duration `envconfig:"WQ_GRACE" default:"25s" min:"0s" value:"worker.terminationGracePeriodSeconds" desc:"how long running items may go on after SIGTERM; items that have not ended then are returned to the queue"`
-	Retention       time.Duration `envconfig:"WQ_RETENTION" default:"168h" min:"0s" value:"queue.retention" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
 	MetricsAddr     Addr          `envconfig:"WQ_METRICS_ADDR" value:"worker.metrics.enabled worker.metrics.port" desc:"address to serve this worker's own metrics on, at /metrics, such as :9090; none if empty"`
 	Host            string        `envconfig:"WQ_HOST" internal:"the chart sets it to the pod's name" desc:"name of this worker in records, the host's name if empty"`
 	Node            string        `envconfig:"WQ_NODE" internal:"the chart sets it to the node's name" desc:"name of the machine in records"`
@@ -117,7 +156,7 @@ type Work struct {
 
 // Validate implements Validator.
 func (w *Work) Validate() (wrong []error) {
-	wrong = w.Common.Validate()
+	wrong = w.validateRun()
 	if stop := w.StopAfterDead; stop.Set && stop.Portion != (queue.Portion{}) && stop.Less(w.MaxDead.Portion) {
 		wrong = append(wrong, fmt.Errorf("WQ_STOP_AFTER_DEAD: %v is less than WQ_MAX_DEAD, %v: the run would stop while it is still a success; "+
 			"raise it, leave it out, or set it to 0 to never stop early", stop, w.MaxDead))
@@ -178,6 +217,7 @@ func (w *Work) HostName() string {
 type Seed struct {
 	Common
 	Items
+	Leasing
 	EarlierRuns
 	ItemsFile    string       `envconfig:"WQ_ITEMS_FILE" value:"items" desc:"file with a JSON array of items: strings are taken as they are, numbers as they are written, objects as compact JSON"`
 	ItemsPaths   []string     `envconfig:"WQ_ITEMS_PATHS" value:"itemsFrom.configMap itemsFrom.secret itemsFrom.volume" desc:"comma-separated files or folders that list items"`
@@ -190,7 +230,7 @@ type Seed struct {
 }
 
 // Validate implements Validator.
-func (s *Seed) Validate() []error { return append(s.Common.Validate(), s.Items.validate()...) }
+func (s *Seed) Validate() []error { return append(s.validateRun(), s.Items.validate()...) }
 
 // Verify is the settings of the verb verify.
 type Verify struct {

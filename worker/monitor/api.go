@@ -45,6 +45,9 @@ func (s *Server) eventsHandler() http.HandlerFunc {
 			if r.Context().Err() != nil {
 				return
 			}
+			if err == nil && !counts.Exists && r.URL.Query().Get("queue") == "" && s.opening(r.Context()) != run {
+				return // another run has begun, which the page gets when it connects again
+			}
 			_ = control.SetWriteDeadline(time.Now().Add(listenTimeout))
 			if err != nil {
 				_, err = fmt.Fprint(w, "event: unreachable\ndata:\n\n")

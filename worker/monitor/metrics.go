@@ -6,14 +6,15 @@ import (
 	"github.com/workqueue/workqueue/worker/metrics"
 )
 
-// serveMetrics writes the counts of the monitor's own run for Prometheus.
+// serveMetrics writes the counts of the run that opens for Prometheus.
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	c, err := s.first().queue.Counts(r.Context())
+	run := s.opening(r.Context())
+	c, err := run.queue.Counts(r.Context())
 	if err != nil {
 		unavailable(w, err)
 		return
 	}
-	page := metrics.NewPage(w, s.Queue)
+	page := metrics.NewPage(w, run.queue.Name)
 	page.Family("workqueue_items", "gauge", "Items by state.")
 	for _, state := range []struct {
 		name  string

@@ -27,7 +27,7 @@ const (
 // Server is the monitor of the runs of one release. Its fields are set before use and not changed afterwards.
 type Server struct {
 	Redis   redis.UniversalClient
-	Queue   string        // the queue of the run that opens
+	Queue   string        // the queue of the run that opens; if Redis does not have it, the latest run of the release opens
 	MaxDead queue.Portion // dead items with which a run still counts as a success
 	Actions bool          // whether retry, pause and resume are allowed
 	Pods    int           // worker pods that the release asks for, 0 if unknown

@@ -85,21 +85,27 @@ func (s *Server) run(name string) *run {
 // first is the run that the monitor was started for.
 func (s *Server) first() *run { return s.run(s.Queue) }
 
-// find returns the run that a request names with the parameter queue. Without one it returns the run that the monitor was
-// started for, or the latest of the release if Redis does not have that one. It returns nil for a queue of others.
+// find returns the run that a request names with the parameter queue, without one the run that opens, and nil for a queue of others.
 func (s *Server) find(r *http.Request) *run {
 	name := r.URL.Query().Get("queue")
 	switch {
 	case name == s.Queue:
+		return s.first()
 	case name != "" && !namesOf(s.Queue).MatchString(name):
 		return nil
 	case name != "":
 		return s.run(name)
-	case !s.first().sampler.known():
-		if counts, err := s.first().queue.Counts(r.Context()); err != nil || counts.Exists {
-			break
-		}
-		if all, err := s.history(r.Context()); err == nil && len(all) > 0 {
+	}
+	return s.opening(r.Context())
+}
+
+// opening returns the run that opens.
+func (s *Server) opening(ctx context.Context) *run {
+	if s.first().sampler.known() {
+		return s.first()
+	}
+	if counts, err := s.first().queue.Counts(ctx); err == nil && !counts.Exists {
+		if all, err := s.history(ctx); err == nil && len(all) > 0 {
 			return s.run(all[0].Queue)
 		}
 	}

@@ -23,13 +23,16 @@ type Run struct {
 	Total    int          `json:"total"`
 	Done     int          `json:"done"`
 	Dead     int          `json:"dead"`
+	Began    *time.Time   `json:"began,omitempty"`    // first attempt to seed it
 	Started  *time.Time   `json:"started,omitempty"`  // first lease
 	Finished *time.Time   `json:"finished,omitempty"` // drained
 	Seconds  float64      `json:"seconds"`            // from the first lease until the end, or until now
 }
 
-// inputsHash is what the chart appends to the release's name for each list of items.
-var inputsHash = regexp.MustCompile(`-[0-9a-f]{10}$`)
+// ofRun is what the chart appends to the release's name for each list of items, or for each run of a schedule, or for all of these.
+var ofRun = regexp.MustCompile(`(?:` + anyRun + `|:\*)$`)
+
+const anyRun = `-[0-9a-f]{10}|:[^:]+:[0-9a-f]{5}`
 
 // EveryQueue stands for the runs of all releases.
 const EveryQueue = "*"
@@ -39,21 +42,37 @@ func namesOf(name string) *regexp.Regexp {
 	if name == EveryQueue {
 		return regexp.MustCompile("")
 	}
-	stem := inputsHash.ReplaceAllString(name, "")
-	return regexp.MustCompile("^" + regexp.QuoteMeta(stem) + "(?:-[0-9a-f]{10})?$")
+	stem := ofRun.ReplaceAllString(name, "")
+	return regexp.MustCompile("^" + regexp.QuoteMeta(stem) + "(?:" + anyRun + ")?$")
 }
 
 // QueueNames returns the names of the queues that Redis still knows of the release that a queue belongs to.
 func QueueNames(ctx context.Context, client redis.UniversalClient, name string) ([]string, error) {
-	names, err := queue.Names(ctx, client)
-	release := namesOf(name)
-	return slices.DeleteFunc(names, func(candidate string) bool { return !release.MatchString(candidate) }), err
+	return namesThat(ctx, client, namesOf(name).MatchString)
 }
 
-// Runs returns the runs that Redis still knows of the release that a queue belongs to: those that have not started first,
-// then the latest. A run with more dead items than maxDead has failed.
+func namesThat(ctx context.Context, client redis.UniversalClient, wanted func(name string) bool) ([]string, error) {
+	names, err := queue.Names(ctx, client)
+	return slices.DeleteFunc(names, func(name string) bool { return !wanted(name) }), err
+}
+
+// Latest returns the queue of the run that began last, of those whose names begin with the prefix, and "" if there is none.
+func Latest(ctx context.Context, client redis.UniversalClient, prefix string) (string, error) {
+	all, err := list(ctx, client, func(name string) bool { return strings.HasPrefix(name, prefix) }, queue.Portion{})
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	return all[0].Queue, nil
+}
+
+// Runs returns the runs that Redis still knows of the release that a queue belongs to, the latest first. A run with more dead items than
+// maxDead has failed.
 func Runs(ctx context.Context, client redis.UniversalClient, name string, maxDead queue.Portion) ([]Run, error) {
-	names, err := QueueNames(ctx, client, name)
+	return list(ctx, client, namesOf(name).MatchString, maxDead)
+}
+
+func list(ctx context.Context, client redis.UniversalClient, wanted func(name string) bool, maxDead queue.Portion) ([]Run, error) {
+	names, err := namesThat(ctx, client, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -63,28 +82,32 @@ func Runs(ctx context.Context, client redis.UniversalClient, name string, maxDea
 		if err != nil {
 			return nil, err
 		}
-		if counts.Exists { // it may have expired in between
+		if counts.Exists || counts.SeedAttempts > 0 { // it may have expired in between
 			all = append(all, newRun(candidate, counts, maxDead))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Run) int {
-		switch {
-		case a.Started == nil && b.Started == nil:
-			return strings.Compare(a.Queue, b.Queue)
-		case a.Started == nil:
-			return -1
-		case b.Started == nil:
-			return 1
-		}
-		return b.Started.Compare(*a.Started)
-	})
+	slices.SortStableFunc(all, func(a, b Run) int { return b.since().Compare(a.since()) })
 	return all, nil
 }
 
 func newRun(name string, c queue.Counts, maxDead queue.Portion) Run {
 	r := Run{Queue: name, State: report.Conclude(c, maxDead).State, Total: c.Total(), Done: c.Done, Dead: c.Dead}
+	if !c.Began.IsZero() {
+		r.Began = &c.Began
+	}
 	r.Started, r.Finished, r.Seconds = times(c)
 	return r
+}
+
+// since returns when the run began: it was seeded, or somebody has filled it otherwise.
+func (r Run) since() time.Time {
+	switch {
+	case r.Began != nil:
+		return *r.Began
+	case r.Started != nil:
+		return *r.Started
+	}
+	return time.Time{}
 }
 
 // times returns when a run started and finished, nil if it has not, and the seconds in between or until now.

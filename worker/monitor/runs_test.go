@@ -2,18 +2,20 @@ package monitor
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// TestHistoryOfARelease: the history has the runs of the release and no others, those that have not started first, then
-// the latest; each can be opened.
+// TestHistoryOfARelease: the history has the runs of the release and no others, the latest first; each can be opened.
 func TestHistoryOfARelease(t *testing.T) {
 	client := redistest.Start(t).Client()
 	t.Cleanup(func() { client.Close() })
@@ -79,6 +81,45 @@ func TestTheLatestRunOpens(t *testing.T) {
 	seed(t, queue.New(client, "fruits"), 1)
 	if got := opens(); got != "fruits" {
 		t.Errorf("with its own run %s opens", got)
+	}
+}
+
+// TestTheLatestRunOfAScheduleOpens: the monitor of a schedule is started for no run, and turns to each that begins.
+func TestTheLatestRunOfAScheduleOpens(t *testing.T) {
+	client := redistest.Start(t).Client()
+	t.Cleanup(func() { client.Close() })
+	s := &Server{Redis: client, Queue: "ns/nightly:*", Log: slog.New(slog.DiscardHandler)}
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	page, err := http.Get(server.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Body.Close()
+	names := []string{"ns/nightly-0123456789", "ns/nightly:nightly-1:11111", "ns/nightly:again:22222", "ns/nightly-eu:again:33333", "ns/nightly:again"}
+	for _, name := range names {
+		seed(t, queue.New(client, name), 1)
+		time.Sleep(2 * time.Millisecond) // by which the next one is the latest
+	}
+	if _, err := io.ReadAll(page.Body); err != nil {
+		t.Errorf("a page that was open before the first run: %v", err)
+	}
+	s.runs.all = recent[[]Run]{}
+	if got := fetch[Snapshot](t, server.URL+"/api/counts").Queue; got != names[2] {
+		t.Errorf("%s opens", got)
+	}
+	if _, metrics := get(t, server.URL+"/metrics"); !strings.Contains(metrics, `queue="`+names[2]+`"`) {
+		t.Errorf("the metrics are those of another run:\n%s", metrics)
+	}
+	var got []string
+	for _, run := range fetch[[]Run](t, server.URL+"/api/runs") {
+		got = append(got, run.Queue)
+	}
+	if want := []string{names[2], names[1], names[0]}; !slices.Equal(got, want) {
+		t.Errorf("the history is %q, want %q", got, want)
+	}
+	if latest, err := Latest(t.Context(), client, "ns/nightly:"); err != nil || latest != names[4] {
+		t.Errorf("the latest is %q, %v", latest, err)
 	}
 }
 

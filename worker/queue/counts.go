@@ -21,6 +21,7 @@ type Counts struct {
 	Done     int
 
 	Seeded         int // put in by seeding
+	SeedAttempts   int // at seeding a queue that is not seeded yet
 	Failed         int // failed attempts that were followed by another
 	Snoozed        int // times a program asked for "later"
 	Returned       int // items given back without an attempt
@@ -36,7 +37,11 @@ type Counts struct {
 	LastAttempts   int    // failed attempts of the last step
 	LastStepRecord string // of the last of them, JSON
 
+	SeedError string // of the last failed attempt at seeding a queue that is not seeded yet
+
 	Now        time.Time // Redis's clock
+	Began      time.Time // first attempt to seed the queue, zero if nobody has tried
+	SeederTill time.Time // when the lease of its seeder expires, or the next attempt may be made; zero if it is seeded
 	Started    time.Time // first lease, zero before
 	Finished   time.Time // drained, zero before
 	LastCall   time.Time // of any worker, to half a second; zero before the first
@@ -97,7 +102,8 @@ func parseCounts(pairs []string) Counts {
 		Revived: values["revived"], Skipped: values["skipped"], Cancelled: values["cancelled"],
 		ResultsDropped: values["results_dropped"], HistoryDropped: values["history_dropped"], Taken: values["taken"],
 		LastStep: LastStepState(texts["last_step"]), LastAttempts: values["last_attempts"], LastStepRecord: texts["last_record"],
-		Now: at("now"), Started: at("started_at"), Finished: at("finished_at"), LastCall: at("heard"),
+		SeedAttempts: values["seed_attempts"], SeedError: texts["seed_error"],
+		Now: at("now"), Began: at("began_at"), SeederTill: at("seeder_until"), Started: at("started_at"), Finished: at("finished_at"), LastCall: at("heard"),
 		NextDue: at("next_due"), NextExpiry: at("next_expiry"), Limited: at("limited_until"),
 	}
 }

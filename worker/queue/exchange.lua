@@ -412,12 +412,13 @@ local function lease_batch(held)
 end
 
 -- finish notes that the run has drained. The records of single items expire; the state stays, so that the run is not seeded
--- again, nor waited for.
+-- again, nor waited for. The state of a queue that will have no other seed expires, too.
 local function finish()
   if finished_at then return end
   call('HSET', state, 'finished_at', now)
   if retention > 0 then
     for _, key in ipairs({ dead, results, workers, history, seen, known }) do call('PEXPIRE', key, retention) end
+    if call('HEXISTS', state, 'only_seed') == 1 then call('PEXPIRE', state, retention) end
   end
 end
 

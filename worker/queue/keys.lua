@@ -17,16 +17,18 @@
 -- An open batch has two more keys: <prefix>b:<batch id> and <prefix>d:<batch id>, see exchange.lua.
 --
 -- The life of a run, as its state has it:
---   unseeded  there is no state. A worker waits; one that has seen an epoch before reports that the run has vanished
+--   unseeded  there is no epoch. A worker waits; one that has seen an epoch before reports that the run has vanished
 --   open      publish.lua or a seal has written the epoch. Nothing expires
 --   left      all workers have left a sealed run in an orderly way: all keys expire together after the retention, and the run is
 --             unseeded again. Whoever goes on with it before makes it open
 --   drained   finished_at is set: the records of items expire after the retention. The state, some hundred bytes, stays until
---             a purge. So the same seed adds nothing, and a worker made later finds the run drained, at any time after. New items
---             make it open
+--             a purge. So the same seed adds nothing, and a worker made later finds the run drained, at any time after. Only if
+--             the queue will have no other seed, its state expires too. New items make it open
 -- Data that Redis has lost shows in each of them: the epoch is gone or another, or fewer items were taken and are waiting than
 -- were seeded. Other fields of the state:
 --   seed:<name>  number of items of the seed of that name
+--   began_at     time in ms at which somebody first seeded the queue, or tried to
+--   seeder …     who seeds the queue, see seeding.lua
 --   taken        items that were leased for the first time, so the id of the last of them
 --   unjoined     items in the lists that `joining` names
 --   heard        time of the last call, give or take half a second

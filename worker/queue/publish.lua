@@ -41,8 +41,10 @@ local function publish()
     if call('SCARD', staging_seen) ~= staged then return { 'incomplete', call('SCARD', staging_seen) } end
     if call('EXISTS', seen) == 1 and #call('SINTER', seen, staging_seen) > 0 then return { 'incomplete', staged } end
   end
-  call('HSETNX', state, 'epoch', epoch)
-  call('HSET', state, seed, staged, 'seeded_at', string.format('%.0f', now))
+  if call('HSETNX', state, 'epoch', epoch) == 1 then call('PERSIST', state) end
+  call('HSET', state, seed, staged)
+  call('HSETNX', state, 'began_at', now)
+  call('HDEL', state, 'seeder', 'seeder_until', 'seed_attempts', 'seed_error')
   if skipped > 0 then call('HINCRBY', state, 'skipped', skipped) end
   if unique then
     call('HSET', state, 'unique', 1)

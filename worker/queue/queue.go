@@ -43,6 +43,7 @@ var (
 	pushScript     = script("push.lua")
 	retryScript    = script("retry.lua")
 	runningScript  = script("running.lua")
+	seedingScript  = script("seeding.lua")
 )
 
 // ErrVanished is returned when the queue's state is gone or is another run's: Redis lost its data, or was replaced.

@@ -215,12 +215,3 @@ func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items 
 	return false, 0, fmt.Errorf("%w: %s has %d of the %d items, and nothing was published",
 		ErrIncomplete, s.staging, count, s.staged)
 }
-
-// Seeded reports whether a seed of this name was published, and how many items it had.
-func (q *Queue) Seeded(ctx context.Context, name string) (bool, int, error) {
-	items, err := q.redis.HGet(ctx, q.key("state"), "seed:"+name).Int()
-	if errors.Is(err, redis.Nil) {
-		return false, 0, nil
-	}
-	return err == nil, items, err
-}

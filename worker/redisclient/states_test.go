@@ -84,10 +84,13 @@ func TestPassingStates(t *testing.T) {
 					_, _, err := seeder.Publish(ctx, true)
 					return err
 				},
-				"seal":    q.Seal,
-				"pause":   q.Pause,
-				"resume":  q.Resume,
-				"seeded":  func(ctx context.Context) error { _, _, err := q.Seeded(ctx, "s"); return err },
+				"seal":   q.Seal,
+				"pause":  q.Pause,
+				"resume": q.Resume,
+				"seeding": func(ctx context.Context) error {
+					_, _, _, err := q.NewSeedLease("s", time.Minute).Take(ctx)
+					return err
+				},
 				"counts":  func(ctx context.Context) error { _, err := q.Counts(ctx); return err },
 				"running": func(ctx context.Context) error { _, err := q.Running(ctx, 1, 1); return err },
 				"records": func(ctx context.Context) error { return q.DeadLetters(ctx, func(queue.Record) bool { return true }) },

@@ -19,6 +19,7 @@ type State string
 // The states of a run.
 const (
 	StateUnseeded   State = "unseeded"   // there is no such queue
+	StateSeeding    State = "seeding"    // a worker seeds it, or will try again
 	StateVanished   State = "vanished"   // there was one
 	StateUnbalanced State = "unbalanced" // items are missing
 	StateRunning    State = "running"    // items are left
@@ -40,7 +41,7 @@ func (c Conclusion) Line() string {
 	switch c.State {
 	case StateDone:
 		return "OK: " + c.Text
-	case StateRunning, StatePaused, StateOpen:
+	case StateSeeding, StateRunning, StatePaused, StateOpen:
 		return "UNFINISHED: " + c.Text
 	}
 	return "FAILED: " + c.Text
@@ -64,6 +65,8 @@ func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusi
 		dead = "; " + counted(c.Dead, "item is dead", "items are dead")
 	}
 	switch {
+	case !c.Exists && c.SeedAttempts > 0:
+		return Conclusion{StateSeeding, seeding(c)}
 	case !c.Exists:
 		return Conclusion{StateUnseeded, "the queue has not been seeded, or Redis lost its data"}
 	case !c.Consistent():
@@ -82,6 +85,18 @@ func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusi
 		return Conclusion{StateOpen, "every item so far has ended, but the queue is not sealed: more may come" + dead}
 	}
 	return Conclusion{StateRunning, running(c, perSecond) + dead}
+}
+
+// seeding says how far a run is that has no items yet.
+func seeding(c queue.Counts) string {
+	why := ""
+	if c.SeedError != "" {
+		why = fmt.Sprintf("; %s to seed it failed: %s", counted(c.SeedAttempts, "attempt", "attempts"), text.Line(c.SeedError, reasonShown))
+	}
+	if c.SeederTill.Before(c.Now) {
+		return "the queue has not been seeded, and no worker does it now" + why
+	}
+	return "the queue is being seeded since " + Clock(c.Began) + why
 }
 
 // done returns the end of a run that is a success.

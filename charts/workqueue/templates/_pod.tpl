@@ -139,17 +139,20 @@ volumes:
 {{- end }}
 
 {{/* Exit codes after which a new pod would fail the same way: too many dead items, lost state, bad configuration. */}}
-{{- define "workqueue.failJobRule" -}}
+{{- define "workqueue.failJobRules" -}}
+{{- range . }}
 - action: FailJob
   onExitCodes:
     containerName: {{ . }}
     operator: In
     values: [65, 70, 78]
 {{- end }}
+{{- end }}
 
+{{/* From the names of the pod's containers that are the worker. */}}
 {{- define "workqueue.podFailurePolicy" -}}
 rules:
-  {{- include "workqueue.failJobRule" . | nindent 2 }}
+  {{- include "workqueue.failJobRules" . | trim | nindent 2 }}
   - action: Ignore
     onPodConditions:
       - type: DisruptionTarget

@@ -4,7 +4,7 @@ them are reported at once.
 */}}
 {{- define "workqueue.validate" -}}
 {{- $wrong := "" }}
-{{- range list "items" "itemsFrom" "worker" "scaling" "redis" "monitor" "global" "collisions" "cluster" }}
+{{- range list "items" "itemsFrom" "schedule" "worker" "scaling" "redis" "monitor" "global" "collisions" "cluster" }}
 {{- $wrong = print $wrong "\n" (include (print "workqueue.validate." .) $) }}
 {{- end }}
 {{- with regexReplaceAll "\\n\\s*" $wrong "\n" | trim }}
@@ -98,6 +98,35 @@ itemsFrom.delimiter: {{ .Values.itemsFrom.delimiter }} is for the format lines, 
 {{- include "workqueue.validate.command" (list "itemsFrom.command" .Values.itemsFrom.command) }}
 {{- if and .Values.itemsFrom.command (not .Values.itemsFrom.image) (not .Values.worker.image) }}
 itemsFrom.image: needed with itemsFrom.command, because the worker's own image holds no other program; name the image that the command is in
+{{- end }}
+{{- end }}
+
+{{- define "workqueue.validate.schedule" }}
+{{- with .Values.schedule }}
+{{- if not (regexMatch `^(@(yearly|annually|monthly|weekly|daily|midnight|hourly|every [0-9a-z.]+)|[0-9A-Za-z*?,/-]+( +[0-9A-Za-z*?,/-]+){4})$` .) }}
+schedule: {{ . | quote }} is not a cron schedule; write five fields, minute, hour, day of the month, month and day of the week, such as "0 3 * * *" for every night at three, or @hourly, @daily, @weekly or @monthly{{ if contains "TZ=" . }}, and the time zone in cronJob.timeZone{{ end }}
+{{- end }}
+{{- if ne $.Values.worker.kind "Job" }}
+schedule: starts Jobs, and worker.kind is {{ $.Values.worker.kind }}; set worker.kind=Job
+{{- end }}
+{{- if not $.Values.queue.seal }}
+queue.seal: with a schedule each run works on the lists that it has read, so its queue has to be closed after that; leave it out
+{{- end }}
+{{- if $.Values.queue.name }}
+queue.name: with a schedule each run has a queue of its own, named after its Job; leave it out
+{{- end }}
+{{- if $.Values.rerun }}
+rerun: with a schedule each run processes the items again anyway; leave it out
+{{- end }}
+{{- if $.Values.seed.serviceAccountName }}
+seed.serviceAccountName: with a schedule the worker pods read the lists, under their own account; set serviceAccount.name
+{{- end }}
+{{- else }}
+{{- range $key := list "timeZone" "startingDeadlineSeconds" "suspend" }}
+{{- if get $.Values.cronJob $key }}
+cronJob.{{ $key }}: means nothing without a schedule; set schedule, such as "0 3 * * *"
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -307,7 +336,7 @@ worker.extraVolumeMounts: there is no volume {{ .name }}; add it to worker.extra
 {{- end }}
 {{- $paths = append $paths (clean .mountPath) }}
 {{- end }}
-{{- $names := list "worker" "install" }}
+{{- $names := list "worker" "install" "seed" }}
 {{- range $key := list "initContainers" "sidecars" }}
 {{- range get $.Values.worker $key }}
 {{- if has .name $names }}

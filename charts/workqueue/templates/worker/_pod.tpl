@@ -1,5 +1,5 @@
 {{- define "workqueue.worker.name" -}}
-{{- if eq .Values.worker.kind "Job" }}{{ include "workqueue.worker.jobName" . }}{{ else }}{{ include "workqueue.fullname" . }}-worker{{ end }}
+{{- if .Values.schedule }}{{ include "workqueue.fullname" . }}{{ else if eq .Values.worker.kind "Job" }}{{ include "workqueue.worker.jobName" . }}{{ else }}{{ include "workqueue.fullname" . }}-worker{{ end }}
 {{- end }}
 
 {{/*
@@ -19,11 +19,11 @@ not known here.
 {{- end }}
 
 {{/*
-With hooks, a queue that was never seeded is one that Redis has lost; without hooks, its items are still to come. It is an
+With hooks, or a schedule, a queue that was never seeded is one that Redis has lost; without, its items are still to come. It is an
 annotation, and not part of what the Job is named by, so that the Job has the same name with hooks and without.
 */}}
 {{- define "workqueue.worker.seedTimeout" -}}
-{{- ternary "10s" "0s" .Values.hooks.enabled }}
+{{- ternary "10s" "0s" (or .Values.hooks.enabled (not (empty .Values.schedule))) }}
 {{- end }}
 
 {{/* The template of the worker pods, as a Deployment or a Job has it. The Job adds its own labels. */}}
@@ -48,7 +48,10 @@ terminationGracePeriodSeconds: {{ int64 .terminationGracePeriodSeconds }}
 {{- include "workqueue.podOptions" . }}
 {{- $env := concat (include "workqueue.worker.env" $ | include "workqueue.toEnv" | fromYamlArray) (include "workqueue.home" $ | fromYamlArray) .extraEnv }}
 {{- $init := concat .sidecars .initContainers }}
-{{- if and (not $own) (eq .inject "init") }}
+{{- if $.Values.schedule }}
+{{- $init = append $init (include "workqueue.seed.parts" $ | fromYaml).container }}
+{{- end }}
+{{- if and (eq .inject "init") (or (not $own) (include "workqueue.worker.lists" $)) }}
 {{- $init = prepend $init (include "workqueue.installContainer" (list $ .resources) | fromYaml) }}
 {{- end }}
 {{- with $init }}
@@ -109,7 +112,14 @@ programs write to it. If the values leave the user to the image, so is the home.
 {{- end }}
 {{- end }}
 
-{{/* The volumes and mounts that are the chart's own. Your image gets a writable /tmp, unless you mount one. */}}
+{{/* Whether the worker pods run your program that lists items: "true" or nothing. */}}
+{{- define "workqueue.worker.lists" -}}
+{{- if and .Values.schedule .Values.itemsFrom.command }}true{{ end }}
+{{- end }}
+
+{{/*
+The volumes of a worker pod and the mounts of its worker that are the chart's own. Your image gets a writable /tmp, unless you mount one.
+*/}}
 {{- define "workqueue.worker.volumes" -}}
 {{- $mounts := include "workqueue.redis.volumeMounts" . | fromYamlArray }}
 {{- $volumes := include "workqueue.redis.volumes" . | fromYamlArray }}
@@ -123,6 +133,9 @@ programs write to it. If the values leave the user to the image, so is the home.
 {{- $volumes = append $volumes (dict "name" "tmp" "emptyDir" dict) }}
 {{- end }}
 {{- end }}
+{{- if .Values.schedule }}
+{{- $volumes = concat $volumes (include "workqueue.seed.parts" . | fromYaml).volumes | uniq }}
+{{- end }}
 {{- dict "mounts" $mounts "volumes" $volumes | toYaml }}
 {{- end }}
 
@@ -133,7 +146,7 @@ programs write to it. If the values leave the user to the image, so is the home.
 {{- end }}
 
 {{- define "workqueue.worker.env" -}}
-{{- $env := include "workqueue.env" . | fromJson }}
+{{- $env := merge (include "workqueue.run.env" . | fromJson) (include "workqueue.env" . | fromJson) }}
 {{- with .Values.worker }}
 {{- $env = merge $env (dict
   "WQ_MODE" .mode
@@ -174,6 +187,16 @@ programs write to it. If the values leave the user to the image, so is the home.
 {{- $env = merge $env (dict "WQ_FINALLY" .command "WQ_FINALLY_TIMEOUT" .timeout "WQ_FINALLY_MAX_ATTEMPTS" .maxAttempts) }}
 {{- end }}{{ end }}
 {{- if .metrics.enabled }}{{ $_ := set $env "WQ_METRICS_ADDR" (printf ":%d" (int64 .metrics.port)) }}{{ end }}
+{{- end }}
+{{- toJson $env }}
+{{- end }}
+
+{{/* The variables that say which run of a schedule a pod is part of, as JSON. */}}
+{{- define "workqueue.run.env" -}}
+{{- $env := dict }}
+{{- if .Values.schedule }}
+{{- $_ := set $env "WQ_JOB" (include "workqueue.fieldRef" "metadata.labels['batch.kubernetes.io/job-name']" | fromYaml) }}
+{{- $_ := set $env "WQ_JOB_UID" (include "workqueue.fieldRef" "metadata.labels['batch.kubernetes.io/controller-uid']" | fromYaml) }}
 {{- end }}
 {{- toJson $env }}
 {{- end }}
