@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -86,7 +87,7 @@ func list(ctx context.Context, client redis.UniversalClient, wanted func(name st
 			all = append(all, newRun(candidate, counts, maxDead))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Run) int { return b.since().Compare(a.since()) })
+	slices.SortStableFunc(all, func(a, b Run) int { return cmp.Or(b.since().Compare(a.since()), strings.Compare(b.Queue, a.Queue)) })
 	return all, nil
 }
 
