@@ -78,12 +78,14 @@ demo: image ## Cluster, image, helm install of the nine fruits, helm test
 deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps
 
+# Side by side, since they wait about as much as they compute. First comes what they need, with its progress; each prints all at its end.
 .PHONY: test
-test: lint test-licences test-docs test-unit test-chart test-try test-faults test-browser test-e2e ## All tests but the long runs
+test: lint deps tools image ## All tests but the long runs
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-e2e test-unit test-chart test-faults test-try test-browser test-docs test-licences
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
-	go test -timeout 10m ./...
+	go test -timeout 10m -p 4 ./... # four packages at a time: they wait more than they compute
 	go test -timeout 10m ./worker/queue -run TestModel -rapid.checks=2000
 
 .PHONY: test-chart
