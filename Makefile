@@ -111,7 +111,20 @@ test-docs: ## The links, values, variables, verbs and targets that the documenta
 
 .PHONY: test-e2e
 test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
-	$(KIND_ENV) cd test && go test -count=1 -timeout 30m ./e2e/...
+	$(KIND_ENV) cd test && go test -count=1 -timeout 30m -skip '^TestRedis$$' ./e2e/...
+
+.PHONY: test-servers
+test-servers: deps ## The queue and the connection with it on this machine's Redis, Redis 8 and Valkey: as root on Debian
+	test/servers/build
+	for folder in "$$(dirname "$$(command -v redis-server)")" $(CURDIR)/bin/servers/*/bin; do \
+	  export PATH="$$folder:$$PATH"; redis-server --version; \
+	  go test -count=1 -timeout 10m ./worker/queue ./worker/redisclient; \
+	done
+
+.PHONY: test-redis
+test-redis: tools image ## The chart with every kind of Redis of docs/redis.md, of three makes, and failovers: as root on Debian
+	test/servers/build
+	servers=$$(test/servers/images); $(KIND_ENV) cd test && WQ_TEST_SERVERS=$$servers go test -count=1 -timeout 30m -v -run '^TestRedis$$' ./e2e/
 
 .PHONY: test-faults
 test-faults: deps worker ## Real workers, a real Redis, and everything around them breaks
