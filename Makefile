@@ -78,12 +78,14 @@ demo: image ## Cluster, image, helm install of the nine fruits, helm test
 deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps
 
+# Side by side, since they wait about as much as they compute. First comes what they need, with its progress; each prints all at its end.
 .PHONY: test
-test: lint test-licences test-docs test-unit test-chart test-try test-faults test-browser test-e2e ## All tests but the long runs
+test: lint deps tools image ## All tests but the long runs
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-e2e test-unit test-chart test-faults test-try test-browser test-docs test-licences
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
-	go test -timeout 10m ./...
+	go test -timeout 10m -p 4 ./... # four packages at a time: they wait more than they compute
 	go test -timeout 10m ./worker/queue -run TestModel -rapid.checks=2000
 
 .PHONY: test-chart
@@ -109,7 +111,20 @@ test-docs: ## The links, values, variables, verbs and targets that the documenta
 
 .PHONY: test-e2e
 test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
-	$(KIND_ENV) cd test && go test -count=1 -timeout 30m ./e2e/...
+	$(KIND_ENV) cd test && go test -count=1 -timeout 30m -skip '^TestRedis$$' ./e2e/...
+
+.PHONY: test-servers
+test-servers: deps ## The queue and the connection with it on this machine's Redis, Redis 8 and Valkey: as root on Debian
+	test/servers/build
+	for folder in "$$(dirname "$$(command -v redis-server)")" $(CURDIR)/bin/servers/*/bin; do \
+	  export PATH="$$folder:$$PATH"; redis-server --version; \
+	  go test -count=1 -timeout 10m ./worker/queue ./worker/redisclient; \
+	done
+
+.PHONY: test-redis
+test-redis: tools image ## The chart with every kind of Redis of docs/redis.md, of three makes, and failovers: as root on Debian
+	test/servers/build
+	servers=$$(test/servers/images); $(KIND_ENV) cd test && WQ_TEST_SERVERS=$$servers go test -count=1 -timeout 30m -v -run '^TestRedis$$' ./e2e/
 
 .PHONY: test-faults
 test-faults: deps worker ## Real workers, a real Redis, and everything around them breaks

@@ -35,8 +35,6 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-var raced bool // built with the race detector
-
 // TestProcess runs the real program, and looks at it from outside.
 func TestProcess(t *testing.T) {
 	t.Parallel()
@@ -63,9 +61,6 @@ func TestProcess(t *testing.T) {
 
 	// Whatever items and commands do, a worker is a small thing beside them.
 	t.Run("memory", func(t *testing.T) {
-		if raced {
-			t.Skip("the race detector takes more memory than the worker")
-		}
 		one := `WQ_ITEMS_COMMAND=["echo","x"]`
 		large := `WQ_ITEMS_COMMAND=["sh","-c","for i in $(seq 12); do head -c 1M /dev/zero | tr '\\0' x; echo; done"]`
 		echo := `WQ_COMMAND=["sed","-u","s/\"attempt\":1,\"item\"/\"result\"/"]`

@@ -186,7 +186,7 @@ func TestTheCommandLinesRefuseWrongValues(t *testing.T) {
 // a type, a list of words; by a template.
 var refusals = map[string][]string{
 	"items: [null, apple, yes]":              {"items[0] is null", "items[2] is a boolean"},
-	"{items: [a], worker: {paralelism: 2}}":  {"'/worker'", "'paralelism' not allowed"},
+	"{items: [a], worker: {paralelism: 2}}":  {"'/worker/paralelism'", "'given as worker.parallelism'"},
 	"{items: [a], commonLabels: {a: 1}}":     {"'/commonLabels/a'", "want string"},
 	"{items: [a], worker: {mode: lines}}":    {"'/worker/mode'", "'exec', 'batch', 'stream'"},
 	"{items: [a], worker: {concurrency: 0}}": {"'/worker/concurrency'", "want 1"},

@@ -205,6 +205,8 @@ func TestCollisionsAreRefused(t *testing.T) {
 		"commonLabels: {app.kubernetes.io/component: mine}":                                                                          "commonLabels: the label app.kubernetes.io/component",
 		"worker: {initContainers: [{name: worker, image: a}]}":                                                                       "worker.initContainers: the pod has a container worker already",
 		"worker: {sidecars: [{name: a, image: b}]}":                                                                                  "worker.sidecars: a needs `restartPolicy: Always`",
+		"worker: {initContainers: [{name: a, image: b}, {name: a, image: b}]}":                                                       "worker.initContainers: the pod has a container a already",
+		"worker: {sidecars: [{name: a, image: b, restartPolicy: Always, volumeMounts: [{name: v, mountPath: /v}]}]}":                 "worker.sidecars: there is no volume v for a to mount",
 		"worker: {metrics: {enabled: true}, sidecars: [{name: a, image: b, restartPolicy: Always, ports: [{containerPort: 9090}]}]}": "worker.sidecars: a port of a is that of worker.metrics",
 		"worker: {maxDead: 500, stopAfterDead: 100}":                                                                                 "worker.stopAfterDead: 100 is less than worker.maxDead, 500",
 		"global: {storageClass: fast}":                                                                                               "global.storageClass: this chart reads global.imageRegistry and global.imagePullSecrets alone",

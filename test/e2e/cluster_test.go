@@ -53,8 +53,9 @@ func TestMain(m *testing.M) {
 // space is a namespace with one release in it.
 type space struct {
 	*kube.Namespace
-	major  string          // which Helm
-	others map[string]bool // objects that are not the release's
+	major   string          // which Helm
+	release string          // what the release is called
+	others  map[string]bool // objects that are not the release's
 }
 
 // eachHelm runs a test with each major of Helm.
@@ -71,7 +72,7 @@ func eachHelm(t *testing.T, test func(t *testing.T, major string)) {
 // newSpace makes a namespace that ends with the test. If the test fails, what happened in it is printed before.
 func newSpace(t *testing.T, name string) *space {
 	t.Helper()
-	s := &space{Namespace: kube.NewNamespace(t, "e2e-"+name), major: "helm4"}
+	s := &space{Namespace: kube.NewNamespace(t, "e2e-"+name), major: "helm4", release: kube.Release}
 	t.Cleanup(s.ReportIfFailed)
 	return s
 }
@@ -84,7 +85,7 @@ func (s *space) exec(pod string, command ...string) (string, error) {
 // verb runs a verb of the worker in the monitor, and returns what it printed.
 func (s *space) verb(args ...string) string {
 	s.Helper()
-	return s.Must(append([]string{"exec", "deploy/" + kube.Release + "-monitor", "--", "worker"}, args...)...)
+	return s.Must(append([]string{"exec", "deploy/" + s.release + "-monitor", "--", "worker"}, args...)...)
 }
 
 // pod runs one container in a pod that fits Pod Security "restricted".
@@ -177,7 +178,7 @@ func values(files []string, single map[string]string) []string {
 
 // deliver installs or upgrades with values files, single values as JSON, and further arguments for Helm.
 func (s *space) deliver(verb string, files []string, single map[string]string, more ...string) error {
-	args := append([]string{verb, kube.Release, chart}, values(files, single)...)
+	args := append([]string{verb, s.release, chart}, values(files, single)...)
 	_, err := s.helm(append(args, more...)...)
 	return err
 }
@@ -200,7 +201,7 @@ func (s *space) upgrade(single map[string]string, more ...string) {
 // uninstall removes the release, and fails the test if anything of it is left in the namespace.
 func (s *space) uninstall() {
 	s.Helper()
-	if _, err := s.helm("uninstall", kube.Release, "--wait"); err != nil {
+	if _, err := s.helm("uninstall", s.release, "--wait"); err != nil {
 		s.Fatalf("helm uninstall: %v", err)
 	}
 	var left []string
@@ -244,7 +245,7 @@ func (s *space) objects() ([]string, error) {
 // verify runs helm test, and returns what it printed and an error if it failed.
 func (s *space) verify() (string, error) {
 	s.Helper()
-	return s.helm("test", kube.Release, "--logs")
+	return s.helm("test", s.release, "--logs")
 }
 
 // complete waits for the end of the run, and for helm test to find that all of it is done. It returns the report.
@@ -297,7 +298,7 @@ func (s *space) logs() string {
 	s.Helper()
 	var all strings.Builder
 	for _, pod := range s.workers() {
-		if slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Waiting != nil }) {
+		if !slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Waiting == nil }) {
 			continue // it is still starting, and there is nothing to ask for
 		}
 		all.WriteString(k8s.GetPodLogsContext(s, s.Context(), s.Kubectl, &pod, "worker"))

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -44,18 +45,22 @@ var arounds = map[string]around{
 	"schedule": {during: func(s *space) { s.fire("now") }},
 }
 
-// TestExamples runs each example to its end, as a person would.
+// TestExamples runs each example to its end, as a person would: by turns with Helm 3 and Helm 4, or all with the one that WQ_TEST_HELM
+// names (make test-e2e WQ_TEST_HELM=helm3).
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(root + "/values-examples/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
-	for _, file := range files {
+	for i, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		major := cmp.Or(os.Getenv("WQ_TEST_HELM"), []string{"helm3", "helm4"}[i%2])
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, around := newSpace(t, name), arounds[name]
+			s.major = major
+			t.Logf("with %s", major)
 			for _, args := range around.kubectl {
 				s.Must(args...)
 			}

@@ -7,44 +7,40 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/util/cert"
 
 	"github.com/workqueue/workqueue/test/kube"
 )
 
+// server installs test/charts/redis with single values as JSON. Its name is that of its pods, of its Service, and of the Secret for its clients.
+func (s *space) server(name, image string, single map[string]string) {
+	s.Helper()
+	args := []string{"install", name, root + "/test/charts/redis", "--wait", "--set", "image=" + image}
+	for key, value := range single {
+		args = append(args, "--set-json", key+"="+value)
+	}
+	if out, err := s.helm(args...); err != nil {
+		s.Fatalf("helm install %s: %v\n%s", name, err, out)
+	}
+}
+
+// serverRuns runs a script of test/charts/redis in one of its pods, and returns what it prints.
+func (s *space) serverRuns(pod, script string, args ...string) string {
+	s.Helper()
+	return strings.TrimSpace(s.Must(append([]string{"exec", pod, "--container=redis", "--", "/scripts/" + script}, args...)...))
+}
+
 // sharedRedis makes a Redis that is not the release's, as the example of one speaks of it: TLS, a password, and a user that can
 // touch only the keys of this release. There are keys of others in it.
 func sharedRedis(s *space) map[string]string {
-	host := "cache." + s.Kubectl.Namespace + ".svc"
-	certificate, key, err := cert.GenerateSelfSignedCertKey(host, nil, nil)
-	if err != nil {
-		s.Fatal(err)
-	}
 	mine := s.Kubectl.Namespace + "/" + kube.Release
-	acl := fmt.Sprintf("user default on nopass ~* &* +@all\nuser workqueue on >open-sesame ~%s-* ~{%s-*}:* +@all -@dangerous +info\n", mine, mine)
-	s.Apply(fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: cache}, stringData: {password: open-sesame, ca.crt: %q}}`, certificate))
-	s.Apply(fmt.Sprintf(`{apiVersion: v1, kind: Secret, metadata: {name: cache-server}, stringData: {tls.crt: %q, tls.key: %q, users.acl: %q}}`,
-		certificate, key, acl))
-	s.Apply(`{apiVersion: v1, kind: Service, metadata: {name: cache}, spec: {selector: {app: cache}, ports: [{port: 6380}]}}`)
-	s.pod("cache", corev1.Container{
-		Image: redisImage(s),
-		Command: []string{"redis-server", "--dir", "/tmp", "--save", "", "--protected-mode", "no", "--aclfile", "/tls/users.acl",
-			"--tls-port", "6380", "--tls-auth-clients", "no",
-			"--tls-cert-file", "/tls/tls.crt", "--tls-key-file", "/tls/tls.key", "--tls-ca-cert-file", "/tls/tls.crt"},
-		ReadinessProbe: &corev1.Probe{
-			ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"redis-cli", "ping"}}},
-			PeriodSeconds: 1,
-		},
-		VolumeMounts: []corev1.VolumeMount{{Name: "tls", MountPath: "/tls"}},
-	}, corev1.Volume{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "cache-server"}}})
-	s.Must("wait", "--for=condition=Ready", "--timeout=2m", "pod/cache")
+	s.server("cache", redisImage(s), map[string]string{
+		"port": "6380", "tls": `"server"`, "password": `"open-sesame"`,
+		"users": fmt.Sprintf(`["workqueue on >open-sesame ~%s-* ~{%s-*}:* +@all -@dangerous +info"]`, mine, mine),
+	})
 	for _, key := range foreign(s) {
-		if out, err := s.exec("cache", "redis-cli", "rpush", key, "not yours"); err != nil {
-			s.Fatalf("redis-cli: %v\n%s", err, out)
-		}
+		s.serverRuns("cache-0", "cli", "rpush", key, "not yours")
 	}
-	return map[string]string{"redis.external.url": fmt.Sprintf("%q", "rediss://"+host+":6380/0")}
+	return map[string]string{"redis.external.url": fmt.Sprintf(`"rediss://cache.%s.svc:6380/0"`, s.Kubectl.Namespace)}
 }
 
 // foreign are queues that releases of nearly the same name would have.
@@ -55,11 +51,7 @@ func foreign(s *space) []string {
 
 // onlyOthers wants to see in Redis what was there before the release, and nothing else.
 func onlyOthers(s *space) {
-	out, err := s.exec("cache", "redis-cli", "--raw", "keys", "*")
-	if err != nil {
-		s.Fatalf("redis-cli: %v\n%s", err, out)
-	}
-	keys, want := strings.Fields(out), foreign(s)
+	keys, want := strings.Fields(s.serverRuns("cache-0", "cli", "keys", "*")), foreign(s)
 	slices.Sort(keys)
 	slices.Sort(want)
 	if !slices.Equal(keys, want) {

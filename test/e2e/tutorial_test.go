@@ -93,7 +93,7 @@ func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page, heading+"\n")
 	if !found {
-		t.Fatalf("docs/tutorial.md has no heading %q", heading)
+		t.Fatalf("the page has no heading %q", heading)
 	}
 	part, _, _ := strings.Cut(rest, "\n## ")
 	return part

@@ -173,6 +173,15 @@ func TestUser(t *testing.T) {
 	drain(t, settings(t, "WQ_REDIS_URL="+server.URL(), "WQ_REDIS_USERNAME=worker", "WQ_REDIS_PASSWORD=s3cret"), nil)
 }
 
+// TestClusterUser is TestUser in a Cluster, with the rights that docs/redis.md recommends.
+func TestClusterUser(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, strings.Fields("--user worker on >s3cret resetchannels ~job2 ~{job2}:* -@all +@read +@write "+
+		"+@connection +@transaction +eval +evalsha -@dangerous +info +sort +time +client|setname +cluster|slots")...)
+	drain(t, settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true",
+		"WQ_REDIS_USERNAME=worker", "WQ_REDIS_PASSWORD=s3cret"), nil)
+}
+
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	authority := redistest.NewAuthority(t)

@@ -36,7 +36,6 @@ func Retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try fun
 
 func retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try func(context.Context) error, passing func(error) bool) error {
 	var since time.Time
-	pause := 50 * time.Millisecond
 	for {
 		err := try(ctx)
 		if err == nil {
@@ -59,12 +58,13 @@ func retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try fun
 		if now.Sub(since) >= timeout {
 			return fmt.Errorf("%w for more than %v: %w", ErrUnreachable, timeout, refused(err))
 		}
+		// Whoever waits for Redis to start should not wait much longer than that; a long outage needs few tries.
+		pause := min(max(50*time.Millisecond, now.Sub(since)/4), 2*time.Second)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pause/2 + rand.N(pause)):
 		}
-		pause = min(2*pause, 2*time.Second)
 	}
 }
 

@@ -346,6 +346,11 @@ worker.{{ $key }}: the pod has a container {{ .name }} already; give yours anoth
 {{- if and (eq $key "sidecars") (ne (toString .restartPolicy) "Always") }}
 worker.sidecars: {{ .name }} needs `restartPolicy: Always`, or the pod would wait for its end before it starts the worker; for a container that ends, use worker.initContainers
 {{- end }}
+{{- range .volumeMounts }}
+{{- if not (has .name $volumes) }}
+worker.{{ $key }}: there is no volume {{ .name }} for {{ $names | last }} to mount; add it to worker.extraVolumes
+{{- end }}
+{{- end }}
 {{- range .ports }}
 {{- if and $.Values.worker.metrics.enabled (or (eq (int64 .containerPort) (int64 $.Values.worker.metrics.port)) (eq (toString .name) "metrics")) }}
 worker.{{ $key }}: a port of {{ $names | last }} is that of worker.metrics; choose another

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +41,8 @@ func valuesSchema(t *testing.T) []byte {
 	}
 	trustReferences(schema)
 	suggest(t, schema.(map[string]any))
+	suggestNearest(t, schema.(map[string]any), "")
+	requireObjects(schema.(map[string]any))
 	var pretty bytes.Buffer
 	encoder := json.NewEncoder(&pretty)
 	encoder.SetEscapeHTML(false)
@@ -129,8 +134,71 @@ func suggest(t *testing.T, schema map[string]any) {
 		if properties[name] != nil {
 			t.Errorf("types.yaml has %s among the keys that do not exist, and it exists", key)
 		}
-		properties[name] = map[string]any{"const": "given as " + instead}
+		properties[name] = givenAs(instead)
 	}
+}
+
+// givenAs is a schema that no value fits.
+func givenAs(key string) map[string]any { return map[string]any{"const": "given as " + key} }
+
+// suggestNearest adds patterns for the keys that differ in one letter from a key of the root, or of an object there.
+func suggestNearest(t *testing.T, object map[string]any, path string) {
+	t.Helper()
+	properties, _ := object["properties"].(map[string]any)
+	if object["additionalProperties"] != false {
+		return // other keys are allowed
+	}
+	patterns := map[string]any{}
+	for key, property := range properties {
+		property := property.(map[string]any)
+		if property["const"] != nil || len(key) < 4 {
+			continue
+		}
+		pattern := misspelt(key)
+		for other := range properties {
+			if regexp.MustCompile(pattern).MatchString(other) {
+				t.Errorf("%s%s differs in one letter from %s%s: one would be refused as the other misspelt", path, other, path, key)
+			}
+		}
+		patterns[pattern] = givenAs(path + key)
+		if path == "" && property["$ref"] == nil {
+			suggestNearest(t, property, key+".")
+		}
+	}
+	if len(patterns) > 0 {
+		object["patternProperties"] = patterns
+	}
+}
+
+// requireObjects refuses null for an object with values in it: Helm takes the object away then, with its defaults.
+func requireObjects(object map[string]any) {
+	properties, _ := object["properties"].(map[string]any)
+	var required []string
+	for key, property := range properties {
+		if property := property.(map[string]any); property["properties"] != nil && property["$ref"] == nil {
+			required = append(required, key)
+			requireObjects(property)
+		}
+	}
+	if len(required) > 0 {
+		slices.Sort(required)
+		object["required"] = required
+	}
+}
+
+// misspelt returns a pattern for a key with one letter left out, changed or added.
+func misspelt(key string) string {
+	pattern := key[len(key)-1:] + "."
+	for i := len(key) - 1; i >= 0; i-- {
+		letter, rest := key[i:i+1], key[i+1:]
+		here := fmt.Sprintf("([^%s]?|.%s)%s", letter, letter, rest)
+		if i == len(key)-1 {
+			pattern = here + "|" + pattern
+		} else {
+			pattern = here + "|" + letter + "(" + pattern + ")"
+		}
+	}
+	return "^(" + pattern + ")$"
 }
 
 // withoutDescriptions makes Kubernetes' types a tenth of their size.
