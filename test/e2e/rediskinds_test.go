@@ -97,9 +97,8 @@ func (kind redisKind) run(t *testing.T, server, image, page string) {
 	}
 	s.uninstall()
 	for _, pod := range kind.podNames() {
-		if keys := s.serverRuns(pod, "cli", "dbsize"); keys != "0" {
-			t.Errorf("after the uninstall %s has %s keys", pod, keys)
-		}
+		keys := func() string { return s.serverRuns(pod, "cli", "dbsize") }
+		eventually(t, "the uninstall has purged "+pod, func() bool { return keys() == "0" }, func() string { return keys() + " keys are left" })
 	}
 }
 

@@ -14,6 +14,8 @@ volumeMounts:
   - {name: scripts, mountPath: /scripts}
   - {name: credentials, mountPath: /tls}
   - {name: data, mountPath: /data}
+# Sentinels that have to wait for the processor take no decisions (TILT).
+resources: {requests: {cpu: 50m, memory: 32Mi}}
 securityContext:
   allowPrivilegeEscalation: false
   capabilities: {drop: [ALL]}
