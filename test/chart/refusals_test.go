@@ -48,7 +48,6 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a schedule of a Deployment", "{schedule: '@daily', queue: {seal: false}, worker: {kind: Deployment}}", []string{"schedule: starts Jobs", "worker.kind=Job", "queue.seal: with a schedule"}},
 		{"a schedule of one queue", "{items: [a], schedule: '@daily', queue: {name: job2}, rerun: 2}", []string{"queue.name: with a schedule", "rerun: with a schedule", "leave it out"}},
 		{"an account of the seeding's own on a schedule", "{items: [a], schedule: '@daily', seed: {serviceAccountName: lister}}", []string{"seed.serviceAccountName: with a schedule", "serviceAccount.name"}},
-		{"what belongs to a schedule, without one", "{items: [a], cronJob: {timeZone: Europe/Berlin, suspend: true}}", []string{"cronJob.timeZone: means nothing without a schedule", "cronJob.suspend: means nothing"}},
 		{"how runs may overlap", "{items: [a], schedule: '@daily', cronJob: {concurrencyPolicy: Wait}}", []string{"'/cronJob/concurrencyPolicy'", "'Forbid', 'Replace', 'Allow'"}},
 		{"a container called as the chart's", "{items: [a], worker: {initContainers: [{name: seed, image: b}]}}", []string{"worker.initContainers: the pod has a container seed already"}},
 

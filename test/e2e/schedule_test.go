@@ -33,7 +33,7 @@ func (s *space) ended(job string) (end batchv1.JobCondition) {
 			end = *condition
 		}
 		return condition != nil
-	}, func() string { return s.verb("runs") })
+	}, s.runs)
 	return end
 }
 
@@ -42,10 +42,17 @@ func (s *space) podsOf(job string) []corev1.Pod {
 	return k8s.ListPodsContext(s, s.Context(), s.Kubectl, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + job})
 }
 
-// logsOf are those of one container in all pods of a run.
+// logsOf are those of one container in all pods of a run, as far as they have started.
 func (s *space) logsOf(job, container string) string {
 	s.Helper()
-	return s.Must("logs", "--tail=-1", "-c", container, "-l", "batch.kubernetes.io/job-name="+job)
+	out, _ := s.Try("logs", "--tail=-1", "--ignore-errors", "-c", container, "-l", "batch.kubernetes.io/job-name="+job)
+	return out
+}
+
+// runs are those that the monitor lists, as soon as it runs.
+func (s *space) runs() string {
+	out, _ := s.Try("exec", "deploy/"+kube.Release+"-monitor", "--", "worker", "runs")
+	return out
 }
 
 // listing are values with which a program lists so many items, and each pod that runs it says so.
@@ -85,7 +92,7 @@ func TestSchedule(t *testing.T) {
 			t.Fatalf("helm upgrade: %v", err)
 		}
 		s.fire("second")
-		eventually(t, "the second run is on its way", func() bool { return strings.Contains(s.logsOf("second", "worker"), "old 1\n") }, func() string { return s.verb("runs") })
+		eventually(t, "the second run is on its way", func() bool { return strings.Contains(s.logsOf("second", "worker"), "old 1\n") }, s.runs)
 		single["itemsFrom.command"], single["items"] = "[]", `["the only one"]`
 		single["worker.command"] = `["sh", "-c", "echo new $0"]`
 		if err := s.deliver("upgrade", []string{scheduleExample}, single); err != nil {
@@ -119,6 +126,16 @@ func TestSchedule(t *testing.T) {
 		if got := fmt.Sprint(runs); len(runs) != 3 || runs[0][1] != "run:first" || runs[0][3] != "1" || runs[1][1] != "run:second" || runs[2][3] != "20" {
 			t.Errorf("the runs are %s", got)
 		}
+
+		// Without the schedule there is one run, at once, and the former ones are still known.
+		single["schedule"], single["items"] = `""`, `["the last one"]`
+		if err := s.deliver("upgrade", []string{scheduleExample}, single); err != nil {
+			t.Fatalf("helm upgrade: %v", err)
+		}
+		eventually(t, "the schedule's Jobs are gone", func() bool { return !strings.Contains(s.Must("get", "cronjob,job", "-o", "name"), "/first") },
+			func() string { return s.Must("get", "cronjob,job") })
+		s.complete("OK: all 1 item")
+		wantText(t, s.verb("runs"), "run:second:", "run:first:")
 		s.uninstall()
 	})
 }
@@ -128,11 +145,11 @@ func TestScheduleFires(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "schedule-fires")
 	single := listing(t, 1000)
-	single["schedule"] = `"* * * * *"`
+	single["schedule"], single["redis.acl.enabled"] = `"* * * * *"`, "true"
 	s.install([]string{scheduleExample}, single)
 	eventually(t, "the schedule has started a run", func() bool {
-		return strings.Contains(s.verb("runs"), "running")
-	}, func() string { return s.verb("runs") })
+		return strings.Contains(s.runs(), "running")
+	}, s.runs)
 	s.uninstall()
 }
 
@@ -141,7 +158,7 @@ func TestScheduleSeedKilled(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "schedule-killed")
 	single := listing(t, 5)
-	single["itemsFrom.command"] = `["sh", "-c", "echo listed by $HOSTNAME >&2; sleep 10; seq 5"]`
+	single["itemsFrom.command"] = `["sh", "-c", "echo listed by $HOSTNAME >&2; sleep 60; seq 5"]`
 	s.install([]string{scheduleExample}, single)
 	s.fire("now")
 	var victim string
@@ -152,8 +169,8 @@ func TestScheduleSeedKilled(t *testing.T) {
 			}
 		}
 		return victim != ""
-	}, func() string { return s.verb("runs") })
-	wantText(t, s.verb("runs"), "seeding")
+	}, s.runs)
+	eventually(t, "the run is seen", func() bool { return strings.Contains(s.runs(), "seeding") }, s.runs)
 	s.Must("delete", "pod", victim, "--force", "--grace-period=0")
 	if end := s.ended("now"); end.Type != batchv1.JobComplete {
 		t.Errorf("the run is %s: %s %s", end.Type, end.Reason, end.Message)

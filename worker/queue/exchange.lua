@@ -128,18 +128,6 @@ local function drop(id)
   call('DEL', prefix .. 'b:' .. id, prefix .. 'd:' .. id)
 end
 
--- While nobody calls, this server is away, or all workers are, and they can renew nothing. So no more than a third of a lease
--- runs out meanwhile, or a second, within which somebody calls if anybody can. Otherwise everything that was leased when Redis
--- failed would be run a second time, and be suspected.
-local function spare_leases()
-  heard = tonumber(heard or now)
-  local excess = math.floor(now - heard - math.max(lease / 3, 1000))
-  if excess > 0 then
-    for _, id in ipairs(call('ZRANGE', leases, 0, -1)) do call('ZINCRBY', leases, excess, id) end
-  end
-  if heard == now or math.abs(now - heard) > 500 then call('HSET', state, 'heard', now) end
-end
-
 -- 1 Settle.
 
 local recorded = false -- something in the history
@@ -448,7 +436,7 @@ local function pending(limited)
 end
 
 if unjoined > 0 then ready_len = join() end
-spare_leases()
+hear(heard, lease)
 local lost, rolled_back, held = settle()
 trim(results, 'results_dropped', max_results)
 if recorded then trim(history, 'history_dropped', max_results) end

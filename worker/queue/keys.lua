@@ -128,3 +128,15 @@ local function reopen()
   each_key(function(key) call('PERSIST', key) end)
   call('HDEL', state, 'finished_at', 'left')
 end
+
+-- hear notes a call after the last one, at the time heard. While nobody calls, this server is away, or all workers are, and they
+-- can renew nothing. So no more than a third of a lease runs out meanwhile, or a second, within which somebody calls if anybody can.
+-- Otherwise everything that was leased when Redis failed would be run a second time, and be suspected.
+local function hear(heard, lease)
+  heard = tonumber(heard or now)
+  local excess = math.floor(now - heard - math.max(lease / 3, 1000))
+  if excess > 0 then
+    for _, id in ipairs(call('ZRANGE', leases, 0, -1)) do call('ZINCRBY', leases, excess, id) end
+  end
+  if heard == now or math.abs(now - heard) > 500 then call('HSET', state, 'heard', now) end
+end

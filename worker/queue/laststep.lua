@@ -42,7 +42,8 @@ if wish == 'again' then
 elseif wish ~= 'lease' then
   if not mine then return { 0, 0, attempts, crashes } end
   if wish == 'renew' then
-    call('HSET', state, 'last_until', now + ms, 'heard', now)
+    call('HSET', state, 'last_until', now + ms)
+    hear(call('HGET', state, 'heard'), ms)
   elseif wish == 'done' then
     call('HSET', state, 'last_step', 'done')
   elseif wish == 'return' then

@@ -466,9 +466,7 @@ func (m *machine) exchange(t *rapid.T) {
 	}
 	s.held = still
 	m.takeBack()
-	if m.hasStep && m.step.state == "" {
-		m.step.state = queue.LastStepWaiting
-	}
+	m.awaitStep()
 	want := m.lease(s.name, request, held)
 	reply, err := s.Exchange(ctx, request)
 	must(t, err)
@@ -479,6 +477,7 @@ func (m *machine) exchange(t *rapid.T) {
 
 	if rapid.Bool().Draw(t, "reply lost") {
 		m.takeBack()
+		m.awaitStep()
 		var want lease
 		if reply.Batch == nil { // what was just taken back may be leased now
 			want = m.lease(s.name, request, held)
@@ -495,6 +494,13 @@ func (m *machine) exchange(t *rapid.T) {
 		if again.Batch == nil || again.Batch.ID != reply.Batch.ID || !slices.Equal(again.Batch.Items, reply.Batch.Items) {
 			t.Fatalf("a repeated call leased %+v, the first one %+v", again.Batch, reply.Batch)
 		}
+	}
+}
+
+// awaitStep is what each call of a worker with a last step does: the queue knows that there is one to come.
+func (m *model) awaitStep() {
+	if m.hasStep && m.step.state == "" {
+		m.step.state = queue.LastStepWaiting
 	}
 }
 

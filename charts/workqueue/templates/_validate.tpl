@@ -121,12 +121,6 @@ rerun: with a schedule each run processes the items again anyway; leave it out
 {{- if $.Values.seed.serviceAccountName }}
 seed.serviceAccountName: with a schedule the worker pods read the lists, under their own account; set serviceAccount.name
 {{- end }}
-{{- else }}
-{{- range $key := list "timeZone" "startingDeadlineSeconds" "suspend" }}
-{{- if get $.Values.cronJob $key }}
-cronJob.{{ $key }}: means nothing without a schedule; set schedule, such as "0 3 * * *"
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end }}
 
