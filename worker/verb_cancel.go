@@ -39,11 +39,13 @@ func runCancel(ctx context.Context, args []string) error {
 		fmt.Println("no waiting item matches")
 	case cancelled == 1:
 		fmt.Println("1 item is cancelled; worker records lists it")
+	case after.HistoryDropped > before.HistoryDropped:
+		fmt.Printf("%d items are cancelled; worker records lists the newest (WQ_MAX_RESULTS)\n", cancelled)
 	default:
 		fmt.Printf("%d items are cancelled; worker records lists them\n", cancelled)
 	}
 	if after.Leased > 0 {
-		s.log.Info("items that workers have are not cancelled", "running", after.Leased)
+		s.log.Info("leased items are not cancelled: they run to their end", "running", after.Leased)
 	}
 	return nil
 }

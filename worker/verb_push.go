@@ -51,7 +51,7 @@ func runPush(ctx context.Context, args []string) error {
 		return fmt.Errorf("%w; %d items were pushed, and perhaps the %d after them", err, p.read, len(p.waiting))
 	}
 	_ = p.queue.Close(ctx) // what is left behind expires
-	fmt.Printf("%d items are in the queue\n", p.pushed)
+	fmt.Printf("%d items were added to the queue\n", p.pushed)
 	if again := p.read - p.pushed; again > 0 {
 		fmt.Printf("%d items were left out, because this run has had them\n", again)
 	}

@@ -34,10 +34,7 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 		return err
 	}
 	buffer := bufio.NewWriter(os.Stdout)
-	var out io.Writer = buffer
-	if term.IsTerminal(int(os.Stdout.Fd())) {
-		out = printable{out}
-	}
+	out := forTerminal(buffer)
 	l := &lister{session: s, records: s.Records(kind), match: settings.Match, out: record.NewWriter(record.Format(settings.Format), out)}
 	if settings.Order == "id" {
 		err = l.byID(ctx)
@@ -58,6 +55,14 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 		s.log.Warn("some outputs are not whole: they were longer than is kept (WQ_RESULT_BYTES)", "truncated", l.truncated)
 	}
 	return nil
+}
+
+// forTerminal returns a writer of standard output that escapes whatever a terminal might obey, if it is one.
+func forTerminal(out io.Writer) io.Writer {
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		return printable{out}
+	}
+	return out
 }
 
 // printable escapes whatever a terminal might obey.

@@ -34,7 +34,7 @@ func runSeed(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if !settings.Unique { // which remembers every item
+	if !settings.Unique { // a fingerprint of each item is in memory then
 		limitMemory()
 	}
 	if settings.DryRun {
@@ -173,7 +173,7 @@ func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, er
 // printItems prints the items that a seed would take, each as a line of JSON.
 func printItems(ctx context.Context, settings *config.Seed) error {
 	out := bufio.NewWriter(os.Stdout)
-	encoder := json.NewEncoder(out)
+	encoder := json.NewEncoder(forTerminal(out))
 	encoder.SetEscapeHTML(false)
 	err := readSources(ctx, settings, func(payload string) error { return encoder.Encode(record.NewPayload(payload, math.MaxInt)) })
 	return errors.Join(out.Flush(), err)

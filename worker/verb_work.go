@@ -160,7 +160,7 @@ func newHandler(settings *config.Work, log *slog.Logger) handler.Handler {
 	}
 	single := &handler.Exec{Command: command}
 	if pushes, err := handler.NewPushes(settings.Delimiter.Byte()); err != nil {
-		log.Warn("programs cannot push items: there is no folder for temporary files", "reason", err)
+		log.Warn("programs cannot push items, and have no WQ_PUSH: there is no folder for temporary files", "reason", err)
 	} else {
 		single.Pushes = pushes
 	}

@@ -108,7 +108,7 @@ func TestVerbs(t *testing.T) {
 	}, "--wait")
 	wantText(t, s.verb("pause"), "the queue is paused")
 	pushed := s.follow("The queue is open", "kiwi\nlime\n")
-	wantText(t, pushed, "2 items are in the queue", "the queue is sealed, with 11 items")
+	wantText(t, pushed, "2 items were added to the queue", "the queue is sealed, with 11 items")
 	if job := s.job(); kube.End(&job) != nil {
 		t.Errorf("the worker Job has ended though the queue is paused: %+v", job.Status)
 	}

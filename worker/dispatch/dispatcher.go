@@ -220,7 +220,7 @@ func (d *dispatcher) call() error {
 func (d *dispatcher) settle(reply queue.Reply) {
 	for id, b := range d.batches {
 		if known, rolledBack := reply.RolledBack[id]; rolledBack {
-			d.worker.Log.Warn("redis has lost the last reports: repeating them", "batch_id", id)
+			d.worker.Log.Warn("redis has lost the last reports, or has no room for the items that they push: repeating them", "batch_id", id)
 			b.rollBack(known)
 			d.noteUnreported(d.lastCall)
 			continue

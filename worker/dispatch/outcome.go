@@ -80,8 +80,8 @@ func tooMuch(push []string) string {
 	if len(push) <= queue.MaxPush && bytes <= queue.MaxPushBytes {
 		return ""
 	}
-	return fmt.Sprintf("the program pushed %d items of %d bytes: an item can push %d items of %d MiB in all; let it push items that push the rest",
-		len(push), bytes, queue.MaxPush, queue.MaxPushBytes>>20)
+	return fmt.Sprintf("the program pushed more than an item can push, which is %d items of %d MiB in all: let it push items that push the rest",
+		queue.MaxPush, queue.MaxPushBytes>>20)
 }
 
 // dead reports the last attempt at an item, by the outcome with which the queue makes it a dead letter.

@@ -16,8 +16,8 @@ import (
 
 // Pushes is the folder of the files to which programs append items, a file for each process.
 type Pushes struct {
-	// The programs run as the same user as the worker. The folder is opened once, and no link in it is followed: a program that puts a
-	// link to one of the worker's own files there gets nothing of it.
+	// The programs run as the same user as the worker. So the folder is opened once, and only files are read that are in it: a program
+	// that puts a link to one of the worker's own files there, or in place of the folder, gets nothing of it.
 	folder    *os.Root
 	delimiter byte
 	files     atomic.Int64
@@ -33,6 +33,9 @@ func NewPushes(delimiter byte) (*Pushes, error) {
 	return &Pushes{folder: folder, delimiter: delimiter}, err
 }
 
+// errEnough ends the reading of items of which there are too many.
+var errEnough = errors.New("too many items")
+
 // next returns the name of a file that no other process has, and the variable by which a process finds it. The file does not exist: most
 // programs push nothing.
 func (p *Pushes) next() (name, variable string) {
@@ -40,18 +43,13 @@ func (p *Pushes) next() (name, variable string) {
 	return name, "WQ_PUSH=" + filepath.Join(p.folder.Name(), name)
 }
 
-// take returns the items in a file, and removes it.
+// take returns the items in a file, the first of them if they are more than an item can push, and removes it.
 func (p *Pushes) take(name string) (items []string, err error) {
-	file, err := p.folder.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	info, err := p.folder.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	defer func() { err = errors.Join(err, p.folder.RemoveAll(name)) }()
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
 	switch {
 	case err != nil:
 		return nil, err
@@ -60,11 +58,23 @@ func (p *Pushes) take(name string) (items []string, err error) {
 	case info.Size() > 2*queue.MaxPushBytes:
 		return nil, fmt.Errorf("it has %d bytes, and an item can push %d MiB", info.Size(), queue.MaxPushBytes>>20)
 	}
+	file, err := p.folder.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	bytes := 0
 	list := source.NewList(file, source.Layout{Format: source.Lines, Delimiter: p.delimiter})
 	err = list.Each(func(payload string) error {
 		items = append(items, payload)
+		if bytes += len(payload); len(items) > queue.MaxPush || bytes > queue.MaxPushBytes {
+			return errEnough
+		}
 		return nil
 	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
 	return items, err
 }
 

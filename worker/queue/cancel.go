@@ -10,12 +10,12 @@ import (
 var ErrCancelling = errors.New("somebody else is cancelling items of this queue: wait for the end of that, and try again")
 
 const (
-	cancelItems = 500       // that one call of cancel.lua looks at
+	cancelItems = 500       // that one call of cancel.lua reads
 	cancelBytes = 256 << 10 // payload bytes of them, about
 )
 
 // Cancel takes the waiting items out of the queue whose payloads match. Items that workers have go on. The history keeps
-// maxHistory entries, 0 for all. After an error some may be cancelled and the list in another order; to cancel once more mends both.
+// maxHistory entries, 0 for all. After an error some may be cancelled, and the order of the others may be another one.
 func (q *Queue) Cancel(ctx context.Context, match func(payload string) bool, maxHistory int) error {
 	// From the list first: workers lease from it, and what they return afterwards is delayed.
 	if err := q.cancelReady(ctx, match, maxHistory); err != nil {
@@ -24,18 +24,20 @@ func (q *Queue) Cancel(ctx context.Context, match func(payload string) bool, max
 	return q.cancelEnvelopes(ctx, match, maxHistory)
 }
 
-// cancelReady turns the list over once.
+// cancelReady moves the list from its head to its end, once.
 func (q *Queue) cancelReady(ctx context.Context, match func(string) bool, maxHistory int) error {
-	first, size := ready{}, 10
+	var first page
+	rotated := -1 // by the last call, this one's
 	for {
-		now, err := q.look(ctx, size)
-		if err != nil {
+		now, err := q.readPage(ctx)
+		switch {
+		case err != nil:
 			return err
-		}
-		if now.unjoined > 0 {
+		case now.unjoined > 0:
 			continue
-		}
-		if first.length == 0 {
+		case rotated >= 0 && now.rotated != rotated:
+			return ErrCancelling
+		case rotated < 0:
 			first = now
 		}
 		left := first.length - (now.taken - first.taken) - (now.rotated - first.rotated)
@@ -43,46 +45,46 @@ func (q *Queue) cancelReady(ctx context.Context, match func(string) bool, maxHis
 		if len(items) == 0 {
 			return nil
 		}
-		args := []any{"turn", maxHistory, len(items), now.taken, now.rotated}
-		bytes := 0
+		args := []any{"rotate", maxHistory, len(items), now.taken, now.rotated}
 		for _, payload := range items {
-			bytes += len(payload)
 			if match(payload) {
 				args = append(args, fingerprint(payload))
 			}
 		}
-		if err := q.cancel(ctx, args...); err != nil {
+		if rotated, err = q.cancel(ctx, args...); err != nil {
 			return err
 		}
-		size = min(max(cancelBytes*len(items)/max(bytes, 1), 1), cancelItems)
 	}
 }
 
-// ready is a look at the list of ready items.
-type ready struct {
+// page is the first items of the list of ready items.
+type page struct {
 	length, taken, rotated, unjoined int
-	items                            []string // the first ones
+	items                            []string
 }
 
-func (q *Queue) look(ctx context.Context, items int) (ready, error) {
-	reply, err := cancelScript.Run(ctx, q.redis, q.keys(), "look", items).Slice()
+func (q *Queue) readPage(ctx context.Context) (page, error) {
+	reply, err := cancelScript.Run(ctx, q.redis, q.keys(), "read", cancelItems, cancelBytes).Slice()
 	if err != nil {
-		return ready{}, err
+		return page{}, err
 	}
 	var numbers [4]int
-	var list []any
-	if len(reply) == len(numbers)+1 {
-		for i := range numbers {
-			n, _ := reply[i].(int64)
-			numbers[i] = int(n)
-		}
-		list, _ = reply[len(numbers)].([]any)
+	if len(reply) != len(numbers)+1 {
+		return page{}, fmt.Errorf("reply of cancel.lua: %v", reply)
 	}
-	r := ready{length: numbers[0], taken: numbers[1], rotated: numbers[2], unjoined: numbers[3]}
+	for i := range numbers {
+		n, _ := reply[i].(int64)
+		numbers[i] = int(n)
+	}
+	p := page{length: numbers[0], taken: numbers[1], rotated: numbers[2], unjoined: numbers[3]}
+	if p.length < 0 {
+		return page{}, ErrVanished
+	}
+	list, _ := reply[len(numbers)].([]any)
 	for _, item := range list {
-		r.items = append(r.items, fmt.Sprint(item))
+		p.items = append(p.items, fmt.Sprint(item))
 	}
-	return r, nil
+	return p, nil
 }
 
 // cancelEnvelopes cancels items that were leased before: delayed ones and suspects.
@@ -92,7 +94,7 @@ func (q *Queue) cancelEnvelopes(ctx context.Context, match func(string) bool, ma
 		if len(members) == 0 {
 			return nil
 		}
-		err := q.cancel(ctx, append([]any{"envelope", maxHistory}, members...)...)
+		_, err := q.cancel(ctx, append([]any{"envelope", maxHistory}, members...)...)
 		members = members[:0]
 		return err
 	}
@@ -127,10 +129,10 @@ func (q *Queue) cancelEnvelopes(ctx context.Context, match func(string) bool, ma
 	return errors.Join(delayed.Err(), flush())
 }
 
-func (q *Queue) cancel(ctx context.Context, args ...any) error {
-	reply, err := cancelScript.Run(ctx, q.redis, q.keys(), args...).Int()
-	if err == nil && reply < 0 {
-		return ErrCancelling
+func (q *Queue) cancel(ctx context.Context, args ...any) (rotated int, err error) {
+	rotated, err = cancelScript.Run(ctx, q.redis, q.keys(), args...).Int()
+	if err == nil && rotated < 0 {
+		return 0, ErrCancelling
 	}
-	return err
+	return rotated, err
 }

@@ -57,7 +57,7 @@ func (o *ItemOutcome) Size(payload string) int {
 	return size
 }
 
-// MaxTexts is how many outcomes one Exchange may carry that are more than a word, and MaxTextBytes how many bytes they may come to: it
+// MaxTexts is how many outcomes with a text, an entry or items to push one Exchange may carry, and MaxTextBytes how many bytes they may come to: it
 // then keeps Redis for less than 5 ms. A single outcome may be larger.
 const (
 	MaxTexts     = 100
@@ -108,6 +108,18 @@ type Request struct {
 	Status string
 }
 
+// pushes reports whether any outcome pushes items.
+func (r *Request) pushes() bool {
+	for _, report := range r.Reports {
+		for i := range report.Outcomes {
+			if len(report.Outcomes[i].Push) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Reply is the result of an exchange.
 type Reply struct {
 	Status  Status
@@ -117,7 +129,8 @@ type Reply struct {
 	Lost    []string      // batches whose lease had expired: the reports about them changed nothing
 
 	// RolledBack has, for some batches, the bitmap of positions that are finished as far as Redis knows: it has lost its
-	// last second or so. The reports about them only renewed the leases; what else is finished must be reported again.
+	// last second or so, or it is full and the reports push items. The reports about them only renewed the leases; what else is
+	// finished must be reported again.
 	RolledBack map[string][]byte
 }
 
@@ -216,10 +229,10 @@ func (s *Session) arguments(request Request) []any {
 	if s.epoch == "" {
 		settings = s.Settings
 	}
-	args := make([]any, 0, 17+7*len(request.Reports))
+	args := make([]any, 0, 18+7*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
 		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings,
-		len(request.Reports))
+		request.pushes(), len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {

@@ -30,7 +30,8 @@
 -- ARGV[14] 1 if the worker can run a last step after the run, see laststep.lua; else 0
 -- ARGV[15] what the worker reports of itself, '' for nothing new
 -- ARGV[16] the worker's settings, '' once they are known
--- ARGV[17] number of batches reported; then for each of them:
+-- ARGV[17] 1 if any of the reports has items to push, else 0
+-- ARGV[18] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
 --   that were reported before, number of items newly done, fingerprints of those of them that later runs leave out (one after
 --   another), number of outcomes; then for each outcome:
@@ -50,8 +51,9 @@
 --   isolate      1 if a suspect waits for this worker: it should lease nothing more until it holds nothing
 --   lost         reported batches whose lease had expired; the report about them changed nothing
 --   rolled back  id, bitmap, id, bitmap, … of reported batches of which this server knows another number of finished
---                positions than were reported before: it has lost its last second or so, by a crash or a failover. Their
---                leases were renewed, but nothing was settled; all that is not in the bitmap must be reported again
+--                positions than were reported before: it has lost its last second or so, by a crash or a failover. Or the
+--                report pushes items, and this server is full. Their leases were renewed, but nothing was settled; all that is
+--                not in the bitmap must be reported again
 
 local worker_epoch, worker, call_number = ARGV[1], ARGV[2], ARGV[3]
 local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
@@ -59,7 +61,7 @@ local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8])
 local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local interval = tonumber(ARGV[13])
 local has_last_step, worker_status, settings = ARGV[14] == '1', ARGV[15], ARGV[16]
-local reports, FIRST_REPORT = tonumber(ARGV[17]), 18
+local pushing, reports, FIRST_REPORT = ARGV[17] == '1', tonumber(ARGV[18]), 19
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
@@ -87,8 +89,9 @@ if last_call and tonumber(call_number) < tonumber(last_call) then
 end
 local repeated = last_call == call_number
 
--- A full Redis refuses a script's writes, unless a write went before that takes no memory. This one does nothing, so that the
--- items are worked off, which makes room, while nobody can add to them.
+-- A full Redis refuses a script's writes, unless a write went before that takes no memory: the ZREM, which does nothing. So items are
+-- worked off, which makes room. But a report that pushes items has to wait for the room.
+local full = pushing and type(redis.pcall('HSET', workers, worker, call_number)) == 'table'
 call('ZREM', leases, '')
 call('HSET', workers, worker, call_number)
 if left then reopen() end
@@ -181,7 +184,11 @@ local function settle()
     local before, done, fingerprints, outcomes = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4]), ARGV[arg + 5], tonumber(ARGV[arg + 6])
     local first_outcome = arg + 7
     arg = first_outcome
-    for _ = 1, outcomes do arg = arg + 6 + tonumber(ARGV[arg + 5]) end
+    local pushes = 0
+    for _ = 1, outcomes do
+      pushes = pushes + tonumber(ARGV[arg + 5])
+      arg = arg + 6 + tonumber(ARGV[arg + 5])
+    end
     local batch, finished = prefix .. 'b:' .. id, prefix .. 'd:' .. id
     local leased = call('ZSCORE', leases, id)
     if leased and action == 'keep' then held = held + 1 end
@@ -189,7 +196,7 @@ local function settle()
       if not repeated then lost[#lost + 1] = id end
     elseif repeated and action == 'keep' then
       -- the first try of this call has settled it
-    elseif call('BITCOUNT', finished) ~= before then
+    elseif call('BITCOUNT', finished) ~= before or full and pushes > 0 then
       rolled_back[#rolled_back + 1] = id
       rolled_back[#rolled_back + 1] = call('GET', finished) or ''
       if action == 'release' then held = held + 1 end
@@ -224,7 +231,7 @@ local function too_many_dead()
   local share = string.match(stop_after, '^(.*)%%$')
   if not share then return tonumber(stop_after) > 0 and dead_count > tonumber(stop_after) end
   local ended = done_count + dead_count
-  return ended >= MIN_ENDED and dead_count * 100 > tonumber(share) * ended
+  return ended >= MIN_ENDED and dead_count * 100 > tonumber(share) * ended + 1e-6
 end
 
 -- 2 Take back.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// fingerprintBytes of a SHA-1 tell a billion payloads apart: that any two of them have the same fingerprint has a chance of one in two
+// fingerprintBytes is how much of a SHA-1 is kept. Among a billion payloads, the chance that any two share a fingerprint is one in two
 // million.
 const fingerprintBytes = 10
 

@@ -11,7 +11,7 @@
 -- KEYS[9] joining   LIST    names of lists, once staged and now published, that join the end of `ready` bit by bit
 -- KEYS[10] history   STREAM  attempts, where all are recorded, and items that were cancelled
 -- KEYS[11] seen      SET     fingerprints of all items of a run whose items are unique
--- KEYS[12] known     SET     fingerprints of items that this run or an earlier one has done, where later runs leave them out
+-- KEYS[12] known     SET     fingerprints of done items, kept for later runs that leave them out
 -- KEYS[13]          the prefix that all keys but `ready` share; no key has that very name
 --
 -- An open batch has two more keys: <prefix>b:<batch id> and <prefix>d:<batch id>, see exchange.lua.

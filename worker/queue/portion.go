@@ -11,7 +11,7 @@ type Portion struct {
 // Of returns how many of so many items the portion is, rounded down.
 func (p Portion) Of(items int) int {
 	if p.Percent > 0 {
-		return int(p.Percent * float64(items) / 100)
+		return int(p.Percent*float64(items)/100 + 1e-6) // 0.57 % of 10,000 are 57
 	}
 	return p.Items
 }

@@ -1,4 +1,5 @@
--- publish.lua: makes a staged seed part of the queue, all of it or nothing, and at most once. No item is moved by it.
+-- publish.lua: makes a staged seed part of the queue, all of it or nothing, and at most once. No item is moved by it. Only where items
+-- are unique and the run has had some does it take time for each item: some two seconds for 400,000.
 --
 -- KEYS[1..13]: see keys.lua
 -- KEYS[14] staging        LIST  the payloads of this seed, in order; this and the next two are private to one seeder
@@ -13,21 +14,29 @@
 -- ARGV[6] number of items that were left out
 --
 -- Reply: { outcome, items of the seed of this name }
---   outcome: published | already (the staged items were dropped) | incomplete (nothing was changed: Redis holds another number of
---   staged items than the seeder sent, or some of the unique items have come into the run meanwhile)
+--   outcome: published | already (the staged items were dropped) | incomplete (nothing was published: Redis holds another number of
+--   staged items than the seeder sent, or the run has had some of the unique items by now)
 
 local staging, staging_seen, staging_known = KEYS[14], KEYS[15], KEYS[16]
 local seed, staged, epoch, seal, unique, skipped = 'seed:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6])
 
 -- merge makes the members of one set those of another one, too.
 local function merge(from, into)
+  if call('EXISTS', from) == 0 then return end
   if call('EXISTS', into) == 0 then
-    if call('EXISTS', from) == 1 then call('RENAME', from, into) end
+    call('RENAME', from, into)
   else
     call('SUNIONSTORE', into, into, from)
     call('UNLINK', from)
   end
   call('PERSIST', into)
+end
+
+-- see takes in the items of a list that came before anybody knew that they had to be unique.
+local function see(list)
+  for i = 0, call('LLEN', list) - 1, 1000 do
+    for _, payload in ipairs(call('LRANGE', list, i, i + 999)) do call('SADD', seen, fingerprint(payload)) end
+  end
 end
 
 local function publish()
@@ -39,6 +48,10 @@ local function publish()
   if call('LLEN', staging) ~= staged then return { 'incomplete', call('LLEN', staging) } end
   if unique then
     if call('SCARD', staging_seen) ~= staged then return { 'incomplete', call('SCARD', staging_seen) } end
+    if call('HGET', state, 'unique') ~= '1' then
+      see(ready)
+      for _, list in ipairs(call('LRANGE', joining, 0, -1)) do see(list) end
+    end
     if call('EXISTS', seen) == 1 and #call('SINTER', seen, staging_seen) > 0 then return { 'incomplete', staged } end
   end
   if call('HSETNX', state, 'epoch', epoch) == 1 then call('PERSIST', state) end
@@ -46,11 +59,13 @@ local function publish()
   call('HSETNX', state, 'began_at', now)
   call('HDEL', state, 'seeder', 'seeder_until', 'seed_attempts', 'seed_error')
   if skipped > 0 then call('HINCRBY', state, 'skipped', skipped) end
-  if unique then
-    call('HSET', state, 'unique', 1)
+  if unique then call('HSET', state, 'unique', 1) end
+  if staged > 0 or call('HEXISTS', state, 'finished_at') + call('HEXISTS', state, 'left') == 0 then
     merge(staging_seen, seen)
+    merge(staging_known, known)
+  else
+    call('UNLINK', staging_seen, staging_known) -- the run has ended, and this seed does not open it again
   end
-  merge(staging_known, known)
   if staged > 0 then
     call('HINCRBY', state, 'seeded', staged)
     if call('EXISTS', ready) == 0 and call('EXISTS', joining) == 0 then

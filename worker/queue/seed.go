@@ -28,8 +28,8 @@ var ErrIncomplete = errors.New("redis lost staged items, or the run got some of 
 // what it staged expires; after it, every further seed of the same name adds nothing. A living one keeps its staged items,
 // however slow their source is, until Close.
 type Seeder struct {
-	// Unique makes the items of the run unique: what is seeded or pushed later is left out if the run has had it. The caller adds
-	// no item twice.
+	// Unique makes the items of the run unique: an item that the run has had is left out, here and when items are pushed later. The
+	// caller adds no item twice.
 	Unique bool
 
 	// Skip is the runs whose items are left out if they are done, as far as these runs have recorded it, see Report.Known. The run
@@ -85,13 +85,15 @@ func (s *Seeder) cut(ctx context.Context) error {
 	if len(chunk) == 0 {
 		return nil
 	}
-	known, err := s.known(ctx, chunk)
+	known, twice, err := s.leaveOut(ctx, chunk)
 	if err != nil {
 		return err
 	}
 	var items, seen, done []any
 	for i, payload := range chunk {
 		switch {
+		case twice[i]:
+			continue
 		case known[i]:
 			done = append(done, fingerprint(payload))
 			continue
@@ -114,29 +116,46 @@ func (s *Seeder) cut(ctx context.Context) error {
 	return nil
 }
 
-// known reports which items an earlier run has done.
-func (s *Seeder) known(ctx context.Context, payloads []string) ([]bool, error) {
-	known := make([]bool, len(payloads))
-	if len(s.Skip) == 0 {
-		return known, nil
+// leaveOut reports which items an earlier run has done, and which this run has had.
+func (s *Seeder) leaveOut(ctx context.Context, payloads []string) (known, twice []bool, err error) {
+	var sets []string
+	for _, run := range s.Skip {
+		sets = append(sets, run.key("known"))
+	}
+	if known, err = s.members(ctx, payloads, sets...); err != nil {
+		return nil, nil, err
+	}
+	sets = nil
+	if s.Unique {
+		sets = []string{s.queue.key("seen")}
+	}
+	twice, err = s.members(ctx, payloads, sets...)
+	return known, twice, err
+}
+
+// members reports which items have their fingerprint in any of the sets.
+func (s *Seeder) members(ctx context.Context, payloads []string, sets ...string) ([]bool, error) {
+	is := make([]bool, len(payloads))
+	if len(sets) == 0 {
+		return is, nil
 	}
 	members := make([]any, len(payloads))
 	for i, payload := range payloads {
 		members[i] = fingerprint(payload)
 	}
-	replies := make([]*redis.BoolSliceCmd, len(s.Skip))
+	replies := make([]*redis.BoolSliceCmd, len(sets))
 	_, err := s.queue.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i, run := range s.Skip {
-			replies[i] = pipe.SMIsMember(ctx, run.key("known"), members...)
+		for i, set := range sets {
+			replies[i] = pipe.SMIsMember(ctx, set, members...)
 		}
 		return nil
 	})
 	for _, reply := range replies {
-		for i, is := range reply.Val() {
-			known[i] = known[i] || is
+		for i, member := range reply.Val() {
+			is[i] = is[i] || member
 		}
 	}
-	return known, err
+	return is, err
 }
 
 // flush sends the pipeline.

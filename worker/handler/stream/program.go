@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"sync"
@@ -11,6 +10,9 @@ import (
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
+
+// endOfInput is how long a program has to end after the end of its input, before TERM.
+const endOfInput = 2 * time.Second
 
 // program is a running process that reads requests and writes responses.
 type program struct {
@@ -150,7 +152,7 @@ func (p *program) close() {
 	select {
 	case <-p.ended:
 		return
-	case <-time.After(cmp.Or(p.handler.KillAfter, process.DefaultKillAfter)):
+	case <-time.After(endOfInput):
 	}
 	p.child.Terminate()
 	<-p.ended
