@@ -32,6 +32,7 @@ type schedule struct {
 	exclusive  bool          // a suspect runs, or this worker should make itself free for one: lease nothing beside
 	leaseAgain time.Time     // after a reply without items: lease nothing before this time
 	lease      time.Duration // for which a call renews the leases
+	calling    bool          // a call is being made: there is one at a time
 	lastCall   time.Time
 	unreported time.Time // since when there are outcomes that were not reported, zero without any
 	urgent     bool      // they must be reported at once
@@ -122,7 +123,10 @@ func (s *schedule) callTime() time.Time {
 
 // wakeTime is when something must be decided again, if nothing happens before. Items that run may have ended meanwhile.
 func (s *schedule) wakeTime(now time.Time) time.Time {
-	wake := s.callTime()
+	wake := now.Add(s.lease)
+	if !s.calling {
+		wake = s.callTime()
+	}
 	if s.unstarted > 0 {
 		wake = earlier(wake, s.returnTime())
 	}

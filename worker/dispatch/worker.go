@@ -134,6 +134,7 @@ func (w *Worker) run(ctx context.Context) error {
 		tasks:   make(chan *chunk, w.Policy.Slots),
 		ended:   make(chan *chunk, w.Policy.Slots),
 		wake:    make(chan struct{}, 1),
+		replies: make(chan callEnd, 1),
 		stats:   newStats(),
 		verbose: w.Log.Enabled(ctx, slog.LevelDebug),
 	}

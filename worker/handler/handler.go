@@ -42,7 +42,7 @@ type Attempt struct {
 type Print struct{ Output *process.Output }
 
 // MaxItems implements Handler.
-func (Print) MaxItems() int { return 1000 }
+func (Print) MaxItems() int { return 2000 }
 
 // Handle implements Handler.
 func (p Print) Handle(_ context.Context, items []queue.Item, report func(int, Attempt)) {
