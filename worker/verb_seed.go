@@ -35,7 +35,7 @@ func runSeed(ctx context.Context, _ []string) error {
 		return err
 	}
 	if !settings.Unique { // which remembers every item
-		limitMemory()
+		limitMemory(0)
 	}
 	if settings.DryRun {
 		return printItems(ctx, settings)
