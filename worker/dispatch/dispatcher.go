@@ -16,11 +16,12 @@ const idlePoll = time.Second
 // dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
 type dispatcher struct {
 	schedule
-	worker  *Worker
-	policy  Policy
-	session *queue.Session
-	running context.Context // of the handlers
-	calls   context.Context // of the calls to the queue
+	worker   *Worker
+	policy   Policy
+	session  *queue.Session
+	recaller handler.Recaller // nil if the handler is none
+	running  context.Context  // of the handlers
+	calls    context.Context  // of the calls to the queue
 
 	batches map[string]*batch // that are held, by id
 	next    *batch            // one of them, with items that were neither started nor returned
@@ -55,10 +56,11 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	for {
 		now := time.Now()
 		d.handOut(now)
-		if n := d.excess(now); n > 0 {
+		if n := d.surplus(now); n > 0 {
 			d.giveBack(n)
 		}
 		d.publish()
+		d.excess = d.recaller != nil && d.recaller.Excess()
 		if d.stopping && d.open == 0 && !d.calling {
 			break
 		}
@@ -196,7 +198,7 @@ func (d *dispatcher) call() {
 	}
 	now := time.Now()
 	if d.wantsItems(now) {
-		request.Want, request.Fill = d.leaseSize(), d.together()
+		request.Want, request.Fill, request.Idle = d.leaseSize(), d.together(), d.idle > 0
 		d.lastBatch = request.Want
 	}
 	request.Status = d.statusReport(now)
@@ -229,6 +231,9 @@ func (d *dispatcher) endCall(end callEnd) error {
 		d.urgent = true
 	}
 	d.settle(reply)
+	if reply.Idle && d.recaller != nil {
+		d.recaller.Recall()
+	}
 	d.exclusive = reply.Isolate || d.holdsSuspect()
 	d.status = reply.Status
 	switch {

@@ -138,6 +138,7 @@ func (w *Worker) run(ctx context.Context) error {
 		stats:   newStats(),
 		verbose: w.Log.Enabled(ctx, slog.LevelDebug),
 	}
+	d.recaller, _ = w.Handler.(handler.Recaller)
 	d.reporter.status = Status{Pod: w.Policy.Host, Node: w.Policy.Node, Started: time.Now().UTC().Truncate(time.Millisecond)}
 	d.session.Settings = w.Settings
 	for range w.Policy.Slots {

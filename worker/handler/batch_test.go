@@ -5,12 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/workqueue/workqueue/worker/handler/handlertest"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -79,12 +86,13 @@ func TestBatchChildren(t *testing.T) {
 	}{
 		{name: "reads all", script: "cat", want: "done done done"},
 		{name: "does not read", script: ":", want: "done done done"},
+		{name: "reads all before it begins", script: `test "$(sort | wc -l)" = "$WQ_BATCH_ITEMS"`, want: "done done done"},
 		{name: "closes its input early", script: "exec <&-; sleep 0.2", want: "done done done"},
 		{name: "closes its report", script: "exec 3>&-; cat", want: "done done done"},
 		{name: "reports and leaves a grandchild with all pipes", script: "cat; echo 2 >&3; sleep 30 &", want: "done failed done"},
 		{name: "reports before it fails", script: "echo 1 >&3; exit 1", want: "failed failed failed"},
 		{name: "reports done before it fails", script: "if grep 3; then exit 1; fi; echo 1 done >&3", want: "done done failed"},
-		{name: "quotes a large page", script: "(printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2) >&3", want: "dead failed done"},
+		{name: "quotes a large page", script: "cat; (printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2) >&3", want: "dead failed done"},
 		{name: "reports with the wrong number", script: "echo 0 >&3", want: "failed failed failed"},
 		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
 		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 50 * time.Millisecond, want: "done failed done"},
@@ -112,4 +120,68 @@ func TestBatchChildren(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBatchRecall recalls what a program was not given, while it is held up by one item. A program that has read its items keeps them.
+func TestBatchRecall(t *testing.T) {
+	const lazy = `while read -r item; do case $item in slow) echo there; read -r line <"$FIFO" ;; esac; done`
+	for _, test := range []struct {
+		name, script string
+		returned     bool
+	}{
+		{"takes one after another", lazy, true},
+		{"reads all before it begins", `items=$(sort); printf '%s\n' "$items" | (` + lazy + `)`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			fifo := filepath.Join(t.TempDir(), "fifo")
+			if err := unix.Mkfifo(fifo, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out := &watched{text: "there", seen: make(chan struct{})}
+			b := &Batch{Command: newExec("sh", "-c", "FIFO="+fifo+"; "+test.script).Command, Size: 20, Delimiter: '\n'}
+			b.Output = &process.Output{Out: out, Err: io.Discard}
+			items := slices.Repeat([]queue.Item{{ID: "1", Payload: "fast"}}, 20)
+			items[4].Payload = "slow"
+			attempts := make(chan []Attempt, 1)
+			go func() { attempts <- handlertest.Handle(t.Context(), b, items) }()
+			<-out.seen
+			b.Recall()
+			for began := time.Now(); !b.Excess() && time.Since(began) < 3*holdLimit; {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if b.Excess() != test.returned {
+				t.Errorf("excess: %v", !test.returned)
+			}
+			b.Recall()
+			if b.Excess() {
+				t.Error("items are left after the recall")
+			}
+			if err := os.WriteFile(fifo, []byte("go on\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, a := range <-attempts {
+				got = append(got, string(a.Outcome))
+			}
+			returned := slices.Index(got, "returned")
+			if (returned > 4) != test.returned {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// watched is an output that is awaited.
+type watched struct {
+	text string
+	seen chan struct{}
+	once sync.Once
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.text) {
+		w.once.Do(func() { close(w.seen) })
+	}
+	return len(p), nil
 }
