@@ -71,7 +71,7 @@ func (b *Batch) Excess() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for r := range b.runs {
-		if r.feed.excess(time.Now()) > 0 {
+		if r.feed.hasExcess(time.Now()) {
 			return true
 		}
 	}

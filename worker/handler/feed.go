@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -20,7 +21,7 @@ const (
 	pipeSize      = 64 << 10
 )
 
-// feed gives a program its items by portions. What the program has not been given yet can go back to the queue.
+// feed gives a program its items by portions. What the program has not read yet can go back to the queue.
 //
 // The pipe is so small that it has room only when the program has read all that is in it; the next portion is due then. So there is
 // always one before the program, and it never waits for its next item. A program that reads all of its items before it begins
@@ -38,6 +39,7 @@ type feed struct {
 	mu      sync.Mutex
 	given   int           // how many of the positions the program has been given
 	kept    int           // how many it may be given; the others went back to the queue
+	written int           // size of the portion that is in the pipe, as a whole; 0 while it is being written
 	portion int           // size of the portion that the program works on
 	taken   time.Time     // when it took this portion
 	perItem time.Duration // as this program was measured, 0 before it has come back for a second portion
@@ -77,7 +79,11 @@ func (f *feed) run(positions []int, last bool) {
 			_, _ = lines.WriteString(f.items[i].Payload)
 			_ = lines.WriteByte(f.delimiter)
 		}
-		if lines.Flush() != nil || last || f.awaitRead() != nil {
+		if lines.Flush() != nil {
+			return
+		}
+		f.wrote(len(positions))
+		if last || f.awaitRead() != nil {
 			return
 		}
 		f.took(len(positions), time.Now())
@@ -90,7 +96,14 @@ func (f *feed) give(size int) (positions []int, last bool) {
 	defer f.mu.Unlock()
 	size = min(size, f.kept-f.given)
 	f.given += size
+	f.written = 0
 	return f.positions[f.given-size : f.given], f.given == f.kept
+}
+
+func (f *feed) wrote(size int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.written = size
 }
 
 // awaitRead waits until the program has read all that is in the pipe.
@@ -129,11 +142,9 @@ func (f *feed) nextPortion() int {
 }
 
 // excess returns how many items should go back to the queue if a slot is idle: those that the program is unlikely to end within a
-// second at its pace, and all when it has been at its present portion for longer than that. The start of a program is no reason as
-// long as it takes no longer than others did.
-func (f *feed) excess(now time.Time) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// second at its pace. Stalled says that it has been at its present portion for longer than that, so that it should keep none that it
+// has not read. The start of a program is no reason as long as it takes no longer than others did.
+func (f *feed) excess(now time.Time) (items int, stalled bool) {
 	keep, busy := f.kept-f.given, now.Sub(f.taken)
 	if f.perItem == 0 {
 		busy = now.Sub(f.started) - 2*f.paces.start()
@@ -141,19 +152,70 @@ func (f *feed) excess(now time.Time) int {
 		keep = min(keep, int(holdLimit/f.perItem))
 	}
 	if busy > holdLimit {
-		keep = 0
+		keep, stalled = 0, f.taken != f.started // a program that has not read its first item yet keeps it
 	}
-	return f.kept - f.given - keep
+	return f.kept - f.given - keep, stalled
 }
 
-// recall keeps the excess from the program. It returns from where on, and up to where, the positions are those of the excess.
-func (f *feed) recall(now time.Time) (from, to int) {
-	n := f.excess(now)
+// hasExcess reports whether there is something to recall.
+func (f *feed) hasExcess(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	items, stalled := f.excess(now)
+	if items > 0 || !stalled {
+		return items > 0
+	}
+	unread := 0
+	if conn, err := f.stdin.SyscallConn(); err == nil && f.written > 0 {
+		_ = conn.Control(func(fd uintptr) { unread, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	}
+	return unread > 0
+}
+
+// recall takes the excess from the program. It returns from where on, and up to where, the positions are those of the excess.
+func (f *feed) recall(now time.Time) (from, to int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	items, stalled := f.excess(now)
 	to = f.kept
-	f.kept = max(f.given, f.kept-n)
+	f.kept -= items
+	if stalled {
+		f.takeBack()
+	}
 	return f.kept, to
+}
+
+// takeBack reads the items that are in the pipe, so that the program no longer can. It puts back the rest of one that the program has
+// begun to read.
+func (f *feed) takeBack() {
+	conn, err := f.stdin.SyscallConn()
+	if err != nil {
+		return
+	}
+	pipe := -1
+	_ = conn.Control(func(fd uintptr) {
+		// Opened anew, the pipe can be read without waiting, while the program's own end still waits. It is also a writer: the
+		// program does not see the end of its input meanwhile.
+		pipe, err = unix.Open(fmt.Sprint("/proc/self/fd/", fd), unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	})
+	if err != nil || pipe < 0 {
+		return
+	}
+	defer unix.Close(pipe)
+	unread := make([]byte, pipeSize)
+	n, _ := unix.Read(pipe, unread)
+	for ; f.written > 0; f.written-- {
+		size := len(f.items[f.positions[f.given-1]].Payload) + 1
+		if size > n {
+			break
+		}
+		n -= size
+		f.given--
+		f.kept--
+	}
+	if n > 0 {
+		_, _ = unix.Write(pipe, unread[:n])
+	}
 }
 
 // close ends the feed of a program that has ended. It returns how many items the program was given, and how many were kept for it.
