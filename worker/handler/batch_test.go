@@ -58,7 +58,7 @@ func TestBatchReports(t *testing.T) {
 func TestBatchCutOff(t *testing.T) {
 	const script = `trap 'exit 0' TERM; echo 1 done >&3; echo 2 >&3; while :; do sleep 0.02; done`
 	items := []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}, {ID: "4", Payload: "4"}}
-	for _, timeout := range []time.Duration{0, 100 * time.Millisecond} {
+	for _, timeout := range []time.Duration{0, 500 * time.Millisecond} {
 		b := &Batch{Command: newExec("sh", "-c", script).Command, Size: 10, Delimiter: '\n'}
 		b.Timeout = timeout
 		ctx, cancel := context.WithCancel(t.Context())
@@ -95,7 +95,7 @@ func TestBatchChildren(t *testing.T) {
 		{name: "quotes a large page", script: "cat; (printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2) >&3", want: "dead failed done"},
 		{name: "reports with the wrong number", script: "echo 0 >&3", want: "failed failed failed"},
 		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
-		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 50 * time.Millisecond, want: "done failed done"},
+		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 300 * time.Millisecond, want: "done failed done"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

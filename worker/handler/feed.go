@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	portionWork   = 50 * time.Millisecond // that the items of a portion are likely to take
-	portionGrowth = 8                     // how much larger than the last portion the next may be
-	holdLimit     = time.Second           // of work that a program may still be given while a slot is idle
+	portionWork   = 50 * time.Millisecond  // that the items of a portion are likely to take
+	portionGrowth = 8                      // how much larger than the last portion the next may be
+	holdLimit     = 500 * time.Millisecond // of work that a program may still be given while a slot is idle
 	pipeSize      = 64 << 10
 )
 
@@ -141,8 +141,8 @@ func (f *feed) nextPortion() int {
 	return max(1, min(int(portionWork/f.perItem), portionGrowth*f.portion))
 }
 
-// excess returns how many items should go back to the queue if a slot is idle: those that the program is unlikely to end within a
-// second at its pace. Stalled says that it has been at its present portion for longer than that, so that it should keep none that it
+// excess returns how many items should go back to the queue if a slot is idle: those that the program is unlikely to end
+// within holdLimit at its pace. Stalled says that it has been at its present portion for longer than that, so that it should keep none that it
 // has not read. The start of a program is no reason as long as it takes no longer than others did.
 func (f *feed) excess(now time.Time) (items int, stalled bool) {
 	keep, busy := f.kept-f.given, now.Sub(f.taken)
