@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"runtime/debug"
 
 	"github.com/redis/go-redis/v9"
 
@@ -153,22 +152,5 @@ func change(ctx context.Context, do func(context.Context, *session) error) (queu
 func (s *session) warnIfEnded(before queue.Counts) {
 	if !before.Finished.IsZero() {
 		s.log.Warn("the run had ended before, and its workers with it: start workers again, by an upgrade with a changed worker value, or for a run of a schedule by another Job (docs/recipes.md#every-night)")
-	}
-}
-
-// memoryLimit is what Go's collector tries to stay under, for verbs that hold no more than a batch: the memory is there for
-// the commands. Below it the collector runs seldom: a batch is garbage soon after it was leased, and collecting it at the
-// default pace takes a quarter of the worker's time.
-const (
-	memoryLimit = 20 << 20
-	memoryPace  = 400 // percent of GOGC
-)
-
-func limitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(memoryPace)
 	}
 }

@@ -35,7 +35,7 @@ func runSeed(ctx context.Context, _ []string) error {
 		return err
 	}
 	if !settings.Unique { // a fingerprint of each item is in memory then
-		limitMemory()
+		limitMemory(0)
 	}
 	if settings.DryRun {
 		return printItems(ctx, settings)

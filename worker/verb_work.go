@@ -37,7 +37,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	limitMemory()
+	limitMemory(settings.Concurrency)
 	if address := string(settings.MetricsAddr); address != "" {
 		server, err := metrics.Serve(address, s.log, func(out http.ResponseWriter, _ *http.Request) {
 			w.ServeMetrics(out, settings.Queue)

@@ -1,8 +1,10 @@
 package apis
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -36,8 +38,21 @@ func CustomResourceDefinitions(t testing.TB) []string {
 	return all
 }
 
-func writeCustomSchemas(t testing.TB, dir string) {
+var custom struct {
+	once    sync.Once
+	schemas map[string][]byte
+}
+
+// customSchemas returns the schema of each custom kind by the name of its file. It takes them from their definitions once.
+func customSchemas(t testing.TB) map[string][]byte {
 	t.Helper()
+	custom.once.Do(func() { custom.schemas = readCustomSchemas(t) })
+	return custom.schemas
+}
+
+func readCustomSchemas(t testing.TB) map[string][]byte {
+	t.Helper()
+	schemas := map[string][]byte{}
 	for _, path := range CustomResourceDefinitions(t) {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -60,10 +75,14 @@ func writeCustomSchemas(t testing.TB, dir string) {
 		}
 		for _, version := range definition.Spec.Versions {
 			makeStrict(version.Schema.OpenAPI)
-			name := schemaName(definition.Spec.Group, version.Name, definition.Spec.Names.Kind)
-			write(t, filepath.Join(dir, name), version.Schema.OpenAPI)
+			schema, err := json.Marshal(version.Schema.OpenAPI)
+			if err != nil {
+				t.Fatal(err)
+			}
+			schemas[schemaName(definition.Spec.Group, version.Name, definition.Spec.Names.Kind)] = schema
 		}
 	}
+	return schemas
 }
 
 // makeStrict makes a schema refuse fields that the API server would silently drop.

@@ -68,7 +68,11 @@ func (s *Standing) calibrate(ctx context.Context, server *server, addr string, t
 
 // round is one run.
 func (s *Standing) round(ctx context.Context, server *server, addr string) {
-	_, drained, err := seedAndDrain(ctx, server, s.program, addr, s.Items)
+	var drained outcome
+	err := server.quietly(func() (err error) {
+		_, drained, err = seedAndDrain(ctx, server, s.program, addr, s.Items)
+		return err
+	}, func() {})
 	if err != nil {
 		s.fail(err)
 		return

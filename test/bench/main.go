@@ -94,6 +94,10 @@ func measure(ctx context.Context, sizes scale, names []string) (*report, error) 
 			r.Recovery, err = measureRecovery(ctx, s, sizes)
 			return err
 		}},
+		{"costs", func(ctx context.Context, s *server) (err error) {
+			r.Costs, err = measureCosts(ctx, s, sizes)
+			return err
+		}},
 		{"makespan", func(ctx context.Context, s *server) (err error) {
 			r.Makespans, err = measureMakespan(ctx, s, sizes)
 			return err
@@ -104,15 +108,19 @@ func measure(ctx context.Context, sizes scale, names []string) (*report, error) 
 			continue
 		}
 		log.Printf("%s, at a load of %s", part.name, load())
-		r.Loads = append(r.Loads, part.name+" "+load())
+		condition := Condition{Part: part.name, Load: load()}
 		err := func() error {
 			s, err := startServer(ctx)
 			if err != nil {
 				return err
 			}
 			defer s.stop()
-			return part.measure(ctx, s)
+			others := s.watch()
+			err = part.measure(ctx, s)
+			condition.Others, condition.Repeated = others(), s.repeated
+			return err
 		}()
+		r.Conditions = append(r.Conditions, condition)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}

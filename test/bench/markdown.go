@@ -16,8 +16,11 @@ func (r *report) markdown() string {
 	p.line("# Benchmarks")
 	p.line("")
 	p.line("%s, %s, %s; %.1f minutes. Payloads of 16 bytes, handlers that do nothing, one worker process, Redis on the same "+
-		"machine. All ratios are of runs in the same round; figures are medians, in brackets the least and the most. Load "+
-		"averages as each part began: %s.", r.Date, r.Machine, r.Versions, r.Minutes, strings.Join(r.Loads, ", "))
+		"machine. All ratios are of runs in the same round; figures are medians, in brackets the least and the most.", r.Date, r.Machine, r.Versions, r.Minutes)
+	p.line("\n| part | load of the minute before | cores that other programs used | rounds repeated for that |\n|---|---:|---:|---:|")
+	for _, c := range r.Conditions {
+		p.line("| %s | %s | %.2f | %d |", c.Part, c.Load, c.Others, c.Repeated)
+	}
 	if r.Quick {
 		p.line("\nThis was a quick run: the figures are rough.")
 	}

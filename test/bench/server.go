@@ -20,6 +20,8 @@ type server struct {
 	client *redis.Client
 	cmd    *exec.Cmd
 	dir    string
+
+	repeated int // rounds that were disturbed
 }
 
 func startServer(ctx context.Context) (*server, error) {

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/gruntwork-io/terratest/modules/helm"
-	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/gruntwork-io/terratest/modules/shell"
 	batchv1 "k8s.io/api/batch/v1"
@@ -44,7 +43,7 @@ func TestMain(m *testing.M) {
 		log.Fatal(err)
 	}
 	// The tests wait for the cluster more than they keep it busy. -parallel overrides this.
-	_ = flag.Set("test.parallel", "4")
+	_ = flag.Set("test.parallel", "6")
 	code := m.Run()
 	removeCustomKinds()
 	os.Exit(code)
@@ -204,6 +203,7 @@ func (s *space) uninstall() {
 	if _, err := s.helm("uninstall", s.release, "--wait"); err != nil {
 		s.Fatalf("helm uninstall: %v", err)
 	}
+	eventually(s.T, "the release's pods are gone", func() bool { return len(s.pods()) == 0 }, func() string { return fmt.Sprint(len(s.pods()), " are left") })
 	var left []string
 	eventually(s.T, "nothing is left of the release", func() bool {
 		objects, err := s.objects()
@@ -251,9 +251,7 @@ func (s *space) verify() (string, error) {
 // complete waits for the end of the run, and for helm test to find that all of it is done. It returns the report.
 func (s *space) complete(wanted ...string) string {
 	s.Helper()
-	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
-		s.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
-	}
+	s.done()
 	report, err := s.verify()
 	if err != nil {
 		s.Fatalf("helm test: %v\n%s", err, report)
@@ -262,11 +260,22 @@ func (s *space) complete(wanted ...string) string {
 	return report
 }
 
+// done waits for the end of the run. The Job is Complete only when every item is done.
+func (s *space) done() {
+	s.Helper()
+	if end := s.waitForJob(); end.Type != batchv1.JobComplete {
+		s.Fatalf("the worker Job is %s: %s %s", end.Type, end.Reason, end.Message)
+	}
+}
+
 // job is the worker Job. There is one, but for those that are about to go, and its name is a hash.
 func (s *space) job() batchv1.Job {
 	s.Helper()
-	jobs := k8s.ListJobsContext(s, s.Context(), s.Kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=worker"})
-	jobs = slices.DeleteFunc(jobs, func(job batchv1.Job) bool { return job.DeletionTimestamp != nil })
+	all, err := s.Client.BatchV1().Jobs(s.Kubectl.Namespace).List(s.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=worker"})
+	if err != nil {
+		s.Fatal(err)
+	}
+	jobs := slices.DeleteFunc(all.Items, func(job batchv1.Job) bool { return job.DeletionTimestamp != nil })
 	if len(jobs) != 1 {
 		s.Fatalf("%d worker Jobs in place of 1", len(jobs))
 	}
@@ -290,7 +299,31 @@ func (s *space) waitForJob() (end batchv1.JobCondition) {
 // workers are the pods of the worker Job, those that have ended included.
 func (s *space) workers() []corev1.Pod {
 	s.Helper()
-	return k8s.ListPodsContext(s, s.Context(), s.Kubectl, metav1.ListOptions{LabelSelector: "batch.kubernetes.io/job-name=" + s.job().Name})
+	return s.listPods("batch.kubernetes.io/job-name=" + s.job().Name)
+}
+
+func (s *space) getPod(name string) *corev1.Pod {
+	s.Helper()
+	pod, err := s.Client.CoreV1().Pods(s.Kubectl.Namespace).Get(s.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return pod
+}
+
+func (s *space) listPods(selector string) []corev1.Pod {
+	s.Helper()
+	pods, err := s.Client.CoreV1().Pods(s.Kubectl.Namespace).List(s.Context(), metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return pods.Items
+}
+
+// pods are all of the release.
+func (s *space) pods() []corev1.Pod {
+	s.Helper()
+	return s.listPods("app.kubernetes.io/instance=" + s.release)
 }
 
 // logs are those of all workers.
@@ -298,10 +331,7 @@ func (s *space) logs() string {
 	s.Helper()
 	var all strings.Builder
 	for _, pod := range s.workers() {
-		if !slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Waiting == nil }) {
-			continue // it is still starting, and there is nothing to ask for
-		}
-		all.WriteString(k8s.GetPodLogsContext(s, s.Context(), s.Kubectl, &pod, "worker"))
+		all.WriteString(s.Logs(pod.Name, "worker"))
 		all.WriteString("\n")
 	}
 	return all.String()

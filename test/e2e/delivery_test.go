@@ -2,17 +2,15 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
-
-	"github.com/gruntwork-io/terratest/modules/k8s"
 
 	"github.com/workqueue/workqueue/test/kube"
 )
@@ -37,9 +35,8 @@ func TestWithoutHooks(t *testing.T) {
 			t.Errorf("the program can read %q:\n%s", secret, logs)
 		}
 	}
-	pods := k8s.ListPodsContext(t, t.Context(), s.Kubectl, metav1.ListOptions{})
 	seen := map[string]bool{}
-	for _, pod := range pods {
+	for _, pod := range s.pods() {
 		seen[pod.Labels["app.kubernetes.io/component"]] = true
 		for _, volume := range pod.Spec.Volumes {
 			if volume.Projected != nil {
@@ -161,19 +158,22 @@ func (a *application) sync(single map[string]string, more ...string) {
 			a.Must("delete", name, "--cascade=foreground", "--wait=false")
 		}
 	}
-	for _, object := range objects {
-		a.create(object)
-	}
+	a.create(objects...)
 	a.synced = names
 }
 
-func (a *application) create(object *unstructured.Unstructured) {
+// create applies objects one after the other.
+func (a *application) create(objects ...*unstructured.Unstructured) {
 	a.Helper()
-	text, err := object.MarshalJSON()
-	if err != nil {
-		a.Fatal(err)
+	var manifests strings.Builder
+	for _, object := range objects {
+		text, err := object.MarshalJSON()
+		if err != nil {
+			a.Fatal(err)
+		}
+		fmt.Fprintf(&manifests, "---\n%s\n", text)
 	}
-	a.Apply(string(text))
+	a.Apply(manifests.String())
 }
 
 // complete waits for the end of the run as helm test does.
@@ -183,7 +183,7 @@ func (a *application) complete(wanted ...string) {
 	pod := a.test.GetName()
 	var phase corev1.PodPhase
 	eventually(a.T, "the test has ended", func() bool {
-		phase = k8s.GetPodContext(a, a.Context(), a.Kubectl, pod).Status.Phase
+		phase = a.getPod(pod).Status.Phase
 		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
 	}, func() string { return a.Must("logs", pod) })
 	report := a.Must("logs", pod)

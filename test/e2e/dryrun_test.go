@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/workqueue/workqueue/test/kube"
+	"github.com/workqueue/workqueue/test/render"
 )
 
 // TestTheClusterTakesEveryExample asks the API server, which knows more than the schemas: what each field may hold, Pod Security
@@ -43,16 +43,22 @@ worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {ena
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// All in one call: each has its own names.
+	var manifests strings.Builder
 	for _, file := range append(examples, everything, autoscaled) {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
-			rendered, err := s.helm("template", kube.Release, chart, "--values", file)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, rendered)
-			}
-			if out, err := dryRun(rendered); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+		values, err := render.Values(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		rendered, err := render.Release{Chart: chart, Name: name, Namespace: s.Kubectl.Namespace, Kube: s.version()}.Render(values)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		manifests.WriteString(rendered.Manifests)
+	}
+	if out, err := dryRun(manifests.String()); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 	t.Run("but not what is wrong", func(t *testing.T) {
 		for wrong, want := range map[string]string{
@@ -64,4 +70,14 @@ worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {ena
 			}
 		}
 	})
+}
+
+// version is the cluster's.
+func (s *space) version() string {
+	s.Helper()
+	version, err := s.Client.Discovery().ServerVersion()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return version.GitVersion
 }

@@ -60,7 +60,7 @@ func ownRedis(t *testing.T, server, image string) {
 }
 
 func (kind redisKind) run(t *testing.T, server, image, page string) {
-	const items = 300
+	const items = 120
 	s := newSpace(t, server+"-"+kind.name)
 	if image == "" {
 		image = redisImage(s)

@@ -40,19 +40,19 @@ func TestWorkerKilled(t *testing.T) {
 	s := newSpace(t, "killed")
 	s.install([]string{fruits}, map[string]string{
 		"worker.image":      program(t),
-		"worker.command":    `["sh", "-c", "echo begin $0; sleep 5; echo end $0"]`,
+		"worker.command":    `["sh", "-c", "echo begin $0; [ $0 != apple ] || sleep 5; echo end $0"]`,
 		"worker.lease":      `"5s"`,
 		"redis.acl.enabled": "true",
+		"monitor.enabled":   "false",
 	})
 	var victim string
 	eventually(t, "a worker is in the middle of an item", func() bool {
 		for _, pod := range s.workers() {
-			if out, err := s.exec(pod.Name, "ps"); err == nil && strings.Contains(out, "sleep 5") {
+			if strings.Contains(s.Logs(pod.Name, "worker"), "begin apple") {
 				victim = pod.Name
-				return true
 			}
 		}
-		return false
+		return victim != ""
 	}, s.logs)
 	// Everything in the container but its first process, which then ends as well.
 	_, _ = s.exec(victim, "sh", "-c", "kill -9 -1")
@@ -62,50 +62,21 @@ func TestWorkerKilled(t *testing.T) {
 	}
 }
 
-// TestDeadItem has a command that always fails for one fruit: the others are done, and everything reports which one is not. After
-// the run the monitor puts it back, and an upgrade runs it.
+// TestDeadItem has a command that always fails for one fruit: the others are done, and everything reports which one is not. Each verb
+// for people runs in the monitor, during the run and after it, with a Redis user that may do no more than it needs. Then the item is put
+// back, and an upgrade runs it.
 func TestDeadItem(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "dead")
 	sour := map[string]string{
+		"queue.seal":             "false",
+		"redis.acl.enabled":      "true",
 		"worker.image":           program(t),
-		"worker.command":         `["sh", "-c", "[ $0 != grape ] || { echo sour grape; exit 3; }"]`,
+		"worker.command":         `["sh", "-c", "[ $0 != grape ] || { echo sour grape; exit 3; }; echo sweet $0"]`,
+		"worker.record":          `"results"`,
 		"worker.backoff.initial": `"100ms"`,
 	}
-	s.install([]string{fruits}, sour)
-	report, err := s.verify()
-	if err == nil {
-		t.Errorf("helm test passed though an item is dead")
-	}
-	wantText(t, report, "done       8", "dead       1", "grape (item ", "exit code 3 after 3 attempts", "| sour grape",
-		"FAILED: 1 of 9 items are dead")
-	if end := s.waitForJob(); end.Type != batchv1.JobFailed || end.Reason != "PodFailurePolicy" {
-		t.Errorf("the worker Job is %s (%s), not Failed by its podFailurePolicy", end.Type, end.Reason)
-	}
-	wantText(t, s.lastWords(65), "dead items, 0 allowed")
-
-	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":3`, "sour grape")
-	wantText(t, s.verb("retry"), "1 dead item is back in the queue")
-
-	sour["worker.command"] = `["echo", "sweet"]`
-	s.upgrade(sour)
-	s.complete("dead       0", "OK: all 9 items are done")
-	wantText(t, s.logs(), "sweet grape")
-	s.uninstall()
-}
-
-// TestVerbs runs each verb for people in the monitor, during the run and after it, with a Redis user that may do no more than it needs.
-func TestVerbs(t *testing.T) {
-	t.Parallel()
-	s := newSpace(t, "verbs")
-	s.install([]string{fruits}, map[string]string{
-		"queue.seal":           "false",
-		"redis.acl.enabled":    "true",
-		"worker.image":         program(t),
-		"worker.command":       `["sh", "-c", "[ $0 != grape ] && echo sweet $0"]`,
-		"worker.record":        "results",
-		"worker.deadExitCodes": "[1]",
-	}, "--wait")
+	s.install([]string{fruits}, sour, "--wait")
 	wantText(t, s.verb("pause"), "the queue is paused")
 	pushed := s.follow("The queue is open", "kiwi\nlime\n")
 	wantText(t, pushed, "2 items were added to the queue", "the queue is sealed, with 11 items")
@@ -114,13 +85,28 @@ func TestVerbs(t *testing.T) {
 	}
 	wantText(t, s.verb("resume"), "the queue goes on")
 	wantText(t, s.follow("Ask during the run and after it", ""), "10 of 11 done, 1 dead")
-	s.waitForJob()
+
+	report, err := s.verify()
+	if err == nil {
+		t.Errorf("helm test passed though an item is dead")
+	}
+	wantText(t, report, "done       10", "dead       1", "grape (item ", "exit code 3 after 3 attempts", "| sour grape",
+		"FAILED: 1 of 11 items are dead")
+	if end := s.waitForJob(); end.Type != batchv1.JobFailed || end.Reason != "PodFailurePolicy" {
+		t.Errorf("the worker Job is %s (%s), not Failed by its podFailurePolicy", end.Type, end.Reason)
+	}
+	wantText(t, s.lastWords(65), "dead items, 0 allowed")
 
 	wantText(t, s.verb("runs"), s.queue())
 	wantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")
 	wantText(t, s.verb("WQ_FORMAT=csv", "results"), "id,item,", "1,apple,")
-	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":1`)
+	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":3`, "sour grape")
 	wantText(t, s.verb("retry", "^grape$"), "1 dead item is back in the queue")
+
+	sour["worker.command"] = `["echo", "sweeter"]`
+	s.upgrade(sour)
+	s.complete("dead       0", "OK: all 11 items are done")
+	wantText(t, s.logs(), "sweeter grape")
 	wantText(t, s.verb("purge"), "is deleted")
 	s.uninstall()
 }
@@ -136,6 +122,7 @@ func TestTutorial(t *testing.T) {
 		"worker.image":       program(t),
 		"worker.command":     `["echo", "got"]`,
 		"worker.parallelism": "0", // until the list has been read
+		"monitor.enabled":    "false",
 	}
 	s.Must("create", "service", "clusterip", "redis", "--tcp=6379")
 	wantRefusal(t, s.deliver("install", []string{fruits}, job2), "redis.serviceName: the namespace has a Service")

@@ -134,7 +134,7 @@ func TestSchedule(t *testing.T) {
 		}
 		eventually(t, "the schedule's Jobs are gone", func() bool { return !strings.Contains(s.Must("get", "cronjob,job", "-o", "name"), "/first") },
 			func() string { return s.Must("get", "cronjob,job") })
-		s.complete("OK: all 1 item")
+		s.complete("seeded     1", "done       1")
 		wantText(t, s.verb("runs"), "run:second:", "run:first:")
 		s.uninstall()
 	})

@@ -1,13 +1,10 @@
 package e2e
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/gruntwork-io/terratest/modules/k8s"
 
 	"github.com/workqueue/workqueue/test/kube"
 )
@@ -33,7 +30,7 @@ func (s *space) waiting() string {
 // redisPod is the identity of the pod that the queue is in.
 func (s *space) redisPod() string {
 	s.Helper()
-	return string(k8s.GetPodContext(s, s.Context(), s.Kubectl, kube.Release+"-redis-0").UID)
+	return string(s.getPod(kube.Release + "-redis-0").UID)
 }
 
 // password returns the password that the install generated for Redis.
@@ -55,6 +52,7 @@ func TestUpgrade(t *testing.T) {
 			"worker.image":       program(t),
 			"worker.command":     `["sh", "-c", "echo slow $0; sleep 2"]`,
 			"worker.parallelism": "1",
+			"monitor.enabled":    "false",
 		}
 		s.install([]string{fruits}, slow)
 		first, queue, redis, password := s.job(), s.queue(), s.redisPod(), s.password()
@@ -82,7 +80,13 @@ func TestUpgrade(t *testing.T) {
 		}
 
 		// Another command: another Job, which goes on with the same queue.
-		s.upgrade(map[string]string{"itemsFrom.range": more, "worker.image": program(t), "worker.command": `["sh", "-c", "echo wrong $0; sleep 2"]`})
+		upgrade := func(change map[string]string) {
+			t.Helper()
+			single := map[string]string{"worker.image": program(t), "worker.parallelism": "1", "monitor.enabled": "false"}
+			maps.Copy(single, change)
+			s.upgrade(single)
+		}
+		upgrade(map[string]string{"itemsFrom.range": more, "worker.command": `["sh", "-c", "echo wrong $0; sleep 2"]`})
 		if second := s.job(); second.Name == first.Name || s.queue() != queue {
 			t.Errorf("the Job %s with the queue %s follows the Job %s with the queue %s", second.Name, s.queue(), first.Name, queue)
 		}
@@ -102,7 +106,7 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("after the rollback the Job began from the beginning, with %s items waiting before:\n%s", waiting, logs)
 		}
 
-		s.upgrade(map[string]string{"itemsFrom.range": more, "worker.image": program(t), "worker.command": `["echo", "fast"]`})
+		upgrade(map[string]string{"itemsFrom.range": more, "worker.command": `["echo", "fast"]`})
 		s.complete("seeded     900", "OK: all 900 items are done")
 		logs := s.logs()
 		wantText(t, logs, "fast 891")
@@ -115,16 +119,16 @@ func TestUpgrade(t *testing.T) {
 		wantRefusal(t, s.deliver("upgrade", []string{fruits}, open), "redis: this one was installed with the password")
 
 		// Other items, and then the same again because of rerun: a new run each.
-		run := map[string]string{"worker.image": program(t), "worker.command": `["echo", "new"]`, "items": `["kiwi", "lime"]`}
+		run := map[string]string{"worker.command": `["echo", "new"]`, "items": `["kiwi", "lime"]`}
 		for i, rerun := range []string{`""`, `"again"`} {
 			before := s.queue()
 			run["rerun"] = rerun
-			s.upgrade(run)
+			upgrade(run)
 			if s.queue() == before {
 				t.Errorf("run %d: the queue is still %s", i, before)
 			}
-			s.complete("seeded     2", "OK: all 2 items are done")
-			wantText(t, s.logs(), "new kiwi", "new lime")
+			s.done()
+			wantText(t, s.logs(), "done=2 dead=0 of=2", "new kiwi", "new lime")
 		}
 		if now := s.redisPod(); now != redis {
 			t.Errorf("Redis is the pod %s in place of %s", now, redis)
@@ -132,8 +136,8 @@ func TestUpgrade(t *testing.T) {
 		if password == "" || s.password() != password {
 			t.Error("the password of Redis is not the one that it was installed with")
 		}
-		if jobs := k8s.ListJobsContext(t, t.Context(), s.Kubectl, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=seed"}); len(jobs) != 0 {
-			t.Errorf("%d seeding Jobs are left", len(jobs))
+		if jobs := s.Must("get", "jobs", "-l", "app.kubernetes.io/component=seed", "-o", "name"); jobs != "" {
+			t.Errorf("seeding Jobs are left: %s", jobs)
 		}
 		s.uninstall()
 	})
@@ -144,7 +148,7 @@ func TestUninstallAfterAFailedUpgrade(t *testing.T) {
 	eachHelm(t, func(t *testing.T, major string) {
 		s := newSpace(t, "failed-"+major)
 		s.major = major
-		s.install([]string{fruits}, map[string]string{"worker.image": program(t), "worker.command": `["sh", "-c", "echo slow $0; sleep 600"]`})
+		s.install([]string{fruits}, map[string]string{"worker.image": program(t), "worker.command": `["sh", "-c", "echo slow $0; sleep 600"]`, "worker.parallelism": "1"})
 		s.works("slow ")
 		wantRefusal(t, s.deliver("upgrade", []string{fruits}, map[string]string{"itemsFrom.configMap.name": `"missing"`}, "--timeout", "10s"), "pre-upgrade hooks failed")
 		s.uninstall()
@@ -155,7 +159,6 @@ func TestUninstallAfterAFailedUpgrade(t *testing.T) {
 func (s *space) works(text string) {
 	s.Helper()
 	eventually(s.T, "a worker prints "+strconv.Quote(text), func() bool {
-		logs, _ := s.Try("logs", "-l", "batch.kubernetes.io/job-name="+s.job().Name, "--ignore-errors", "--tail=-1")
-		return strings.Contains(logs, text)
+		return strings.Contains(s.logs(), text)
 	}, func() string { return s.waiting() + " items are waiting" })
 }

@@ -10,7 +10,10 @@ import (
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/gruntwork-io/terratest/modules/shell"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 )
 
 // Release is what the one release in a namespace is called.
@@ -20,6 +23,7 @@ const Release = "run"
 type Namespace struct {
 	*testing.T
 	Kubectl *k8s.KubectlOptions
+	Client  kubernetes.Interface
 }
 
 // NewNamespace makes a namespace, and removes it when all cleanups that are registered later are through. One of those should
@@ -29,6 +33,11 @@ func NewNamespace(t *testing.T, stem string) *Namespace {
 	name := fmt.Sprintf("%s-%d", stem, time.Now().UnixNano()%1e9)
 	n := &Namespace{T: t, Kubectl: k8s.NewKubectlOptions("", "", name)}
 	n.Kubectl.Logger = logger.Discard
+	client, err := k8s.GetKubernetesClientFromOptionsContextE(t, t.Context(), n.Kubectl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Client = client
 	k8s.CreateNamespaceWithMetadataContext(t, t.Context(), n.Kubectl, metav1.ObjectMeta{
 		Name:   name,
 		Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
@@ -55,6 +64,17 @@ func (n *Namespace) ReportIfFailed() {
 // Try runs kubectl in the namespace, even when the test is over.
 func (n *Namespace) Try(args ...string) (string, error) {
 	return k8s.RunKubectlAndGetOutputContextE(n.T, context.WithoutCancel(n.Context()), n.Kubectl, args...)
+}
+
+// Logs returns what a container of a pod has printed so far: nothing before it starts, or when the pod is gone.
+func (n *Namespace) Logs(pod, container string) string {
+	n.Helper()
+	logs := n.Client.CoreV1().Pods(n.Kubectl.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container})
+	text, err := logs.DoRaw(n.Context())
+	if err != nil && !errors.IsNotFound(err) && !errors.IsBadRequest(err) {
+		n.Fatalf("logs of %s: %v", pod, err)
+	}
+	return string(text)
 }
 
 // Must runs kubectl in the namespace, and fails the test if it fails.

@@ -53,7 +53,10 @@ func (b *batch) finish(position int, outcome *queue.ItemOutcome) {
 }
 
 // textBudget is how many outcomes with a text may still be reported in one call, and how many bytes.
-type textBudget struct{ texts, bytes int }
+type textBudget struct {
+	texts, bytes int
+	exceeded     bool
+}
 
 // spend reports whether an outcome is within the budget, and takes it off. One outcome always is.
 func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
@@ -62,6 +65,7 @@ func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
 	}
 	size := o.Size(payload)
 	if t.texts < queue.MaxTexts && (t.texts == 0 || size > t.bytes) {
+		t.exceeded = true
 		return false
 	}
 	t.texts, t.bytes = t.texts-1, t.bytes-size
@@ -111,28 +115,20 @@ func (b *batch) report(budget *textBudget) queue.Report {
 	return r
 }
 
-// reported notes that the queue knows of the last report. It returns the number of outcomes that are still to be reported.
-func (b *batch) reported() (left int) {
+// reported notes that the queue knows of the last report. It returns whether that was about all items, so that the batch is over.
+func (b *batch) reported() (all bool) {
 	copy(b.known, b.sent)
-	for i, finished := range b.bitmap {
-		left += bits.OnesCount8(finished &^ b.known[i])
+	n := 0
+	for _, known := range b.known {
+		n += bits.OnesCount8(known)
 	}
-	return left
+	return n == len(b.Items)
 }
 
 // rollBack notes that the queue knows less than was reported.
 func (b *batch) rollBack(known []byte) {
 	clear(b.known)
 	copy(b.known, known)
-}
-
-// released reports whether the queue knows the outcomes of all items.
-func (b *batch) released() bool {
-	n := 0
-	for _, known := range b.known {
-		n += bits.OnesCount8(known)
-	}
-	return n == len(b.Items)
 }
 
 // chunk is a part of a batch, as one call of a handler takes it.

@@ -27,7 +27,8 @@ func TestTextsAreSpread(t *testing.T) {
 			}
 			before := 0
 			for call, want := range test.calls {
-				r := b.report(&textBudget{queue.MaxTexts, queue.MaxTextBytes})
+				budget := textBudget{texts: queue.MaxTexts, bytes: queue.MaxTextBytes}
+				r := b.report(&budget)
 				last := call == len(test.calls)-1
 				done := 0
 				if call == 0 {
@@ -37,8 +38,8 @@ func TestTextsAreSpread(t *testing.T) {
 					t.Fatalf("call %d: %d outcomes, release %v, done %d, before %d", call, len(r.Outcomes), r.Release, r.Done, r.Before)
 				}
 				before += len(r.Outcomes) + r.Done
-				if left := b.reported(); (left == 0) != last || b.released() != last {
-					t.Fatalf("call %d: %d are left", call, left)
+				if b.reported() != last || budget.exceeded == last {
+					t.Fatalf("call %d: budget exceeded: %v", call, budget.exceeded)
 				}
 			}
 		})

@@ -16,11 +16,12 @@ const idlePoll = time.Second
 // dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
 type dispatcher struct {
 	schedule
-	worker  *Worker
-	policy  Policy
-	session *queue.Session
-	running context.Context // of the handlers
-	calls   context.Context // of the calls to the queue
+	worker   *Worker
+	policy   Policy
+	session  *queue.Session
+	recaller handler.Recaller // nil if the handler is none
+	running  context.Context  // of the handlers
+	calls    context.Context  // of the calls to the queue
 
 	batches map[string]*batch // that are held, by id
 	next    *batch            // one of them, with items that were neither started nor returned
@@ -29,6 +30,7 @@ type dispatcher struct {
 	tasks   chan *chunk       // to the slots
 	ended   chan *chunk       // from the slots
 	wake    chan struct{}     // an attempt has ended that should be taken in at once
+	replies chan callEnd      // of the call that is being made
 
 	stats     Stats
 	reporter  reporter
@@ -54,15 +56,27 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	for {
 		now := time.Now()
 		d.handOut(now)
-		if n := d.excess(now); n > 0 {
+		if n := d.surplus(now); n > 0 {
 			d.giveBack(n)
 		}
 		d.publish()
-		if d.stopping && d.open == 0 {
+		d.excess = d.recaller != nil && d.recaller.Excess()
+		if d.stopping && d.open == 0 && !d.calling {
 			break
 		}
-		if d.wantsItems(now) || !now.Before(d.callTime()) {
-			if err := d.call(); err != nil {
+		if !d.calling && (d.wantsItems(now) || !now.Before(d.callTime())) {
+			d.call()
+		}
+		if d.idle == d.slots && d.open == 0 && !d.calling {
+			d.rest(ctx)
+			if ctx.Err() == nil {
+				continue
+			}
+		}
+		timer := time.NewTimer(time.Until(d.wakeTime(now)))
+		select {
+		case end := <-d.replies:
+			if err := d.endCall(end); err != nil {
 				interrupt()
 				return err
 			}
@@ -78,16 +92,6 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 			case d.status == queue.StatusUnseeded && d.policy.SeedTimeout > 0 && time.Since(started) > d.policy.SeedTimeout:
 				return ErrUnseeded
 			}
-			continue
-		}
-		if d.idle == d.slots && d.open == 0 {
-			d.rest(ctx)
-			if ctx.Err() == nil {
-				continue
-			}
-		}
-		timer := time.NewTimer(time.Until(d.wakeTime(now)))
-		select {
 		case c := <-d.ended:
 			d.finish(c)
 			for more := true; more; { // whatever else has ended by now
@@ -174,43 +178,68 @@ func (d *dispatcher) giveBack(n int) {
 	}
 }
 
-// call makes one exchange with the queue, and waits for as long as Redis may be unreachable.
-func (d *dispatcher) call() error {
+// callEnd is how a call to the queue ended.
+type callEnd struct {
+	request  queue.Request
+	reply    queue.Reply
+	took     time.Duration // by the last try
+	withheld bool          // some outcomes did not fit into the request
+	err      error
+}
+
+// call begins an exchange with the queue, for as long as Redis may be unreachable. Items run and end meanwhile; endCall takes in
+// the reply.
+func (d *dispatcher) call() {
 	d.takeInAll()
 	var request queue.Request
-	budget := textBudget{queue.MaxTexts, queue.MaxTextBytes}
+	budget := textBudget{texts: queue.MaxTexts, bytes: queue.MaxTextBytes}
 	for _, b := range d.batches {
 		request.Reports = append(request.Reports, b.report(&budget))
 	}
-	if d.wantsItems(time.Now()) {
-		request.Want, request.Fill = d.leaseSize(), d.together()
+	now := time.Now()
+	if d.wantsItems(now) {
+		request.Want, request.Fill, request.Idle = d.leaseSize(), d.together(), d.idle > 0
 		d.lastBatch = request.Want
 	}
-	request.Status = d.statusReport(time.Now())
-	exchange := d.session.Exchange
-	var reply queue.Reply
-	err := d.retry(func(try context.Context) (err error) {
-		began := time.Now()
-		reply, err = exchange(try, request)
-		exchange = d.session.Repeat
-		if err == nil {
-			d.stats.calls.Add(time.Since(began), 1)
-		}
-		return err
-	})
-	if err != nil {
-		return err
+	request.Status = d.statusReport(now)
+	d.calling, d.unreported, d.urgent = true, time.Time{}, false
+	go func() {
+		end := callEnd{request: request, withheld: budget.exceeded}
+		exchange := d.session.Exchange
+		end.err = d.retry(func(try context.Context) (err error) {
+			began := time.Now()
+			end.reply, err = exchange(try, request)
+			end.took, exchange = time.Since(began), d.session.Repeat
+			return err
+		})
+		d.replies <- end
+	}()
+}
+
+// endCall takes in the end of a call.
+func (d *dispatcher) endCall(end callEnd) error {
+	d.calling = false
+	if end.err != nil {
+		return end.err
 	}
+	reply := end.reply
+	d.stats.calls.Add(end.took, 1)
 	d.connected = true
 	d.lastCall = time.Now()
-	d.unreported, d.urgent = time.Time{}, false
+	if end.withheld {
+		d.noteUnreported(d.lastCall)
+		d.urgent = true
+	}
 	d.settle(reply)
+	if reply.Idle && d.recaller != nil {
+		d.recaller.Recall()
+	}
 	d.exclusive = reply.Isolate || d.holdsSuspect()
 	d.status = reply.Status
 	switch {
 	case reply.Batch != nil:
 		d.take(reply.Batch)
-	case request.Want > 0:
+	case end.request.Want > 0:
 		d.leaseAgain = d.lastCall.Add(pollDelay(reply))
 	}
 	return nil
@@ -225,11 +254,7 @@ func (d *dispatcher) settle(reply queue.Reply) {
 			d.noteUnreported(d.lastCall)
 			continue
 		}
-		if b.reported() > 0 {
-			d.noteUnreported(d.lastCall)
-			d.urgent = true
-		}
-		if b.released() {
+		if b.reported() {
 			d.release(b)
 		}
 	}

@@ -7,6 +7,7 @@ const (
 	stalled     = 500 * time.Millisecond // without any item started, after which leased items go back
 	holdLimit   = time.Second            // longest time for which a leased item waits for a slot
 	reportDelay = time.Second            // longest time for which an outcome waits for the next call
+	recallDelay = 500 * time.Millisecond // between two calls that ask whether a slot is idle
 	fillLimit   = 2 * time.Second        // of work, up to which a slot's fill is kept together
 	slowChunk   = 100 * time.Millisecond // of work, against which the time of a call does not count
 	maxBatch    = 2000                   // items in one batch: a call then takes Redis less than a millisecond
@@ -32,9 +33,11 @@ type schedule struct {
 	exclusive  bool          // a suspect runs, or this worker should make itself free for one: lease nothing beside
 	leaseAgain time.Time     // after a reply without items: lease nothing before this time
 	lease      time.Duration // for which a call renews the leases
+	calling    bool          // a call is being made: there is one at a time
 	lastCall   time.Time
 	unreported time.Time // since when there are outcomes that were not reported, zero without any
 	urgent     bool      // they must be reported at once
+	excess     bool      // the handler holds items for which a slot may be idle somewhere
 }
 
 // wantsItems reports whether more items should be leased now.
@@ -86,8 +89,8 @@ func (s *schedule) chunkSize() int {
 	return min(max(share, least), s.most, s.unstarted)
 }
 
-// excess returns how many of the unstarted items should go back to the queue now.
-func (s *schedule) excess(now time.Time) int {
+// surplus returns how many of the unstarted items should go back to the queue now.
+func (s *schedule) surplus(now time.Time) int {
 	switch {
 	case s.unstarted == 0:
 		return 0
@@ -117,17 +120,23 @@ func (s *schedule) callTime() time.Time {
 	if !s.stopping && !s.exclusive && s.idle > 0 && s.unstarted == 0 {
 		next = earlier(next, s.leaseAgain)
 	}
+	if s.excess {
+		next = earlier(next, s.lastCall.Add(recallDelay))
+	}
 	return next
 }
 
 // wakeTime is when something must be decided again, if nothing happens before. Items that run may have ended meanwhile.
 func (s *schedule) wakeTime(now time.Time) time.Time {
-	wake := s.callTime()
+	wake := now.Add(s.lease)
+	if !s.calling {
+		wake = s.callTime()
+	}
 	if s.unstarted > 0 {
 		wake = earlier(wake, s.returnTime())
 	}
 	if s.most > 1 && s.idle < s.slots {
-		wake = earlier(wake, now.Add(reportDelay))
+		wake = earlier(wake, now.Add(recallDelay))
 	}
 	return wake
 }

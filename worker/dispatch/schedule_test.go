@@ -92,7 +92,7 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-func TestExcess(t *testing.T) {
+func TestSurplus(t *testing.T) {
 	now := time.Now()
 	for name, test := range map[string]struct {
 		change func(*schedule)
@@ -109,7 +109,7 @@ func TestExcess(t *testing.T) {
 		s := base(now)
 		s.unstarted = 100
 		test.change(&s)
-		if got := s.excess(now); got != test.want {
+		if got := s.surplus(now); got != test.want {
 			t.Errorf("%s: %d, not %d", name, got, test.want)
 		}
 	}
@@ -128,7 +128,9 @@ func TestWakeTime(t *testing.T) {
 		"an idle slot asks again":                {func(s *schedule) { s.idle, s.leaseAgain = 1, now.Add(600*ms) }, 600 * ms},
 		"unstarted items go back":                {func(s *schedule) { s.unstarted = 1 }, stalled},
 		"unstarted items go back, though slowly": {func(s *schedule) { s.unstarted, s.leased = 1, now.Add(-800*ms) }, 200 * ms},
-		"parts of a chunk may have ended":        {func(s *schedule) { s.most = 1000 }, reportDelay},
+		"parts of a chunk may have ended":        {func(s *schedule) { s.most = 1000 }, recallDelay},
+		"a slot may be idle for what is held":    {func(s *schedule) { s.excess = true }, recallDelay},
+		"nothing is due during a call":           {func(s *schedule) { s.calling, s.unreported = true, now.Add(-time.Hour) }, 30 * time.Second},
 	} {
 		s := base(now)
 		test.change(&s)

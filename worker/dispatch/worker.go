@@ -134,9 +134,11 @@ func (w *Worker) run(ctx context.Context) error {
 		tasks:   make(chan *chunk, w.Policy.Slots),
 		ended:   make(chan *chunk, w.Policy.Slots),
 		wake:    make(chan struct{}, 1),
+		replies: make(chan callEnd, 1),
 		stats:   newStats(),
 		verbose: w.Log.Enabled(ctx, slog.LevelDebug),
 	}
+	d.recaller, _ = w.Handler.(handler.Recaller)
 	d.reporter.status = Status{Pod: w.Policy.Host, Node: w.Policy.Node, Started: time.Now().UTC().Truncate(time.Millisecond)}
 	d.session.Settings = w.Settings
 	for range w.Policy.Slots {

@@ -3,11 +3,11 @@ package handler
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/process"
@@ -25,6 +25,28 @@ type Batch struct {
 	Delimiter byte
 
 	slots slots
+	paces paces
+	mu    sync.Mutex
+	runs  map[*run]bool // whose items may be recalled
+}
+
+// run is one run of the command.
+type run struct {
+	feed   *feed
+	report func(int, Attempt)
+
+	mu   sync.Mutex
+	rest []int // positions of the items, -1 for those that were reported
+}
+
+// settle reports the item at an index of the feed's positions, unless it was reported before.
+func (r *run) settle(index int, attempt func() Attempt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.rest[index]; i >= 0 {
+		r.rest[index] = -1
+		r.report(i, attempt())
+	}
 }
 
 // MaxItems implements Handler.
@@ -44,60 +66,93 @@ func (b *Batch) Handle(ctx context.Context, items []queue.Item, report func(int,
 	b.run(ctx, items, fit, report)
 }
 
-// run runs the items at these positions in as many processes as it takes to report each of them.
-func (b *Batch) run(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) {
-	if len(positions) == 0 {
-		return
-	}
-	if ctx.Err() != nil {
-		for _, i := range positions {
-			report(i, Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted"})
+// Excess implements Recaller.
+func (b *Batch) Excess() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for r := range b.runs {
+		if r.feed.hasExcess(time.Now()) {
+			return true
 		}
-		return
 	}
-	whole, rest := b.runOnce(ctx, items, positions, report)
-	failed := whole.Outcome == queue.OutcomeFailed || whole.Outcome == queue.OutcomeDead
-	if failed && len(positions) > 1 {
-		half := len(rest) / 2
-		b.run(ctx, items, rest[:half], report)
-		b.run(ctx, items, rest[half:], report)
-		return
-	}
-	for _, i := range rest {
-		report(i, whole)
+	return false
+}
+
+// Recall implements Recaller.
+func (b *Batch) Recall() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for r := range b.runs {
+		for from, to := r.feed.recall(time.Now()); from < to; from++ {
+			r.settle(from, func() Attempt {
+				return Attempt{Outcome: queue.OutcomeReturned, Reason: "not started", Started: time.Now()}
+			})
+		}
 	}
 }
 
-// runOnce runs the command once. It passes on what the command reports, and returns the attempt of the items that were not reported
-// and their positions.
-func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) (Attempt, []int) {
+// run runs the items at these positions in as many processes as it takes to report each of them.
+func (b *Batch) run(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) {
+	for len(positions) > 0 {
+		if ctx.Err() != nil {
+			for _, i := range positions {
+				report(i, Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted"})
+			}
+			return
+		}
+		end := b.runOnce(ctx, items, positions, report)
+		failed := end.Outcome == queue.OutcomeFailed || end.Outcome == queue.OutcomeDead
+		if failed && len(positions) > 1 {
+			half := len(end.rest) / 2
+			b.run(ctx, items, end.rest[:half], report)
+			b.run(ctx, items, end.rest[half:], report)
+		} else {
+			for _, i := range end.rest {
+				report(i, end.Attempt)
+			}
+		}
+		positions = end.left
+	}
+}
+
+// runEnd is how a run of the command ended.
+type runEnd struct {
+	Attempt       // of the items that were not reported
+	rest    []int // their positions
+	left    []int // positions of items that the command was not given before it exited with 0
+}
+
+// runOnce runs the command once, and passes on what the command reports.
+func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) runEnd {
 	read, write, err := os.Pipe()
 	if err != nil {
-		return Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, positions
+		return runEnd{Attempt: Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, rest: positions}
 	}
 	defer read.Close()
+	defer write.Close()
+	r := &run{report: report, rest: slices.Clone(positions)}
+	if r.feed, err = newFeed(items, positions, b.Delimiter, &b.paces); err != nil {
+		return runEnd{Attempt: Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, rest: positions}
+	}
+	b.enter(r)
 	tail := &process.Tail{}
 	started := time.Now()
-	last, lastNumber := started, 0  // of the reports
-	reported := time.Duration(0)    // taken by the items that were reported
-	rest := slices.Clone(positions) // -1 for those items
+	last, lastNumber := started, 0 // of the reports
+	reported := time.Duration(0)   // taken by the items that were reported
 	allRead := make(chan error, 1)
 	go func() {
 		allRead <- readReports(read, len(positions), func(number int, attempt Attempt) {
-			i := rest[number-1]
-			if i < 0 {
-				return
-			}
-			rest[number-1] = -1
-			// Items between two reports share the time between them.
-			now := time.Now()
-			attempt.Started, attempt.Duration = last, now.Sub(last)/time.Duration(max(number-lastNumber, 1))
-			reported += attempt.Duration
-			last, lastNumber = now, number
-			if attempt.Outcome != queue.OutcomeDone {
-				attempt.Output, attempt.Truncated = tail.Lines()
-			}
-			report(i, attempt)
+			r.settle(number-1, func() Attempt {
+				// Items between two reports share the time between them.
+				now := time.Now()
+				attempt.Started, attempt.Duration = last, now.Sub(last)/time.Duration(max(number-lastNumber, 1))
+				reported += attempt.Duration
+				last, lastNumber = now, number
+				if attempt.Outcome != queue.OutcomeDone {
+					attempt.Output, attempt.Truncated = tail.Lines()
+				}
+				return attempt
+			})
 		})
 	}()
 
@@ -110,45 +165,40 @@ func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int
 	attempt := b.runProcess(ctx, from, tail, process.Process{
 		Args:    b.Args,
 		Env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions)), slotVariable},
-		Stdin:   &lines{items: items, positions: positions, delimiter: b.Delimiter},
+		Stdin:   r.feed.stdin,
 		Files:   []*os.File{write},
 		Timeout: b.Timeout * time.Duration(len(positions)),
 	})
+	b.leave(r)
+	given, kept := r.feed.close()
 	write.Close()
 	_ = read.SetReadDeadline(time.Now().Add(process.PipeDelay)) // another process may hold the other end
 	if err := <-allRead; err != nil && attempt.Outcome == queue.OutcomeDone {
 		attempt.Outcome, attempt.Reason = queue.OutcomeFailed, "file descriptor 3: "+err.Error()
 		attempt.Output, attempt.Truncated = tail.Lines()
 	}
-	rest = slices.DeleteFunc(rest, func(i int) bool { return i < 0 })
-	attempt.Duration = max(attempt.Duration-reported, 0) / time.Duration(max(len(rest), 1))
-	return attempt, rest
+	if attempt.Outcome == queue.OutcomeDone {
+		b.paces.noteEnd(given, attempt.Duration)
+	} else {
+		given = kept // the outcome is that of the whole batch
+	}
+	unreported := func(rest []int) []int { return slices.DeleteFunc(rest, func(i int) bool { return i < 0 }) }
+	end := runEnd{Attempt: attempt, left: unreported(slices.Clone(r.rest[given:kept])), rest: unreported(r.rest[:given])}
+	end.Duration = max(attempt.Duration-reported, 0) / time.Duration(max(len(end.rest), 1))
+	return end
 }
 
-// lines is a text of items, each followed by the delimiter. They may be large, so it is never held as a whole.
-type lines struct {
-	items     []queue.Item
-	positions []int // of the items that were not read to their end
-	read      int   // bytes of the first of them that were read
-	delimiter byte
+func (b *Batch) enter(r *run) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.runs == nil {
+		b.runs = map[*run]bool{}
+	}
+	b.runs[r] = true
 }
 
-// Read implements io.Reader.
-func (l *lines) Read(p []byte) (n int, err error) {
-	for n < len(p) && len(l.positions) > 0 {
-		rest := l.items[l.positions[0]].Payload[l.read:]
-		if len(rest) == 0 {
-			p[n] = l.delimiter
-			n++
-			l.positions, l.read = l.positions[1:], 0
-			continue
-		}
-		copied := copy(p[n:], rest)
-		n += copied
-		l.read += copied
-	}
-	if n == 0 && len(p) > 0 {
-		return 0, io.EOF
-	}
-	return n, nil
+func (b *Batch) leave(r *run) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.runs, r)
 }

@@ -1,16 +1,24 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/workqueue/workqueue/worker/handler/handlertest"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -51,7 +59,7 @@ func TestBatchReports(t *testing.T) {
 func TestBatchCutOff(t *testing.T) {
 	const script = `trap 'exit 0' TERM; echo 1 done >&3; echo 2 >&3; while :; do sleep 0.02; done`
 	items := []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}, {ID: "4", Payload: "4"}}
-	for _, timeout := range []time.Duration{0, 100 * time.Millisecond} {
+	for _, timeout := range []time.Duration{0, 500 * time.Millisecond} {
 		b := &Batch{Command: newExec("sh", "-c", script).Command, Size: 10, Delimiter: '\n'}
 		b.Timeout = timeout
 		ctx, cancel := context.WithCancel(t.Context())
@@ -79,15 +87,16 @@ func TestBatchChildren(t *testing.T) {
 	}{
 		{name: "reads all", script: "cat", want: "done done done"},
 		{name: "does not read", script: ":", want: "done done done"},
+		{name: "reads all before it begins", script: `test "$(sort | wc -l)" = "$WQ_BATCH_ITEMS"`, want: "done done done"},
 		{name: "closes its input early", script: "exec <&-; sleep 0.2", want: "done done done"},
 		{name: "closes its report", script: "exec 3>&-; cat", want: "done done done"},
 		{name: "reports and leaves a grandchild with all pipes", script: "cat; echo 2 >&3; sleep 30 &", want: "done failed done"},
 		{name: "reports before it fails", script: "echo 1 >&3; exit 1", want: "failed failed failed"},
 		{name: "reports done before it fails", script: "if grep 3; then exit 1; fi; echo 1 done >&3", want: "done done failed"},
-		{name: "quotes a large page", script: "(printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2) >&3", want: "dead failed done"},
+		{name: "quotes a large page", script: "cat; (printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2) >&3", want: "dead failed done"},
 		{name: "reports with the wrong number", script: "echo 0 >&3", want: "failed failed failed"},
 		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
-		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 50 * time.Millisecond, want: "done failed done"},
+		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 300 * time.Millisecond, want: "done failed done"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -112,4 +121,113 @@ func TestBatchChildren(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBatchRecall recalls what a program was not given, while it is held up by one item. A program that has read its items keeps them.
+func TestBatchRecall(t *testing.T) {
+	const lazy = `while read -r item; do case $item in slow) echo there; read -r line <"$FIFO" ;; esac; done`
+	for _, test := range []struct {
+		name, script string
+		returned     bool
+	}{
+		{"takes one after another", lazy, true},
+		{"reads all before it begins", `items=$(sort); printf '%s\n' "$items" | (` + lazy + `)`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			fifo := filepath.Join(t.TempDir(), "fifo")
+			if err := unix.Mkfifo(fifo, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out := &watched{text: "there", seen: make(chan struct{})}
+			b := &Batch{Command: newExec("sh", "-c", "FIFO="+fifo+"; "+test.script).Command, Size: 20, Delimiter: '\n'}
+			b.Output = &process.Output{Out: out, Err: io.Discard}
+			items := slices.Repeat([]queue.Item{{ID: "1", Payload: "fast"}}, 20)
+			items[4].Payload = "slow"
+			attempts := make(chan []Attempt, 1)
+			go func() { attempts <- handlertest.Handle(t.Context(), b, items) }()
+			<-out.seen
+			b.Recall()
+			for began := time.Now(); !b.Excess() && time.Since(began) < 3*holdLimit; {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if b.Excess() != test.returned {
+				t.Errorf("excess: %v", !test.returned)
+			}
+			b.Recall()
+			if b.Excess() {
+				t.Error("items are left after the recall")
+			}
+			if err := os.WriteFile(fifo, []byte("go on\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, a := range <-attempts {
+				got = append(got, string(a.Outcome))
+			}
+			want := slices.Repeat([]string{"done"}, len(items))
+			for i := 5; test.returned && i < len(want); i++ {
+				want[i] = "returned"
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// TestBatchRecallOfLargeItems recalls items while a portion is still being written, because it is larger than the pipe. What the program
+// gets afterwards must be whole items.
+func TestBatchRecallOfLargeItems(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const size = 3000
+	script := `while read -r item; do case $item in 6-*) echo there >&2; read -r line <"$FIFO" ;; esac; echo "${item%%x*} ${#item}"; done`
+	there := &watched{text: "there", seen: make(chan struct{})}
+	var printed bytes.Buffer
+	b := &Batch{Command: newExec("sh", "-c", "FIFO="+fifo+"; "+script).Command, Size: 40, Delimiter: '\n'}
+	b.Output = &process.Output{Out: &printed, Err: there}
+	items := make([]queue.Item, 40)
+	for i := range items {
+		head := fmt.Sprintf("%d-", i)
+		items[i] = queue.Item{ID: fmt.Sprint(i + 1), Payload: head + strings.Repeat("x", size-len(head))}
+	}
+	attempts := make(chan []Attempt, 1)
+	go func() { attempts <- handlertest.Handle(t.Context(), b, items) }()
+	<-there.seen
+	for began := time.Now(); !b.Excess() && time.Since(began) < 3*holdLimit; {
+		time.Sleep(10 * time.Millisecond)
+	}
+	b.Recall()
+	if err := os.WriteFile(fifo, []byte("go on\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	returned := 0
+	for i, a := range <-attempts {
+		if a.Outcome == queue.OutcomeDone {
+			want += fmt.Sprintf("%d- %d\n", i, size)
+		} else {
+			returned++
+		}
+	}
+	if printed.String() != want || returned == 0 {
+		t.Errorf("%d items were returned; the program got\n%swant\n%s", returned, printed.String(), want)
+	}
+}
+
+// watched is an output that is awaited.
+type watched struct {
+	text string
+	seen chan struct{}
+	once sync.Once
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.text) {
+		w.once.Do(func() { close(w.seen) })
+	}
+	return len(p), nil
 }

@@ -20,6 +20,14 @@ type Handler interface {
 	MaxItems() int
 }
 
+// Recaller is a Handler that may hold items which its programs have not been given.
+type Recaller interface {
+	// Excess reports whether there are such items that should go back to the queue if a slot is idle somewhere.
+	Excess() bool
+	// Recall reports these items as OutcomeReturned.
+	Recall()
+}
+
 // OutcomeInvalid means that the command cannot run at all, for this or any item: the configuration is wrong. It never reaches the queue.
 const OutcomeInvalid queue.Outcome = "invalid"
 
@@ -42,7 +50,7 @@ type Attempt struct {
 type Print struct{ Output *process.Output }
 
 // MaxItems implements Handler.
-func (Print) MaxItems() int { return 1000 }
+func (Print) MaxItems() int { return 2000 }
 
 // Handle implements Handler.
 func (p Print) Handle(_ context.Context, items []queue.Item, report func(int, Attempt)) {

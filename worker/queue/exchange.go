@@ -104,6 +104,9 @@ type Request struct {
 	// the sake of other workers.
 	Fill int
 
+	// Idle says that a slot of this worker is idle, so that other workers return what they hold if nothing is waiting for it.
+	Idle bool
+
 	// Status is what the worker reports of itself: JSON, or "" for nothing new. It should be new every few seconds.
 	Status string
 }
@@ -125,6 +128,7 @@ type Reply struct {
 	Status  Status
 	Wait    time.Duration // until something may change by itself; a second at least while paused
 	Batch   *Batch        // the newly leased batch, nil without one
+	Idle    bool          // a slot is idle in some worker, and nothing is waiting for it
 	Isolate bool          // a suspect waits for this worker: lease nothing more until it holds nothing
 	Lost    []string      // batches whose lease had expired: the reports about them changed nothing
 
@@ -229,10 +233,10 @@ func (s *Session) arguments(request Request) []any {
 	if s.epoch == "" {
 		settings = s.Settings
 	}
-	args := make([]any, 0, 18+7*len(request.Reports))
+	args := make([]any, 0, 19+7*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
 		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings,
-		request.pushes(), len(request.Reports))
+		request.Idle, request.pushes(), len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {
@@ -251,8 +255,8 @@ func (s *Session) arguments(request Request) []any {
 
 // parseReply reads the reply of exchange.lua, and the list b of the batch.
 func parseReply(raw []any, values []string) (reply Reply, epoch string, err error) {
-	if len(raw) != 7 {
-		return reply, "", fmt.Errorf("%d fields in place of 7", len(raw))
+	if len(raw) != 8 {
+		return reply, "", fmt.Errorf("%d fields in place of 8", len(raw))
 	}
 	status, ok1 := raw[0].(string)
 	wait, ok2 := raw[1].(int64)
@@ -261,10 +265,11 @@ func parseReply(raw []any, values []string) (reply Reply, epoch string, err erro
 	isolate, ok5 := raw[4].(int64)
 	lost, ok6 := raw[5].([]any)
 	rolledBack, ok7 := raw[6].([]any)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7) || len(rolledBack)%2 != 0 {
+	idle, ok8 := raw[7].(int64)
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8) || len(rolledBack)%2 != 0 {
 		return reply, "", fmt.Errorf("unexpected types %T", raw)
 	}
-	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Isolate: isolate == 1}
+	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Isolate: isolate == 1, Idle: idle == 1}
 	for _, l := range lost {
 		reply.Lost = append(reply.Lost, fmt.Sprint(l))
 	}

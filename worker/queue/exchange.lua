@@ -30,8 +30,9 @@
 -- ARGV[14] 1 if the worker can run a last step after the run, see laststep.lua; else 0
 -- ARGV[15] what the worker reports of itself, '' for nothing new
 -- ARGV[16] the worker's settings, '' once they are known
--- ARGV[17] 1 if any of the reports has items to push, else 0
--- ARGV[18] number of batches reported; then for each of them:
+-- ARGV[17] 1 if a slot of the worker is idle, else 0
+-- ARGV[18] 1 if any of the reports has items to push, else 0
+-- ARGV[19] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
 --   that were reported before, number of items newly done, fingerprints of those of them that later runs leave out (one after
 --   another), number of outcomes; then for each outcome:
@@ -43,7 +44,7 @@
 --     done      done (and counted among the newly done); text goes into the results, if there is any. Only with this outcome
 --               are items pushed
 --
--- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back }
+-- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back, idle }
 --   status       items | wait | limited | paused | last | drained | stopped | unseeded | vanished
 --   wait         ms until something is due to change by itself; a second at least while paused
 --   batch id     worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
@@ -54,6 +55,7 @@
 --                positions than were reported before: it has lost its last second or so, by a crash or a failover. Or the
 --                report pushes items, and this server is full. Their leases were renewed, but nothing was settled; all that is
 --                not in the bitmap must be reported again
+--   idle         1 if a slot is idle in some worker, and nothing is waiting for it
 
 local worker_epoch, worker, call_number = ARGV[1], ARGV[2], ARGV[3]
 local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
@@ -61,7 +63,8 @@ local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8])
 local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local interval = tonumber(ARGV[13])
 local has_last_step, worker_status, settings = ARGV[14] == '1', ARGV[15], ARGV[16]
-local pushing, reports, FIRST_REPORT = ARGV[17] == '1', tonumber(ARGV[18]), 19
+local has_idle_slot, pushing = ARGV[17] == '1', ARGV[18] == '1'
+local reports, FIRST_REPORT = tonumber(ARGV[19]), 20
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
@@ -69,23 +72,26 @@ local SUSPECT = 2
 -- So many items must have ended before a share of them can stop the run, and so many fingerprints are known at most: 75 MB of them.
 local MIN_ENDED, MAX_KNOWN = 100, 1000000
 
-local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until, last_step =
+-- How long a worker that has found nothing counts as idle, in ms: until it asks again.
+local IDLE_NOTED = 1500
+
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until =
   unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'done', 'stopped', 'paused',
-    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step'))
+    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step', 'idle_until'))
 taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
 dead_count, done_count, alone = tonumber(dead_count or 0), tonumber(done_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
 
 if not epoch then
-  return { worker_epoch == '' and 'unseeded' or 'vanished', 1000, '', '', 0, {}, {} }
+  return { worker_epoch == '' and 'unseeded' or 'vanished', 1000, '', '', 0, {}, {}, 0 }
 end
 local join_lost = unjoined > 0 and call('EXISTS', call('LINDEX', joining, 0) or joining) == 0
 if (worker_epoch ~= '' and worker_epoch ~= epoch) or taken + ready_len + unjoined < seeded or join_lost then
-  return { 'vanished', 0, epoch, '', 0, {}, {} }
+  return { 'vanished', 0, epoch, '', 0, {}, {}, 0 }
 end
 local last_call = call('HGET', workers, worker)
 if last_call and tonumber(call_number) < tonumber(last_call) then
-  return { 'wait', 0, epoch, '', 0, {}, {} }
+  return { 'wait', 0, epoch, '', 0, {}, {}, 0 }
 end
 local repeated = last_call == call_number
 
@@ -388,13 +394,27 @@ local function use(items)
   if interval > 0 then call('HSET', state, 'used_until', string.format('%.3f', used_until + items * interval)) end
 end
 
+-- note_idle notes until when a slot is idle, for the workers that hold items; or, without a time, that one has found work.
+local function note_idle(till)
+  if not till then
+    call('HDEL', state, 'idle_until')
+  elseif till > tonumber(idle_until or 0) + IDLE_NOTED / 2 then
+    call('HSET', state, 'idle_until', string.format('%.0f', till))
+  end
+  idle_until = till
+end
+
 -- lease_batch returns the status after an attempt to lease, and whether this worker is to make itself free.
 local function lease_batch(held)
   if repeated and call('EXISTS', batch) == 1 then return 'items' end
   want = math.min(want, allowance())
   if want == 0 then return 'limited' end
   local origin, size, free = next_batch(held)
-  if size == 0 then return 'wait', free end
+  if size == 0 then
+    if has_idle_slot and not free then note_idle(now + IDLE_NOTED) end
+    return 'wait', free
+  end
+  if idle_until then note_idle() end
   use(size)
   call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
   call('ZADD', leases, now + lease, batch_id)
@@ -437,7 +457,7 @@ local function pending(limited)
   if sealed and ready_len == 0 and suspects_len == 0 and not next_due then
     -- Only leases are left, and the run may end at any time. Workers that leave together keep their pods' logs, so they ask
     -- often, but all of them together no more than 500 times a second.
-    wait = math.min(wait, math.max(100, 2 * call('HLEN', workers)))
+    wait = math.min(wait, math.max(50, 2 * call('HLEN', workers)))
   end
   return 'wait', wait
 end
@@ -465,4 +485,5 @@ else
   if want > 0 and not paused then status, free = lease_batch(held) end
   if status ~= 'items' then status, wait = pending(status == 'limited') end
 end
-return { status, wait, epoch, status == 'items' and batch_id or '', free and 1 or 0, lost, rolled_back }
+return { status, wait, epoch, status == 'items' and batch_id or '', free and 1 or 0, lost, rolled_back,
+  idle_until and tonumber(idle_until) >= now and 1 or 0 }

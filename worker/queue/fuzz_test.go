@@ -37,7 +37,7 @@ func FuzzParseReply(f *testing.F) {
 	f.Add("vanished", int64(1)<<62, "", "", "", int64(-1), "", byte(0xff))
 	f.Fuzz(func(t *testing.T, status string, wait int64, epoch, id, blob string, isolate int64, lost string, wrong byte) {
 		values := strings.Split(blob, "\n")
-		raw := []any{status, wait, epoch, id, isolate, []any{lost, int64(1)}, []any{lost, blob}}
+		raw := []any{status, wait, epoch, id, isolate, []any{lost, int64(1)}, []any{lost, blob}, isolate}
 		for i := range raw {
 			if wrong&(1<<i) != 0 {
 				raw[i] = []any{nil, 3.14, raw[i]}[i%3]

@@ -38,6 +38,7 @@
 --   used_until   time in ms, with a fraction, up to which the items that were leased use up the rate
 --   limited_until  time in ms until which the rate allows no more
 --   last_step    what has become of the last step, see laststep.lua; absent while no worker has one
+--   idle_until   time in ms until which a worker counts as idle that has found nothing for a slot
 --   turn         what the last batch was of, when there were due and fresh items: due | fresh
 --   unique       1 if no payload may be in the run twice
 --   skipped      items that seeds have left out, because an earlier run has done them

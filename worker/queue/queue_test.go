@@ -407,3 +407,35 @@ func TestPause(t *testing.T) {
 		t.Errorf("nothing is leased after the pause: %+v", reply)
 	}
 }
+
+// TestIdle lets a session find nothing for an idle slot: those that hold items learn of it, until it has found some.
+func TestIdle(t *testing.T) {
+	_, q := seeded(t, numbered(2)...)
+	holder, idle := q.NewSession("holder", limits), q.NewSession("idle", limits)
+	batch := exchange(t, holder, 2).Batch
+	exchange(t, holder, 2) // what the first call may have left; no slot is idle
+	if exchange(t, holder, 0).Idle {
+		t.Error("nobody is idle")
+	}
+	ask := func() queue.Reply {
+		reply, err := idle.Exchange(t.Context(), queue.Request{Want: 1, Idle: true})
+		must(t, err)
+		return reply
+	}
+	if reply := ask(); reply.Status != queue.StatusWait || !reply.Idle {
+		t.Errorf("%+v", reply)
+	}
+	back := queue.Report{Batch: batch.ID, Finished: []byte{1}, Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeReturned}}}
+	if len(batch.Items) == 1 {
+		back.Finished, back.Release = nil, true
+	}
+	if !exchange(t, holder, 0, back).Idle {
+		t.Error("a slot is idle, and the holder is not told")
+	}
+	if reply := ask(); reply.Status != queue.StatusItems || reply.Idle {
+		t.Errorf("%+v", reply)
+	}
+	if exchange(t, holder, 0).Idle {
+		t.Error("nobody is idle any more")
+	}
+}

@@ -57,7 +57,7 @@ func valuesSchema(t *testing.T) []byte {
 func generated(t *testing.T) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	types := withoutDescriptions(apis.Kubernetes(t, apis.Newest()))
+	types := apis.Kubernetes(t, apis.Newest())
 	types["VolumeSource"] = withoutName(types["io.k8s.api.core.v1.Volume"])
 	definitions, err := json.Marshal(map[string]any{"definitions": types})
 	if err != nil {
@@ -199,20 +199,6 @@ func misspelt(key string) string {
 		}
 	}
 	return "^(" + pattern + ")$"
-}
-
-// withoutDescriptions makes Kubernetes' types a tenth of their size.
-func withoutDescriptions(types apis.Types) apis.Types {
-	for _, schema := range types {
-		delete(schema, "description")
-		properties, _ := schema["properties"].(map[string]any)
-		for _, property := range properties {
-			if property, ok := property.(map[string]any); ok {
-				delete(property, "description")
-			}
-		}
-	}
-	return types
 }
 
 // withoutName is a type of what has a name elsewhere.

@@ -25,12 +25,13 @@ type Handler struct {
 }
 
 const (
-	maxItems  = 1000        // in one call: a fast program never waits for the next ones
+	maxItems  = 1000        // in the calls for all processes together: a fast program never waits for the next ones
+	minItems  = 100         // in a call, if there are many processes
 	holdLimit = time.Second // longest time for which an item waits to be sent
 )
 
 // MaxItems implements handler.Handler.
-func (*Handler) MaxItems() int { return maxItems }
+func (h *Handler) MaxItems() int { return max(maxItems/max(h.Processes, 1), minItems) }
 
 // Handle implements handler.Handler. An item that has waited for a second without being sent is returned.
 func (h *Handler) Handle(ctx context.Context, items []queue.Item, report func(int, handler.Attempt)) {

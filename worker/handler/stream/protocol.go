@@ -15,20 +15,6 @@ import (
 // maxReason is how many bytes of a reason are kept.
 const maxReason = 4 << 10
 
-// requestLine is a line to the program. The item is the last field, where a program without a JSON parser can find it.
-type requestLine struct {
-	ID       string `json:"id"`
-	Attempt  int    `json:"attempt"`
-	Encoding string `json:"encoding,omitempty"` // "base64" if the item is not UTF-8
-	Item     string `json:"item"`
-}
-
-func newRequestLine(id string, item queue.Item) requestLine {
-	line := requestLine{ID: id, Attempt: item.Attempts + 1}
-	line.Item, line.Encoding = text.Encode(item.Payload)
-	return line
-}
-
 // response is a line from the program.
 type response struct {
 	ID       *string           `json:"id"`

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"bufio"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -106,9 +105,7 @@ func (p *program) wakeWriter() {
 // write writes requests until the program has ended. It has a goroutine of its own because the program may not read while it writes
 // responses. Errors need no handling: the program has closed its input, and will end or time out.
 func (p *program) write() {
-	lines := bufio.NewWriterSize(p.child.Stdin, writeSize)
-	encoder := json.NewEncoder(lines)
-	encoder.SetEscapeHTML(false)
+	lines := bufio.NewWriterSize(p.child.Stdin, 4*writeSize)
 	var next []request
 	for {
 		select {
@@ -118,10 +115,10 @@ func (p *program) write() {
 		}
 		for next = p.take(next[:0]); len(next) > 0; next = p.take(next[:0]) {
 			for _, r := range next {
-				_ = encoder.Encode(newRequestLine(r.id, r.items[r.position]))
+				writeLine(lines, r.id, r.items[r.position])
 			}
+			_ = lines.Flush()
 		}
-		_ = lines.Flush()
 	}
 }
 

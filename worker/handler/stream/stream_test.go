@@ -21,6 +21,14 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
+// requestLine is a line to a program.
+type requestLine struct {
+	ID       string `json:"id"`
+	Attempt  int    `json:"attempt"`
+	Encoding string `json:"encoding,omitempty"` // "base64" if the item is not UTF-8
+	Item     string `json:"item"`
+}
+
 // programs are what this test's binary does when it is run as a stream's command.
 var programs = map[string]func(requests <-chan requestLine, respond func(id, status string, result any)){
 	// Responds, when no more requests come, with the number of items it had in flight.

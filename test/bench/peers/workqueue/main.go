@@ -90,7 +90,7 @@ func newWorker(q *queue.Queue, h handler.Handler, lease time.Duration) *dispatch
 				Lease:      lease,
 				BatchBytes: 4 << 20,
 				MaxCrashes: 3,
-				StopAfter:  100,
+				StopAfter:  queue.Portion{Items: 100},
 				Retention:  168 * time.Hour,
 			},
 		},
