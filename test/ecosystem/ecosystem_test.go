@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ const (
 	chart    = "../../charts/workqueue"
 	examples = "../../values-examples/"
 	worker   = "app.kubernetes.io/component=worker" // the label of the worker Job or Deployment, and of its pods
-	patient  = 4 * time.Minute                      // far more than anything here takes
+	patient  = 10 * time.Minute                     // far more than anything here takes
 )
 
 func TestMain(m *testing.M) {
@@ -53,6 +54,14 @@ func newRelease(t *testing.T, name, file string, values map[string]string) *rele
 	r := &release{Namespace: kube.NewNamespace(t, name), major: "helm4", file: file, values: values}
 	t.Cleanup(r.ReportIfFailed)
 	return r
+}
+
+// needs skips the test of a program that is not in the cluster.
+func needs(t *testing.T, name, kind string) {
+	t.Helper()
+	if out, err := exec.Command("kubectl", "get", "customresourcedefinition", kind).CombinedOutput(); err != nil {
+		t.Skipf("%s is not in the cluster; test/ecosystem/up %s puts it there: %s", name, name, out)
+	}
 }
 
 // helm installs or upgrades the release, with its values, or prints its manifests (install, upgrade, template).
@@ -113,22 +122,25 @@ func (r *release) has(pods int) {
 		func() string { return "there are " + strings.Join(now, " ") })
 }
 
-// field reads a field of objects, by a path such as .spec.suspend.
-func (r *release) field(path string, objects ...string) string {
+// field reads a field of an object such as deployment/run-worker, or of all of a kind, by a path such as .spec.suspend. Jobs are the worker Jobs.
+func (r *release) field(path, object string) string {
 	r.Helper()
-	if len(objects) == 1 && !strings.Contains(objects[0], "/") {
-		objects = append(objects, "-l", worker)
+	args := []string{"get", object}
+	if object == "jobs" {
+		args = append(args, "-l", worker)
+	}
+	if !strings.Contains(object, "/") {
 		path = ".items[*]" + path
 	}
-	return r.Must(append(append([]string{"get"}, objects...), "-o", "jsonpath={"+path+"}")...)
+	return r.Must(append(args, "-o", "jsonpath={"+path+"}")...)
 }
 
 // becomes waits for a field to have a value.
-func (r *release) becomes(wanted, path string, objects ...string) {
+func (r *release) becomes(wanted, path, object string) {
 	r.Helper()
 	var now string
-	eventually(r.T, fmt.Sprintf("%s of %s is %q", path, strings.Join(objects, " "), wanted),
-		func() bool { now = r.field(path, objects...); return now == wanted },
+	eventually(r.T, fmt.Sprintf("%s of %s is %q", path, object, wanted),
+		func() bool { now = r.field(path, object); return now == wanted },
 		func() string { return fmt.Sprintf("it is %q", now) })
 }
 

@@ -38,6 +38,7 @@ spec: {clusterQueue: two-pods}
 // until the first has ended, and then runs. An upgrade of either changes nothing of that.
 func TestKueue(t *testing.T) {
 	t.Parallel()
+	needs(t, "kueue", "clusterqueues.kueue.x-k8s.io")
 	team := func(major, parallelism, least string) *release {
 		r := newRelease(t, "kueue-"+major, examples+"kueue.yaml", map[string]string{
 			"itemsFrom.range":    `{"start": 1, "end": 10}`,
@@ -66,7 +67,7 @@ func TestKueue(t *testing.T) {
 	}
 
 	second.helm("install")
-	second.becomes("False", `.status.conditions[?(@.type=="QuotaReserved")].status`, "workload")
+	second.becomes("False", `.status.conditions[?(@.type=="QuotaReserved")].status`, "workloads")
 	for _, r := range []*release{first, second} {
 		r.helm("upgrade")
 	}

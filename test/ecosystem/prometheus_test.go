@@ -32,6 +32,7 @@ spec:
 // with the same items: in one the items fail. Its alerts fire, those of the other do not, and the dashboard's queries return something.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
+	needs(t, "prometheus", "prometheuses.monitoring.coreos.com")
 	monitored := func(name string, more map[string]string) *release {
 		values := map[string]string{
 			"worker.image":                         image(t),

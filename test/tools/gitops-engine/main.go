@@ -76,8 +76,9 @@ func run(ctx context.Context, namespace string) error {
 	return compare(live, target, namespace)
 }
 
-// track marks an object as one of this application's, which has the namespace's name.
+// track puts an object into the namespace, and marks it as one of the application of that name.
 func track(object *unstructured.Unstructured, namespace string) {
+	object.SetNamespace(namespace)
 	annotations := object.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
@@ -101,8 +102,8 @@ func synchronize(ctx context.Context, config *rest.Config, live cache.ClusterCac
 	if err != nil {
 		return err
 	}
-	syncing, cleanup, err := sync.NewSyncContext("", pairs, config, config, &kube.KubectlCmd{Log: klogr.New(), Tracer: tracing.NopTracer{}},
-		namespace, live.GetOpenAPISchema(), sync.WithPrune(true))
+	syncing, cleanup, err := sync.NewSyncContext("", pairs, config, config,
+		applier{&kube.KubectlCmd{Log: klogr.New(), Tracer: tracing.NopTracer{}}}, namespace, live.GetOpenAPISchema(), sync.WithPrune(true))
 	if err != nil {
 		return err
 	}
@@ -139,6 +140,7 @@ func compare(live cache.ClusterCache, target []*unstructured.Unstructured, names
 	}
 	for i, d := range differences.Diffs {
 		switch {
+		case pairs.Target[i] == nil && pairs.Live[i].GetDeletionTimestamp() != nil: // pruned, and on its way out
 		case pairs.Target[i] == nil:
 			fmt.Println("OutOfSync", pairs.Live[i].GetKind(), pairs.Live[i].GetName(), "is there and should not be")
 		case d.Modified:
