@@ -137,6 +137,16 @@ test-chaos: tools worker ## Pods, nodes, Redis, network and API server break und
 	WQ_KIND_CLUSTER=faults test/kind/load $(IMAGE)
 	set -a; . bin/kind-faults/env; set +a; cd test && go test -count=1 -timeout 60m -v -run TestChaos ./chaos/
 
+ECOSYSTEM ?= metrics-server kueue gitops-engine
+
+.PHONY: test-ecosystem
+test-ecosystem: tools worker ## Kueue, Argo CD's engine, the metrics server (or ECOSYSTEM, also keda, prometheus) with the chart, on a cluster of their own
+	WQ_KIND_CLUSTER=ecosystem test/kind/up
+	docker build --quiet --build-arg TARGETARCH=$(ARCH) -t $(IMAGE) . >/dev/null
+	WQ_KIND_CLUSTER=ecosystem test/kind/load $(IMAGE)
+	WQ_KIND_CLUSTER=ecosystem test/ecosystem/up $(ECOSYSTEM)
+	set -a; . bin/kind-ecosystem/env; set +a; cd test && go test -count=1 -timeout 60m -v ./ecosystem/
+
 .PHONY: test-browser
 test-browser: worker ## The monitor's page in a real browser; screenshots go to bin/browser/
 	test/deps chromium npm

@@ -242,3 +242,17 @@ func TestHowLongWorkersWaitForTheSeeding(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsRenderedThatKubernetesDrops: Argo CD would call an object out of sync for as long as it lacks what its manifest has.
+func TestNothingIsRenderedThatKubernetesDrops(t *testing.T) {
+	t.Parallel()
+	manifests, err := release{values: "{items: [a], hooks: {enabled: false}, worker: {deadExitCodes: [], snoozeExitCodes: []}}"}.render(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(manifests, "\n") {
+		if strings.TrimSpace(line) == `value: ""` {
+			t.Errorf("line %d is an empty value, which the API server leaves out:\n%s", i+1, manifests)
+		}
+	}
+}

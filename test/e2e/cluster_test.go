@@ -7,18 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gruntwork-io/terratest/modules/helm"
-	"github.com/gruntwork-io/terratest/modules/logger"
-	"github.com/gruntwork-io/terratest/modules/shell"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -152,32 +147,12 @@ spec:
 	})
 }
 
-func (s *space) options() *helm.Options {
-	return &helm.Options{KubectlOptions: s.Kubectl, Logger: logger.Discard}
-}
-
 // helm runs the Helm of this test, and returns what it printed on its standard output.
-func (s *space) helm(args ...string) (string, error) {
-	command := helm.PrepareHelmCommand(s.options(), args[0], args[1:]...)
-	command.Command = filepath.Join(root, "bin", s.major, "helm")
-	return shell.RunCommandContextAndGetStdOutE(s.T, s.Context(), command)
-}
-
-// values are the arguments that give Helm values: those of files, and single ones as JSON.
-func values(files []string, single map[string]string) []string {
-	args := []string{"--values", kube.ValuesFile()}
-	for _, file := range files {
-		args = append(args, "--values", file)
-	}
-	for _, key := range slices.Sorted(maps.Keys(single)) {
-		args = append(args, "--set-json", key+"="+single[key])
-	}
-	return args
-}
+func (s *space) helm(args ...string) (string, error) { return s.Helm(s.major, args...) }
 
 // deliver installs or upgrades with values files, single values as JSON, and further arguments for Helm.
 func (s *space) deliver(verb string, files []string, single map[string]string, more ...string) error {
-	args := append([]string{verb, s.release, chart}, values(files, single)...)
+	args := append([]string{verb, s.release, chart}, kube.Values(files, single)...)
 	_, err := s.helm(append(args, more...)...)
 	return err
 }

@@ -67,9 +67,9 @@ func TestArgoCD(t *testing.T) {
 	queue := s.queue()
 	s.works("slow ")
 
-	before := s.identities()
+	before := s.Identities()
 	app.sync(run)
-	if after := s.identities(); before != after {
+	if after := s.Identities(); before != after {
 		t.Errorf("a second sync of the same made of\n%s\nthis:\n%s", before, after)
 	}
 
@@ -95,13 +95,6 @@ func TestArgoCD(t *testing.T) {
 	}
 }
 
-// identities tell whether an object is still the one it was, with the specification it had, and a pod's containers too.
-func (s *space) identities() string {
-	s.Helper()
-	return s.Must("get", "networkpolicies,configmaps,secrets,services,statefulsets,deployments,jobs,pods", "-o", "jsonpath={range .items[*]}"+
-		"{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")
-}
-
 // application is a release that Argo CD would manage.
 type application struct {
 	*space
@@ -117,7 +110,7 @@ var argoOrder = []string{
 
 func (a *application) sync(single map[string]string, more ...string) {
 	a.Helper()
-	args := append([]string{"template", kube.Release, chart, "--set", "hooks.enabled=false"}, values([]string{fruits}, single)...)
+	args := append([]string{"template", kube.Release, chart, "--set", "hooks.enabled=false"}, kube.Values([]string{fruits}, single)...)
 	rendered, err := a.helm(append(args, more...)...)
 	if err != nil {
 		a.Fatalf("helm template: %v", err)

@@ -102,3 +102,10 @@ func (n *Namespace) Apply(manifests string) {
 		n.Fatalf("kubectl apply: %v\n%s", err, manifests)
 	}
 }
+
+// Identities tell whether an object is still the one it was, with the specification it had, and a pod's containers too.
+func (n *Namespace) Identities() string {
+	n.Helper()
+	return n.Must("get", "networkpolicies,configmaps,secrets,services,statefulsets,deployments,jobs,pods", "-o", "jsonpath={range .items[*]}"+
+		"{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")
+}

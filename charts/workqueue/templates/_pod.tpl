@@ -20,7 +20,10 @@ A container's env from the JSON of a dict, variable -> value. Text and numbers a
 {{- else if kindIs "float64" $value }}
 {{- $value = int64 $value }}
 {{- end }}
-{{- $env = append $env (dict "name" $name "value" (include "workqueue.literal" $value)) }}
+{{- $variable := dict "name" $name }}
+{{- /* Kubernetes drops an empty value, and Argo CD would miss it forever. */}}
+{{- with include "workqueue.literal" $value }}{{ $_ := set $variable "value" . }}{{ end }}
+{{- $env = append $env $variable }}
 {{- end }}
 {{- end }}
 {{- toYaml $env }}

@@ -1,0 +1,165 @@
+package ecosystem
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// prometheus is one that the operator runs, for whatever is labelled for it.
+const prometheus = `
+apiVersion: monitoring.coreos.com/v1
+kind: Prometheus
+metadata: {name: test, namespace: default}
+spec:
+  image: workqueue-ecosystem/prometheus:test
+  version: v3.16.0
+  serviceAccountName: prometheus
+  scrapeInterval: 5s
+  evaluationInterval: 2s
+  podMonitorSelector: {matchLabels: {prometheus: test}}
+  podMonitorNamespaceSelector: {}
+  ruleSelector: {matchLabels: {prometheus: test}}
+  ruleNamespaceSelector: {}
+`
+
+// TestPrometheus has the Prometheus Operator configure a Prometheus by the chart's PodMonitors and alerts. Two namespaces have the same release
+// with the same items: in one the items fail. Its alerts fire, those of the other do not, and the dashboard's queries return something.
+func TestPrometheus(t *testing.T) {
+	t.Parallel()
+	needs(t, "prometheus", "prometheuses.monitoring.coreos.com")
+	monitored := func(name string, more map[string]string) *release {
+		values := map[string]string{
+			"worker.image":                         image(t),
+			"worker.command":                       script("sleep 4; test $1 != grape"),
+			"worker.deadExitCodes":                 "[1]",
+			"worker.metrics.enabled":               "true",
+			"worker.metrics.podMonitor":            `{"enabled": true, "interval": "2s", "labels": {"prometheus": "test"}}`,
+			"monitor.podMonitor":                   `{"enabled": true, "interval": "2s", "labels": {"prometheus": "test"}}`,
+			"monitor.prometheusRule":               `{"enabled": true, "labels": {"prometheus": "test"}}`,
+			"networkPolicy.metricsClients":         `[{"namespaceSelector": {}}]`,
+			"monitor.clients":                      `[{"namespaceSelector": {}}]`,
+			"worker.terminationGracePeriodSeconds": "10",
+		}
+		maps.Copy(values, more)
+		return newRelease(t, name, examples+"fruits.yaml", values)
+	}
+	bad := monitored("alerting", map[string]string{"worker.stopAfterDead": "0"})
+	good := monitored("quiet", map[string]string{"worker.command": script("sleep 4")})
+	good.values["worker.parallelism"] = "0"
+	apply(bad, prometheus)
+	good.Cleanup(func() { _, _ = good.Try("delete", "-n", "default", "prometheus/test", "--wait=false") })
+	bad.helm("install")
+	good.helm("install")
+
+	// Nobody works for the good release yet.
+	good.alert("WorkqueueStalled", "pending")
+	good.values["worker.parallelism"] = "2"
+	good.helm("upgrade")
+	good.alert("WorkqueueStalled", "inactive")
+
+	for _, r := range []*release{bad, good} {
+		r.query(1, `up{namespace="NAMESPACE", job="NAMESPACE/run-monitor", container="monitor"} == 1`)
+		r.query(2, `up{namespace="NAMESPACE", job="NAMESPACE/run-worker", container="worker"} == 1`)
+		r.query(1, `sum(workqueue_worker_items_total{namespace="NAMESPACE", outcome="done"}) > 0`)
+		r.query(1, `workqueue_items{namespace="NAMESPACE", state="done"} > 0`)
+	}
+	queries := dashboard(t)
+	for _, query := range queries {
+		good.query(1, strings.ReplaceAll(strings.ReplaceAll(query, "$queue", good.queue()), "$namespace", "NAMESPACE"))
+	}
+
+	bad.query(1, `workqueue_items{namespace="NAMESPACE", state="dead"} == 1`)
+	bad.alert("WorkqueueDeadItems", "firing")
+	good.query(1, `workqueue_items{namespace="NAMESPACE", state="done"} == 9`)
+	for _, name := range []string{"WorkqueueDeadItems", "WorkqueueStopped", "WorkqueueStalled"} {
+		good.alert(name, "inactive")
+	}
+	bad.alert("WorkqueueStopped", "inactive")
+	bad.alert("WorkqueueStalled", "inactive")
+}
+
+// dashboard has the queries of the chart's dashboard.
+func dashboard(t *testing.T) (queries []string) {
+	t.Helper()
+	text, err := os.ReadFile(chart + "/files/dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	for _, panel := range d.Panels {
+		for _, target := range panel.Targets {
+			queries = append(queries, target.Expr)
+		}
+	}
+	return queries
+}
+
+// prometheus asks Prometheus, through the API server.
+func (r *release) prometheus(path string, into any) error {
+	out, err := r.Try("get", "--raw", "/api/v1/namespaces/default/services/prometheus-operated:web/proxy/api/v1/"+path)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return json.Unmarshal([]byte(out), into)
+}
+
+// query waits until a query, with the release's namespace in place of NAMESPACE, returns at least so many series.
+func (r *release) query(series int, text string) {
+	r.Helper()
+	text = strings.ReplaceAll(text, "NAMESPACE", r.Kubectl.Namespace)
+	var result struct {
+		Data struct{ Result []json.RawMessage }
+	}
+	var err error
+	eventually(r.T, text, func() bool {
+		err = r.prometheus("query?query="+url.QueryEscape(text), &result)
+		return err == nil && len(result.Data.Result) >= series
+	}, func() string { return fmt.Sprintf("the query returns %s, %v", result.Data.Result, err) })
+}
+
+// alert waits until an alert of the release is in a state: inactive, pending or firing.
+func (r *release) alert(name, state string) {
+	r.Helper()
+	type rule struct{ Name, State, Health, LastError, Query string }
+	var rules []rule
+	var err error
+	eventually(r.T, fmt.Sprintf("the alert %s is %s", name, state), func() bool {
+		var answer struct {
+			Data struct {
+				Groups []struct {
+					File  string
+					Rules []rule
+				}
+			}
+		}
+		err, rules = r.prometheus("rules", &answer), nil
+		for _, group := range answer.Data.Groups {
+			if strings.Contains(group.File, r.Kubectl.Namespace) {
+				rules = append(rules, group.Rules...)
+			}
+		}
+		return slices.ContainsFunc(rules, func(found rule) bool { return found.Name == name && found.State == state && found.Health == "ok" })
+	}, func() string { return fmt.Sprintf("its rules are %+v, %v", rules, err) })
+}
+
+// queue is the name of the run's queue.
+func (r *release) queue() string {
+	r.Helper()
+	var snapshot struct{ Queue string }
+	out := r.Must("get", "--raw", fmt.Sprintf("/api/v1/namespaces/%s/services/run-monitor:http/proxy/api/counts", r.Kubectl.Namespace))
+	if err := json.Unmarshal([]byte(out), &snapshot); err != nil {
+		r.Fatal(err)
+	}
+	return snapshot.Queue
+}
