@@ -32,7 +32,7 @@ func TestMetrics(t *testing.T) {
 	client := server.Client()
 	defer client.Close()
 	q := queue.New(client, queueName)
-	if err := q.NewPusher().Push(t.Context(), "good", "good", "bad"); err != nil {
+	if _, err := q.NewPusher().Push(t.Context(), "good", "good", "bad"); err != nil {
 		t.Fatal(err)
 	}
 	if err := q.Seal(t.Context()); err != nil {
