@@ -1,0 +1,125 @@
+package queue_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/redistest"
+)
+
+// TestTwoCancels cancels by two patterns at once. Whichever returns no error must have left nothing that matches.
+func TestTwoCancels(t *testing.T) {
+	client := redistest.Start(t).Client()
+	defer client.Close()
+	refused := 0
+	for round := range 8 {
+		q := queue.New(client, fmt.Sprintf("q%d", round))
+		var items []string
+		for i := range 10000 {
+			items = append(items, fmt.Sprintf("item-%d", i))
+		}
+		seedItems(t, q, items...)
+		ends := map[string]chan error{"3": make(chan error, 1), "7": make(chan error, 1)}
+		for digit, end := range ends {
+			go func() {
+				end <- q.Cancel(t.Context(), func(payload string) bool { return strings.HasSuffix(payload, digit) }, 100)
+			}()
+		}
+		for digit, end := range ends {
+			err := <-end
+			if errors.Is(err, queue.ErrCancelling) {
+				refused++
+				continue
+			}
+			must(t, err)
+			for _, payload := range client.LRange(t.Context(), q.Name, 0, -1).Val() {
+				if strings.HasSuffix(payload, digit) {
+					t.Fatalf("round %d: %s is left, though the cancel of what ends in %s has succeeded", round, payload, digit)
+				}
+			}
+		}
+		if c, err := q.Counts(t.Context()); err != nil || !c.Consistent() {
+			t.Fatalf("round %d: the accounts do not balance: %+v, %v", round, c, err)
+		}
+	}
+	t.Logf("%d of 16 were refused", refused)
+}
+
+// TestCancelReadsLittleAtOnce: small items are no reason to read many large ones in one call.
+func TestCancelReadsLittleAtOnce(t *testing.T) {
+	client := redistest.Start(t).Client()
+	defer client.Close()
+	q := queue.New(client, "job2")
+	items := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	large := strings.Repeat("x", 1<<20)
+	for range 60 {
+		items = append(items, large)
+	}
+	seedItems(t, q, items...)
+	must(t, client.ConfigSet(t.Context(), "slowlog-log-slower-than", "0").Err())
+	must(t, client.ConfigResetStat(t.Context()).Err())
+	must(t, q.Cancel(t.Context(), func(payload string) bool { return payload == "j" }, 0))
+	calls := client.Info(t.Context(), "commandstats").Val()
+	var n int
+	for _, line := range strings.Split(calls, "\r\n") {
+		if _, err := fmt.Sscanf(line, "cmdstat_evalsha:calls=%d", &n); err == nil {
+			break
+		}
+	}
+	// Each pair of calls moves four large items at most.
+	if n < 2*60/4 {
+		t.Errorf("60 MiB were read in %d calls", n)
+	}
+	if c, err := q.Counts(t.Context()); err != nil || c.Cancelled != 1 || c.Ready != 69 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestCancelOfLostData: a list that Redis has lost is no reason to wait for it.
+func TestCancelOfLostData(t *testing.T) {
+	client := redistest.Start(t).Client()
+	defer client.Close()
+	q := queue.New(client, "job2")
+	seedItems(t, q, "a", "b")
+	seeder := q.NewSeeder("second")
+	must(t, seeder.Add(t.Context(), "c"))
+	_, _, err := seeder.Publish(t.Context(), false)
+	must(t, err)
+	must(t, client.Del(t.Context(), "{job2}:joining:second").Err())
+	if err := q.Cancel(t.Context(), func(string) bool { return true }, 0); !errors.Is(err, queue.ErrVanished) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestCancelKeepsTheExpiry: what is cancelled in a run that all workers have left expires with the rest of it.
+func TestCancelKeepsTheExpiry(t *testing.T) {
+	client := redistest.Start(t).Client()
+	defer client.Close()
+	q := queue.New(client, "job2")
+	seedItems(t, q, "a", "b")
+	must(t, q.Seal(t.Context()))
+	session := q.NewSession("w", queue.Limits{Lease: time.Minute, BatchBytes: 1, MaxCrashes: 1, Retention: time.Hour})
+	_, err := session.Exchange(t.Context(), queue.Request{})
+	must(t, err)
+	must(t, session.Close(t.Context()))
+	must(t, q.Cancel(t.Context(), func(string) bool { return true }, 0))
+	for _, key := range client.Keys(t.Context(), "*").Val() {
+		if client.PTTL(t.Context(), key).Val() <= 0 {
+			t.Errorf("%s never expires", key)
+		}
+	}
+}
+
+func seedItems(t *testing.T, q *queue.Queue, items ...string) {
+	t.Helper()
+	seeder := q.NewSeeder("items")
+	for _, item := range items {
+		must(t, seeder.Add(t.Context(), item))
+	}
+	_, _, err := seeder.Publish(t.Context(), false)
+	must(t, err)
+}
