@@ -94,13 +94,13 @@ func seedOnce(ctx context.Context, s *session, settings *config.Seed) (published
 		case outcome == queue.SeedDone:
 			return false, number, nil
 		case outcome == queue.SeedSpent:
-			return false, 0, codeError{exitConfig, fmt.Errorf("the queue could not be seeded in %d attempts; the logs of the workers that tried say why", number)}
+			return false, 0, codeError{exitConfig, fmt.Errorf("the queue could not be seeded in %d attempts; see the logs of the workers that tried", number)}
 		case outcome == queue.SeedLeased:
 			published, items, err = seedUnder(ctx, lease, number, s, settings)
 			if !errors.Is(err, queue.ErrSeedLost) {
 				return published, items, err
 			}
-			s.log.Warn("another worker seeds the queue now: this one was out of contact with redis for too long")
+			s.log.Warn("another worker seeds the queue now: this one could not reach redis for longer than WQ_LEASE")
 		case !waiting:
 			waiting = true
 			s.log.Info("waiting until another worker has seeded the queue", "queue", settings.Queue)

@@ -18,7 +18,7 @@ func everyVerb() []any {
 
 // Common is the settings of every verb.
 type Common struct {
-	Queue  string `envconfig:"WQ_QUEUE" required:"true" internal:"the chart names the queue after the release and its inputs" desc:"name of the queue, which is the key of its list in Redis; one that ends in :* stands for all runs of a schedule: for that of WQ_JOB if there is one, else for the latest"`
+	Queue  string `envconfig:"WQ_QUEUE" required:"true" internal:"the chart names the queue after the release and its inputs" desc:"name of the queue, which is the key of its list in Redis; with :* at its end, the run of WQ_JOB, or the latest run of a schedule if WQ_JOB is not set"`
 	Job    string `envconfig:"WQ_JOB" internal:"the chart sets it in the pods of a scheduled run" desc:"name of the Job that is a run of a schedule"`
 	JobUID string `envconfig:"WQ_JOB_UID" internal:"the chart sets it in the pods of a scheduled run" desc:"UID of that Job, because another one may get the same name later; its beginning is part of the queue's name"`
 	Redis

@@ -33,7 +33,7 @@
 --   unjoined     items in the lists that `joining` names
 --   heard        time of the last call, give or take half a second
 --   alone        suspects that run now
---   isolated     worker that makes itself free for a suspect, and until when
+--   isolated     the worker that stops leasing so that it can run a suspect, and until when
 --   settings     JSON, of the worker that started last
 --   used_until   time in ms, with a fraction, up to which the items that were leased use up the rate
 --   limited_until  time in ms until which the rate allows no more

@@ -17,7 +17,7 @@
 --
 -- Reply: { outcome, number }
 --   leased  this seeder may seed, or go on with it; number of attempts, this one included
---   wait    not now: ms until the lease may be had, unless its holder renews it
+--   wait    not now: ms until the lease expires, unless its holder renews it
 --   lost    this seeder does not have the lease; 0
 --   spent   no attempt is left; number of attempts
 --   seeded  a seed of this name was published; its number of items
