@@ -41,7 +41,7 @@ type Seeder struct {
 	staging string
 	staged  int
 	skipped int
-	chunk   []string
+	chunk   []any
 	bytes   int // of the chunk
 	pipe    redis.Pipeliner
 	stop    context.CancelFunc // ends the refreshing of the expiry, nil before the first flush
@@ -80,30 +80,46 @@ func (s *Seeder) stagingKnown() string { return s.staging + ":known" }
 
 // cut moves the chunk into the pipeline, without the items that are to be left out.
 func (s *Seeder) cut(ctx context.Context) error {
-	chunk := s.chunk
-	s.chunk, s.bytes = make([]string, 0, seedChunkItems), 0
-	if len(chunk) == 0 {
+	items := s.chunk
+	if len(items) == 0 {
 		return nil
 	}
-	known, twice, err := s.leaveOut(ctx, chunk)
-	if err != nil {
-		return err
+	s.chunk, s.bytes = make([]any, 0, seedChunkItems), 0
+	if s.Unique || len(s.Skip) > 0 {
+		var err error
+		if items, err = s.filter(ctx, items); err != nil {
+			return err
+		}
 	}
-	var items, seen, done []any
+	if len(items) > 0 {
+		s.pipe.RPush(ctx, s.staging, items...)
+	}
+	s.staged += len(items)
+	return nil
+}
+
+// filter returns the items that are not to be left out, and stages what is to be remembered.
+func (s *Seeder) filter(ctx context.Context, chunk []any) (items []any, err error) {
+	prints := make([]any, len(chunk))
+	for i, payload := range chunk {
+		prints[i] = fingerprint(payload.(string))
+	}
+	known, twice, err := s.leaveOut(ctx, prints)
+	if err != nil {
+		return nil, err
+	}
+	var seen, done []any
 	for i, payload := range chunk {
 		switch {
 		case twice[i]:
 			continue
 		case known[i]:
-			done = append(done, fingerprint(payload))
+			done = append(done, prints[i])
 			continue
 		case s.Unique:
-			seen = append(seen, fingerprint(payload))
+			seen = append(seen, prints[i])
 		}
 		items = append(items, payload)
-	}
-	if len(items) > 0 {
-		s.pipe.RPush(ctx, s.staging, items...)
 	}
 	if len(seen) > 0 {
 		s.pipe.SAdd(ctx, s.stagingSeen(), seen...)
@@ -111,42 +127,37 @@ func (s *Seeder) cut(ctx context.Context) error {
 	if len(done) > 0 {
 		s.pipe.SAdd(ctx, s.stagingKnown(), done...)
 	}
-	s.staged += len(items)
 	s.skipped += len(done)
-	return nil
+	return items, nil
 }
 
-// leaveOut reports which items an earlier run has done, and which this run has had.
-func (s *Seeder) leaveOut(ctx context.Context, payloads []string) (known, twice []bool, err error) {
+// leaveOut reports which items, by their fingerprints, an earlier run has done, and which this run has had.
+func (s *Seeder) leaveOut(ctx context.Context, prints []any) (known, twice []bool, err error) {
 	var sets []string
 	for _, run := range s.Skip {
 		sets = append(sets, run.key("known"))
 	}
-	if known, err = s.members(ctx, payloads, sets...); err != nil {
+	if known, err = s.members(ctx, prints, sets...); err != nil {
 		return nil, nil, err
 	}
 	sets = nil
 	if s.Unique {
 		sets = []string{s.queue.key("seen")}
 	}
-	twice, err = s.members(ctx, payloads, sets...)
+	twice, err = s.members(ctx, prints, sets...)
 	return known, twice, err
 }
 
-// members reports which items have their fingerprint in any of the sets.
-func (s *Seeder) members(ctx context.Context, payloads []string, sets ...string) ([]bool, error) {
-	is := make([]bool, len(payloads))
+// members reports which fingerprints are in any of the sets.
+func (s *Seeder) members(ctx context.Context, prints []any, sets ...string) ([]bool, error) {
+	is := make([]bool, len(prints))
 	if len(sets) == 0 {
 		return is, nil
-	}
-	members := make([]any, len(payloads))
-	for i, payload := range payloads {
-		members[i] = fingerprint(payload)
 	}
 	replies := make([]*redis.BoolSliceCmd, len(sets))
 	_, err := s.queue.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, set := range sets {
-			replies[i] = pipe.SMIsMember(ctx, set, members...)
+			replies[i] = pipe.SMIsMember(ctx, set, prints...)
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"runtime/debug"
 	"time"
@@ -29,6 +30,7 @@ func main() {
 
 // seed fills and seals the queue. The payloads are made before the clock starts.
 func seed(ctx context.Context, client *redis.Client, items int) (peer.Result, error) {
+	debug.SetMemoryLimit(math.MaxInt64) // the payloads are the benchmark's
 	payloads := peer.Payloads(items)
 	return publish(ctx, client, items, func(i int) string { return payloads[i] })
 }
