@@ -43,7 +43,6 @@ func (d *dispatcher) decide(item queue.Item, a *attempt) *queue.ItemOutcome {
 		if a.Result {
 			o.Text = attemptJSON(item, a, d.policy)
 		}
-		d.stats.Pushed += len(a.Push)
 		return o
 	case handler.OutcomeInvalid:
 		d.invalid = &InvalidCommandError{a.Reason}

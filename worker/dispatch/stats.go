@@ -12,7 +12,6 @@ type Stats struct {
 	Done, Failed, Dead int // Failed counts attempts, including those that ended in a death
 	Snoozed            int // attempts after which the command asked for "later"
 	Returned           int // items that went back to the queue without an attempt
-	Pushed             int // items that were pushed by others that are done
 	Lost               int // items whose lease was lost
 	LostLeases         int
 	Running            int // items that the handler has
