@@ -17,8 +17,9 @@ import (
 // Batch runs a command once for several items, which come on its standard input. The command may report items on file descriptor 3,
 // see docs/batch.md.
 //
-// If the command exits with 0 by itself, all items that it did not report are done. With another exit code any of them may be the
-// cause: they run again at once in halves, and in halves of these, until the item that fails runs alone. Only that is an attempt.
+// If the command exits with 0 by itself, all items that it has read and did not report are done. With another exit code any of them
+// may be the cause: they run again at once in halves, and in halves of these, until the item that fails runs alone. Only that is an
+// attempt.
 type Batch struct {
 	Command
 	Size      int
@@ -119,7 +120,7 @@ func (b *Batch) run(ctx context.Context, items []queue.Item, positions []int, re
 type runEnd struct {
 	Attempt       // of the items that were not reported
 	rest    []int // their positions
-	left    []int // positions of items that the command was not given before it exited with 0
+	left    []int // positions of items that the command had not read when it exited with 0
 }
 
 // runOnce runs the command once, and passes on what the command reports.
@@ -170,7 +171,7 @@ func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int
 		Timeout: b.Timeout * time.Duration(len(positions)),
 	})
 	b.leave(r)
-	given, kept := r.feed.close()
+	ended, kept := r.feed.close()
 	write.Close()
 	_ = read.SetReadDeadline(time.Now().Add(process.PipeDelay)) // another process may hold the other end
 	if err := <-allRead; err != nil && attempt.Outcome == queue.OutcomeDone {
@@ -178,12 +179,13 @@ func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int
 		attempt.Output, attempt.Truncated = tail.Lines()
 	}
 	if attempt.Outcome == queue.OutcomeDone {
-		b.paces.noteEnd(given, attempt.Duration)
+		ended = max(ended, 1) // a command that reads nothing would be run for ever
+		b.paces.noteEnd(ended, attempt.Duration)
 	} else {
-		given = kept // the outcome is that of the whole batch
+		ended = kept // the outcome is that of the whole batch
 	}
 	unreported := func(rest []int) []int { return slices.DeleteFunc(rest, func(i int) bool { return i < 0 }) }
-	end := runEnd{Attempt: attempt, left: unreported(slices.Clone(r.rest[given:kept])), rest: unreported(r.rest[:given])}
+	end := runEnd{Attempt: attempt, left: unreported(slices.Clone(r.rest[ended:kept])), rest: unreported(r.rest[:ended])}
 	end.Duration = max(attempt.Duration-reported, 0) / time.Duration(max(len(end.rest), 1))
 	return end
 }

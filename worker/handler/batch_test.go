@@ -123,6 +123,30 @@ func TestBatchChildren(t *testing.T) {
 	}
 }
 
+// TestBatchEndsEarly runs programs that exit with 0 before they have read all items. Others must get what they have not read, even if it
+// was in the pipe.
+func TestBatchEndsEarly(t *testing.T) {
+	for _, size := range []int{3, 3000} {
+		var printed bytes.Buffer
+		b := &Batch{Command: newExec("sh", "-c", `for n in 1 2 3; do read -r item && echo "$item"; done; exit 0`).Command, Size: 40, Delimiter: '\n'}
+		b.Output = &process.Output{Out: &printed, Err: io.Discard}
+		items := make([]queue.Item, 40)
+		want := ""
+		for i := range items {
+			items[i].Payload = fmt.Sprintf("%0*d", size, i)
+			want += items[i].Payload + "\n"
+		}
+		for i, a := range handlertest.Handle(t.Context(), b, items) {
+			if a.Outcome != queue.OutcomeDone {
+				t.Errorf("item %d: %+v", i, a)
+			}
+		}
+		if got := printed.String(); got != want {
+			t.Errorf("%d bytes an item: the programs have read %d lines, which are not the items", size, strings.Count(got, "\n"))
+		}
+	}
+}
+
 // TestBatchRecall recalls what a program was not given, while it is held up by one item. A program that has read its items keeps them.
 func TestBatchRecall(t *testing.T) {
 	const lazy = `while read -r item; do case $item in slow) echo there; read -r line <"$FIFO" ;; esac; done`

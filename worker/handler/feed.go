@@ -39,6 +39,7 @@ type feed struct {
 	mu      sync.Mutex
 	given   int           // how many of the positions the program has been given
 	kept    int           // how many it may be given; the others went back to the queue
+	sent    int           // bytes that were written to the pipe and not taken back
 	written int           // size of the portion that is in the pipe, as a whole; 0 while it is being written
 	portion int           // size of the portion that the program works on
 	taken   time.Time     // when it took this portion
@@ -70,7 +71,7 @@ func setPipeSize(pipe *os.File, size int) {
 func (f *feed) run(positions []int, last bool) {
 	defer close(f.ended)
 	defer f.write.Close()
-	lines := bufio.NewWriterSize(f.write, 4<<10)
+	lines := bufio.NewWriterSize(f, 4<<10)
 	for ; ; positions, last = f.give(f.nextPortion()) {
 		if last {
 			setPipeSize(f.write, pipeSize)
@@ -88,6 +89,15 @@ func (f *feed) run(positions []int, last bool) {
 		}
 		f.took(len(positions), time.Now())
 	}
+}
+
+// Write implements io.Writer for run.
+func (f *feed) Write(p []byte) (int, error) {
+	n, err := f.write.Write(p)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent += n
+	return n, err
 }
 
 // give takes the next positions for the program, and reports whether they are the last ones.
@@ -165,12 +175,19 @@ func (f *feed) hasExcess(now time.Time) bool {
 	if items > 0 || !stalled {
 		return items > 0
 	}
-	unread := 0
-	if conn, err := f.stdin.SyscallConn(); err == nil && f.written > 0 {
-		_ = conn.Control(func(fd uintptr) { unread, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
-	}
-	return unread > 0
+	return f.written > 0 && f.unread() >= f.size(f.given-1)
 }
+
+// unread returns how many bytes are in the pipe.
+func (f *feed) unread() (bytes int) {
+	if conn, err := f.stdin.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { bytes, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	}
+	return bytes
+}
+
+// size returns how many bytes the item at an index of the positions has in the pipe.
+func (f *feed) size(index int) int { return len(f.items[f.positions[index]].Payload) + 1 }
 
 // recall takes the excess from the program. It returns from where on, and up to where, the positions are those of the excess.
 func (f *feed) recall(now time.Time) (from, to int) {
@@ -208,11 +225,12 @@ func (f *feed) takeBack() {
 	unread := make([]byte, pipeSize)
 	n, _ := unix.Read(pipe, unread)
 	for ; f.written > 0; f.written-- {
-		size := len(f.items[f.positions[f.given-1]].Payload) + 1
+		size := f.size(f.given - 1)
 		if size > n {
 			break
 		}
 		n -= size
+		f.sent -= size
 		f.given--
 		f.kept--
 	}
@@ -221,14 +239,17 @@ func (f *feed) takeBack() {
 	}
 }
 
-// close ends the feed of a program that has ended. It returns how many items the program was given, and how many were kept for it.
-func (f *feed) close() (given, kept int) {
-	_ = f.stdin.Close()
+// close ends the feed of a program that has ended. It returns how many items the program has read, and how many were kept for it.
+func (f *feed) close() (read, kept int) {
 	_ = f.write.Close()
 	<-f.ended
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.given, f.kept
+	for bytes := f.sent - f.unread(); read < f.given && f.size(read) <= bytes; read++ {
+		bytes -= f.size(read)
+	}
+	_ = f.stdin.Close()
+	return read, f.kept
 }
 
 // paces are what the programs of a command have shown so far.
