@@ -127,13 +127,13 @@ type runEnd struct {
 func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) runEnd {
 	read, write, err := os.Pipe()
 	if err != nil {
-		return runEnd{Attempt: Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, rest: positions}
+		return runEnd{Attempt: Unstarted(b.Args[0], err), rest: positions}
 	}
 	defer read.Close()
 	defer write.Close()
 	r := &run{report: report, rest: slices.Clone(positions)}
 	if r.feed, err = newFeed(items, positions, b.Delimiter, &b.paces); err != nil {
-		return runEnd{Attempt: Attempt{Outcome: queue.OutcomeFailed, Reason: err.Error()}, rest: positions}
+		return runEnd{Attempt: Unstarted(b.Args[0], err), rest: positions}
 	}
 	b.enter(r)
 	tail := &process.Tail{}

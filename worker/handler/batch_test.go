@@ -147,6 +147,29 @@ func TestBatchEndsEarly(t *testing.T) {
 	}
 }
 
+// TestBatchWithoutFiles runs items while the worker can open no files. That is no fault of theirs.
+func TestBatchWithoutFiles(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 0
+	b := &Batch{Command: newExec("cat").Command, Size: 2, Delimiter: '\n'}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	attempts := handlertest.Handle(t.Context(), b, make([]queue.Item, 2))
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range attempts {
+		if a.Outcome != queue.OutcomeSnoozed {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
 // TestBatchRecall recalls what a program was not given, while it is held up by one item. A program that has read its items keeps them.
 func TestBatchRecall(t *testing.T) {
 	const lazy = `while read -r item; do case $item in slow) echo there; read -r line <"$FIFO" ;; esac; done`
