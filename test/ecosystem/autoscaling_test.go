@@ -7,6 +7,7 @@ import (
 // TestAutoscaling has a HorizontalPodAutoscaler scale the Deployment by the CPU use that the metrics server reports, up and down again.
 func TestAutoscaling(t *testing.T) {
 	t.Parallel()
+	needs(t, "metrics-server", "apiservice/v1beta1.metrics.k8s.io")
 	r := newRelease(t, "hpa", examples+"fruits.yaml", map[string]string{
 		"items":                          "[]",
 		"queue.seal":                     "false",

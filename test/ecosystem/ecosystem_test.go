@@ -56,10 +56,10 @@ func newRelease(t *testing.T, name, file string, values map[string]string) *rele
 	return r
 }
 
-// needs skips the test of a program that is not in the cluster.
-func needs(t *testing.T, name, kind string) {
+// needs skips the test of a program whose object is not in the cluster.
+func needs(t *testing.T, name, object string) {
 	t.Helper()
-	if out, err := exec.Command("kubectl", "get", "customresourcedefinition", kind).CombinedOutput(); err != nil {
+	if out, err := exec.Command("kubectl", "get", object).CombinedOutput(); err != nil {
 		t.Skipf("%s is not in the cluster; test/ecosystem/up %s puts it there: %s", name, name, out)
 	}
 }

@@ -2,6 +2,7 @@ package ecosystem
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -13,6 +14,9 @@ import (
 // with another command, with other items, and after the end. What runs must not notice, and nothing stays out of sync.
 func TestGitOps(t *testing.T) {
 	t.Parallel()
+	if _, err := os.Stat("../../bin/ecosystem/gitops"); err != nil {
+		t.Skipf("%v; test/ecosystem/up gitops-engine builds it", err)
+	}
 	r := newRelease(t, "gitops", examples+"fruits.yaml", map[string]string{
 		"hooks.enabled":   "false",
 		"itemsFrom.range": `{"start": 1, "end": 391}`, // more than a slow machine can finish before the command changes

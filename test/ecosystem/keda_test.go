@@ -10,7 +10,7 @@ import (
 // An item that waits in the queue, but not in the list in Redis, has KEDA start a pod, too.
 func TestKEDA(t *testing.T) {
 	t.Parallel()
-	needs(t, "keda", "scaledobjects.keda.sh")
+	needs(t, "keda", "customresourcedefinition/scaledobjects.keda.sh")
 	r := newRelease(t, "keda", examples+"keda.yaml", map[string]string{
 		"worker.image":                         image(t),
 		"worker.command":                       script(`case $1 in slow) sleep 20;; again) [ $WQ_ATTEMPT -gt 1 ];; *) sleep 3;; esac && echo delivered $1`),

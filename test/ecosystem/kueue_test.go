@@ -38,7 +38,7 @@ spec: {clusterQueue: two-pods}
 // until the first has ended, and then runs. An upgrade of either changes nothing of that.
 func TestKueue(t *testing.T) {
 	t.Parallel()
-	needs(t, "kueue", "clusterqueues.kueue.x-k8s.io")
+	needs(t, "kueue", "customresourcedefinition/clusterqueues.kueue.x-k8s.io")
 	team := func(major, parallelism, least string) *release {
 		r := newRelease(t, "kueue-"+major, examples+"kueue.yaml", map[string]string{
 			"itemsFrom.range":    `{"start": 1, "end": 10}`,
