@@ -4,7 +4,6 @@ package chaos
 
 import (
 	"fmt"
-	"log"
 	"os"
 	"regexp"
 	"slices"
@@ -15,7 +14,6 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 
-	"github.com/workqueue/workqueue/test/built"
 	"github.com/workqueue/workqueue/test/kube"
 )
 
@@ -35,17 +33,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	path, err := built.Path("helm4")
-	if err == nil {
-		err = os.Setenv("PATH", path)
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
 	if n, err := strconv.Atoi(os.Getenv("CHAOS_ITEMS")); err == nil {
 		items = n
 	}
-	os.Exit(m.Run())
+	os.Exit(kube.Main(m, "1"))
 }
 
 // plain matches what a test's name must not contain: the name becomes a folder's, and kubectl splits paths at commas.

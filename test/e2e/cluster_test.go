@@ -4,9 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"log"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,7 +16,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/workqueue/workqueue/test/built"
 	"github.com/workqueue/workqueue/test/kube"
 )
 
@@ -30,16 +27,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	path, err := built.Path("helm4")
-	if err == nil {
-		err = os.Setenv("PATH", path)
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
-	// The tests wait for the cluster more than they keep it busy. -parallel overrides this.
-	_ = flag.Set("test.parallel", "6")
-	code := m.Run()
+	code := kube.Main(m, "6")
 	removeCustomKinds()
 	os.Exit(code)
 }

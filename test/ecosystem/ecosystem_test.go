@@ -4,9 +4,7 @@ package ecosystem
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"log"
 	"os"
 	"os/exec"
 	"slices"
@@ -15,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/workqueue/workqueue/test/built"
 	"github.com/workqueue/workqueue/test/kube"
 )
 
@@ -27,16 +24,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	path, err := built.Path("helm4")
-	if err == nil {
-		err = os.Setenv("PATH", path)
-	}
-	if err != nil {
-		log.Fatal(err)
-	}
-	// The tests wait for the cluster more than they keep it busy. -parallel overrides this.
-	_ = flag.Set("test.parallel", "3")
-	os.Exit(m.Run())
+	os.Exit(kube.Main(m, "3"))
 }
 
 // release is a release of the chart in a namespace of its own.

@@ -2,6 +2,8 @@
 package kube
 
 import (
+	"flag"
+	"log"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,7 +11,25 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/workqueue/workqueue/test/built"
 )
+
+// Main runs the tests of a package with the tools that make has built, so many side by side: they wait for the cluster more than they keep it
+// busy. The flag -parallel overrides that. Main returns the exit code.
+func Main(m *testing.M, parallel string) int {
+	path, err := built.Path("helm4")
+	if err == nil {
+		err = os.Setenv("PATH", path)
+	}
+	if err == nil {
+		err = flag.Set("test.parallel", parallel)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return m.Run()
+}
 
 // ValuesFile has the chart values that the cluster needs. test/kind/up leaves it beside its kubeconfig.
 func ValuesFile() string { return filepath.Join(filepath.Dir(os.Getenv("KUBECONFIG")), "values.yaml") }
@@ -35,12 +55,19 @@ func End(job *batchv1.Job) *batchv1.JobCondition {
 	return nil
 }
 
-// Eventually waits for something to come true, and else fails the test with what it found instead.
+// Eventually waits for something to come true, and else fails the test with what it found instead. What is costly to find out it asks less
+// often, and leaves the processor to others.
 func Eventually(t *testing.T, within time.Duration, what string, is func() bool, found func() string) {
 	t.Helper()
-	for deadline := time.Now().Add(within); !is(); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	deadline := time.Now().Add(within)
+	for {
+		start := time.Now()
+		if is() {
+			return
+		}
+		if start.After(deadline) {
 			t.Fatalf("waited %v until %s; %s", within, what, found())
 		}
+		time.Sleep(max(100*time.Millisecond, 2*time.Since(start)))
 	}
 }

@@ -22,7 +22,7 @@ func TestTwoCancels(t *testing.T) {
 		for i := range 10000 {
 			items = append(items, fmt.Sprintf("item-%d", i))
 		}
-		seedItems(t, q, items...)
+		seed(t, q, false, items...)
 		ends := map[string]chan error{"3": make(chan error, 1), "7": make(chan error, 1)}
 		for digit, end := range ends {
 			go func() {
@@ -59,7 +59,7 @@ func TestCancelReadsLittleAtOnce(t *testing.T) {
 	for range 60 {
 		items = append(items, large)
 	}
-	seedItems(t, q, items...)
+	seed(t, q, false, items...)
 	must(t, client.ConfigSet(t.Context(), "slowlog-log-slower-than", "0").Err())
 	must(t, client.ConfigResetStat(t.Context()).Err())
 	must(t, q.Cancel(t.Context(), func(payload string) bool { return payload == "j" }, 0))
@@ -84,7 +84,7 @@ func TestCancelOfLostData(t *testing.T) {
 	client := redistest.Start(t).Client()
 	defer client.Close()
 	q := queue.New(client, "job2")
-	seedItems(t, q, "a", "b")
+	seed(t, q, false, "a", "b")
 	seeder := q.NewSeeder("second")
 	must(t, seeder.Add(t.Context(), "c"))
 	_, _, err := seeder.Publish(t.Context(), false)
@@ -100,7 +100,7 @@ func TestCancelKeepsTheExpiry(t *testing.T) {
 	client := redistest.Start(t).Client()
 	defer client.Close()
 	q := queue.New(client, "job2")
-	seedItems(t, q, "a", "b")
+	seed(t, q, false, "a", "b")
 	must(t, q.Seal(t.Context()))
 	session := q.NewSession("w", queue.Limits{Lease: time.Minute, BatchBytes: 1, MaxCrashes: 1, Retention: time.Hour})
 	_, err := session.Exchange(t.Context(), queue.Request{})
@@ -112,14 +112,4 @@ func TestCancelKeepsTheExpiry(t *testing.T) {
 			t.Errorf("%s never expires", key)
 		}
 	}
-}
-
-func seedItems(t *testing.T, q *queue.Queue, items ...string) {
-	t.Helper()
-	seeder := q.NewSeeder("items")
-	for _, item := range items {
-		must(t, seeder.Add(t.Context(), item))
-	}
-	_, _, err := seeder.Publish(t.Context(), false)
-	must(t, err)
 }

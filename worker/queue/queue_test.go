@@ -23,14 +23,18 @@ func seeded(t *testing.T, payloads ...string) (*redis.Client, *queue.Queue) {
 	client := redistest.Start(t).Client()
 	t.Cleanup(func() { client.Close() })
 	q := queue.New(client, "job2")
+	seed(t, q, true, payloads...)
+	return client, q
+}
+
+func seed(t *testing.T, q *queue.Queue, seal bool, payloads ...string) {
+	t.Helper()
 	seeder := q.NewSeeder("test")
 	for _, p := range payloads {
 		must(t, seeder.Add(t.Context(), p))
 	}
-	if _, _, err := seeder.Publish(t.Context(), true); err != nil {
-		t.Fatal(err)
-	}
-	return client, q
+	_, _, err := seeder.Publish(t.Context(), seal)
+	must(t, err)
 }
 
 func numbered(n int) (payloads []string) {

@@ -61,7 +61,7 @@ func TestPushesIntoAFullRedis(t *testing.T) {
 	client := redistest.Start(t).Client()
 	defer client.Close()
 	q := queue.New(client, "job2")
-	seedItems(t, q, "pushes", "plain")
+	seed(t, q, false, "pushes", "plain")
 	session := q.NewSession("w", queue.Limits{Lease: time.Minute, BatchBytes: 1, MaxCrashes: 1}) // an item a batch
 	var batches []string
 	for range 2 {
