@@ -80,8 +80,8 @@ deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 
 # Side by side, since they wait about as much as they compute. First comes what they need, with its progress; each prints all at its end.
 .PHONY: test
-test: lint deps tools image ## All tests but the long runs
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-e2e test-unit test-chart test-faults test-try test-browser test-docs test-licences
+test: deps tools image ## All tests but the long runs
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-e2e test-unit test-chart test-faults test-try test-browser test-docs test-licences lint
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line

@@ -176,7 +176,7 @@ func TestUser(t *testing.T) {
 // TestClusterUser is TestUser in a Cluster, with the rights that docs/redis.md recommends.
 func TestClusterUser(t *testing.T) {
 	t.Parallel()
-	cluster := redistest.StartCluster(t, strings.Fields("--user worker on >s3cret resetchannels ~job2 ~{job2}:* -@all +@read +@write "+
+	cluster := redistest.StartCluster(t, nil, strings.Fields("--user worker on >s3cret resetchannels ~job2 ~{job2}:* -@all +@read +@write "+
 		"+@connection +@transaction +eval +evalsha -@dangerous +info +sort +time +client|setname +cluster|slots")...)
 	drain(t, settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true",
 		"WQ_REDIS_USERNAME=worker", "WQ_REDIS_PASSWORD=s3cret"), nil)
@@ -200,20 +200,35 @@ func TestTLSServerName(t *testing.T) {
 
 // TestSentinelFailover kills the master for good.
 func TestSentinelFailover(t *testing.T) {
+	withAndWithoutTLS(t, func(t *testing.T, authority *redistest.Authority, variables ...string) {
+		sentinels := redistest.StartSentinels(t, authority, "watch", "--requirepass", "s3cret")
+		c := settings(t, append(variables, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","),
+			"WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName, "WQ_REDIS_SENTINEL_PASSWORD=watch", "WQ_REDIS_PASSWORD=s3cret")...)
+		drain(t, c, sentinels.Servers[0].Kill)
+		if role := sentinels.Servers[1].Info("role"); role != "master" {
+			t.Errorf("the replica is %s: there was no failover", role)
+		}
+	})
+}
+
+// withAndWithoutTLS runs a test twice: without an authority, and with one and the variables that make the worker use it.
+func withAndWithoutTLS(t *testing.T, test func(t *testing.T, authority *redistest.Authority, variables ...string)) {
 	t.Parallel()
-	sentinels := redistest.StartSentinels(t, "watch", "--requirepass", "s3cret")
-	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName,
-		"WQ_REDIS_SENTINEL_PASSWORD=watch", "WQ_REDIS_PASSWORD=s3cret")
-	drain(t, c, sentinels.Servers[0].Kill)
-	if role := sentinels.Servers[1].Info("role"); role != "master" {
-		t.Errorf("the replica is %s: there was no failover", role)
-	}
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		test(t, nil)
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		authority := redistest.NewAuthority(t)
+		test(t, authority, "WQ_REDIS_TLS=true", "WQ_REDIS_TLS_CA="+authority.CA, "WQ_REDIS_TLS_CERT="+authority.Cert, "WQ_REDIS_TLS_KEY="+authority.Key)
+	})
 }
 
 // TestIdleThroughFailover kills the master while a worker waits for an item, and then pushes one.
 func TestIdleThroughFailover(t *testing.T) {
 	t.Parallel()
-	sentinels := redistest.StartSentinels(t, "")
+	sentinels := redistest.StartSentinels(t, nil, "")
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(sentinels.Addrs, ","), "WQ_REDIS_SENTINEL_MASTER="+redistest.MasterName)
 	log := logger(t)
 	client, err := redisclient.Connect(t.Context(), c, log)
@@ -259,17 +274,18 @@ func TestIdleThroughFailover(t *testing.T) {
 
 // TestClusterFailover kills the node that holds the queue for good.
 func TestClusterFailover(t *testing.T) {
-	t.Parallel()
-	cluster := redistest.StartCluster(t, "--requirepass", "s3cret", "--masterauth", "s3cret")
-	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true", "WQ_REDIS_PASSWORD=s3cret")
-	drain(t, c, cluster.Master(c.Queue).Kill)
+	withAndWithoutTLS(t, func(t *testing.T, authority *redistest.Authority, variables ...string) {
+		cluster := redistest.StartCluster(t, authority, "--requirepass", "s3cret", "--masterauth", "s3cret")
+		c := settings(t, append(variables, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true", "WQ_REDIS_PASSWORD=s3cret")...)
+		drain(t, c, cluster.Master(c.Queue).Kill)
+	})
 }
 
 // TestClusterNodeReturnsEmpty kills the node that holds the queue, and when another has taken over, starts one at its address that
 // knows of no Cluster: as Kubernetes replaces a pod without a volume.
 func TestClusterNodeReturnsEmpty(t *testing.T) {
 	t.Parallel()
-	cluster := redistest.StartCluster(t)
+	cluster := redistest.StartCluster(t, nil)
 	c := settings(t, "WQ_REDIS_ADDRS="+strings.Join(cluster.Addrs(), ","), "WQ_REDIS_CLUSTER=true")
 	node := cluster.Master(c.Queue)
 	drain(t, c, func() {

@@ -25,7 +25,7 @@ func TestRefusals(t *testing.T) {
 	secure := redistest.StartTLS(t, authority)
 	replica := redistest.Start(t, append([]string{"--replicaof"}, strings.Split(plain.Addr, ":")...)...)
 	evicting := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
-	sentinels := redistest.StartSentinels(t, "s3cret")
+	sentinels := redistest.StartSentinels(t, nil, "s3cret")
 
 	taken := plain.Client()
 	defer taken.Close()
@@ -98,7 +98,7 @@ func TestRefusals(t *testing.T) {
 // TestOneNodeOfACluster connects to a Cluster's node as if it were a single server.
 func TestOneNodeOfACluster(t *testing.T) {
 	t.Parallel()
-	cluster := redistest.StartCluster(t)
+	cluster := redistest.StartCluster(t, nil)
 	for _, node := range cluster.Nodes {
 		if node == cluster.Master("job2") || node.Info("role") == "slave" {
 			continue

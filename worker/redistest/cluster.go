@@ -15,17 +15,20 @@ import (
 // Cluster is three masters with a replica each. They fail over within a few seconds.
 type Cluster struct{ Nodes []*Server }
 
-// StartCluster runs a Cluster. The args are for all of its nodes.
-func StartCluster(tb testing.TB, args ...string) *Cluster {
+// StartCluster runs a Cluster, with TLS if there is an authority. The args are for all of its nodes.
+func StartCluster(tb testing.TB, authority *Authority, args ...string) *Cluster {
 	tb.Helper()
 	args = append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
 		"--repl-diskless-sync-delay", "0"}, args...)
 	c := &Cluster{}
 	create := []string{"--cluster", "create", "--cluster-replicas", "1", "--cluster-yes"}
 	for range 6 {
-		node := start(tb, freeClusterAddr(tb), nil, args...)
+		node := start(tb, freeClusterAddr(tb), authority, args...)
 		c.Nodes = append(c.Nodes, node)
 		create = append(create, node.Addr)
+	}
+	if authority != nil {
+		create = append(create, "--tls", "--cacert", authority.CA, "--cert", authority.Cert, "--key", authority.Key)
 	}
 	if password := c.Nodes[0].password; password != "" {
 		create = append(create, "--no-auth-warning", "-a", password)
@@ -60,7 +63,7 @@ func (c *Cluster) up(node *Server) error {
 // Master returns the node that holds a key.
 func (c *Cluster) Master(key string) *Server {
 	c.Nodes[0].tb.Helper()
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs(), Password: c.Nodes[0].password})
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs(), Password: c.Nodes[0].password, TLSConfig: c.Nodes[0].tls})
 	defer client.Close()
 	master, err := client.MasterForKey(context.Background(), key)
 	if err != nil {

@@ -42,16 +42,8 @@ func StartTLS(tb testing.TB, authority *Authority, args ...string) *Server {
 
 func start(tb testing.TB, addr string, authority *Authority, args ...string) *Server {
 	tb.Helper()
-	s := &Server{Addr: addr, Dir: tb.TempDir(), tb: tb}
-	_, port, _ := net.SplitHostPort(addr)
-	if authority == nil {
-		s.args = []string{"--port", port}
-	} else {
-		s.tls = authority.Config
-		s.args = []string{"--port", "0", "--tls-port", port, "--tls-ca-cert-file", authority.CA,
-			"--tls-cert-file", authority.Cert, "--tls-key-file", authority.Key}
-	}
-	s.args = append(s.args, "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--appendonly", "no", "--loglevel", "warning")
+	s := newServer(tb, addr, authority)
+	s.args = append(s.args, "--save", "", "--appendonly", "no")
 	s.args = append(s.args, args...)
 	for i, arg := range args {
 		if arg == "--requirepass" {
@@ -60,6 +52,21 @@ func start(tb testing.TB, addr string, authority *Authority, args ...string) *Se
 	}
 	s.Restart()
 	tb.Cleanup(s.Kill)
+	return s
+}
+
+// newServer is one that does not run yet, of whatever kind: with TLS if there is an authority.
+func newServer(tb testing.TB, addr string, authority *Authority) *Server {
+	s := &Server{Addr: addr, Dir: tb.TempDir(), tb: tb}
+	_, port, _ := net.SplitHostPort(addr)
+	if authority == nil {
+		s.args = []string{"--port", port}
+	} else {
+		s.tls = authority.Config
+		s.args = []string{"--port", "0", "--tls-port", port, "--tls-replication", "yes", "--tls-cluster", "yes", "--tls-ca-cert-file", authority.CA,
+			"--tls-cert-file", authority.Cert, "--tls-key-file", authority.Key}
+	}
+	s.args = append(s.args, "--bind", "127.0.0.1", "--dir", s.Dir, "--loglevel", "warning")
 	return s
 }
 

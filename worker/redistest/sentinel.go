@@ -18,30 +18,28 @@ type Sentinels struct {
 	Addrs   []string  // of the Sentinels
 }
 
-// StartSentinels runs a master, a replica and three Sentinels. The password, if any, is the Sentinels' own; args are for
-// the two servers.
-func StartSentinels(tb testing.TB, sentinelPassword string, args ...string) *Sentinels {
+// StartSentinels runs a master, a replica and three Sentinels, all with TLS if there is an authority. The password, if any, is the
+// Sentinels' own; args are for the two servers.
+func StartSentinels(tb testing.TB, authority *Authority, sentinelPassword string, args ...string) *Sentinels {
 	tb.Helper()
 	// A failed-over server must come back as a replica quickly, and a master that was cut off must stop by itself.
 	args = append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, args...)
-	master := Start(tb, args...)
+	master := start(tb, FreeAddr(tb), authority, args...)
 	host, port, _ := net.SplitHostPort(master.Addr)
 	replicaOf := []string{"--replicaof", host, port}
 	if master.password != "" {
 		replicaOf = append(replicaOf, "--masterauth", master.password)
 	}
-	replica := Start(tb, append(args, replicaOf...)...)
+	replica := start(tb, FreeAddr(tb), authority, append(args, replicaOf...)...)
 	s := &Sentinels{Servers: []*Server{master, replica}}
 	Eventually(tb, "the replica follows", func() error { return want(replica, "master_link_status", "up") })
 
 	var sentinels []*Server
 	for range 3 {
-		sentinel := &Server{Addr: FreeAddr(tb), Dir: tb.TempDir(), tb: tb, password: sentinelPassword}
-		_, own, _ := net.SplitHostPort(sentinel.Addr)
-		config := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nloglevel warning\n"+
-			"sentinel monitor %[3]s %s %s 2\nsentinel down-after-milliseconds %[3]s 500\n"+
-			"sentinel failover-timeout %[3]s 2000\nsentinel parallel-syncs %[3]s 1\n",
-			own, sentinel.Dir, MasterName, host, port)
+		sentinel := newServer(tb, FreeAddr(tb), authority)
+		sentinel.password = sentinelPassword
+		config := fmt.Sprintf("sentinel monitor %[1]s %s %s 2\nsentinel down-after-milliseconds %[1]s 500\n"+
+			"sentinel failover-timeout %[1]s 2000\nsentinel parallel-syncs %[1]s 1\n", MasterName, host, port)
 		if master.password != "" {
 			config += fmt.Sprintf("sentinel auth-pass %s %s\n", MasterName, master.password)
 		}
@@ -52,7 +50,7 @@ func StartSentinels(tb testing.TB, sentinelPassword string, args ...string) *Sen
 		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 			tb.Fatal(err)
 		}
-		sentinel.args = []string{path, "--sentinel"}
+		sentinel.args = append([]string{path, "--sentinel"}, sentinel.args...)
 		sentinel.Restart()
 		tb.Cleanup(sentinel.Kill)
 		sentinels = append(sentinels, sentinel)
