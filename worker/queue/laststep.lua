@@ -37,6 +37,7 @@ local mine = step == 'running' and owner == worker
 if wish == 'again' then
   if step == 'dead' then
     forget_last_step()
+    call('HSET', state, 'last_step', 'waiting') -- or the run would look drained until a worker has called
     reopen()
   end
 elseif wish ~= 'lease' then
