@@ -29,7 +29,7 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 		return err
 	}
 	defer s.Close()
-	counts, err := s.counts(ctx)
+	counts, err := s.existing(ctx)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func runRetry(ctx context.Context, args []string) error {
 		return err
 	}
 	defer s.Close()
-	before, err := s.counts(ctx)
+	before, err := s.existing(ctx)
 	if err != nil {
 		return err
 	}
