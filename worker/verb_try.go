@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/fields"
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -45,6 +46,9 @@ func runTry(ctx context.Context, args []string) error {
 	h.Handle(ctx, []queue.Item{item}, func(_ int, a handler.Attempt) { attempt = a })
 	if c, ok := h.(io.Closer); ok {
 		_ = c.Close()
+	}
+	if reason := dispatch.TooMuch(attempt.Push); reason != "" {
+		attempt.Outcome, attempt.Reason, attempt.Push = queue.OutcomeDead, reason, nil
 	}
 	describe("exit code", fmt.Sprint(attempt.ExitCode))
 	describe("seconds", fmt.Sprintf("%.3f", time.Since(started).Seconds()))

@@ -25,7 +25,7 @@ func (d *dispatcher) outcome(item queue.Item, a *attempt) *queue.ItemOutcome {
 
 func (d *dispatcher) decide(item queue.Item, a *attempt) *queue.ItemOutcome {
 	if a.Outcome == queue.OutcomeDone {
-		if reason := tooMuch(a.Push); reason != "" {
+		if reason := TooMuch(a.Push); reason != "" {
 			a.Outcome, a.Reason = queue.OutcomeDead, reason
 		}
 	}
@@ -70,8 +70,8 @@ func (d *dispatcher) decide(item queue.Item, a *attempt) *queue.ItemOutcome {
 	return d.dead(item, a, a.Reason, queue.OutcomeDead)
 }
 
-// tooMuch returns why an item cannot push so much, "" if it can.
-func tooMuch(push []string) string {
+// TooMuch returns why an item cannot push so much, "" if it can.
+func TooMuch(push []string) string {
 	bytes := 0
 	for _, payload := range push {
 		bytes += len(payload)
