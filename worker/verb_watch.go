@@ -132,7 +132,7 @@ func (b bar) update(counts queue.Counts, text string) {
 	b.ChangeMax(max(1, counts.Total()))
 	b.Describe(text)
 	// A full bar has finished and is not drawn again, but more items may come.
-	if ended := counts.Done + counts.Dead; report.Ended(counts) || ended < counts.Total() {
+	if ended := counts.Ended(); report.Ended(counts) || ended < counts.Total() {
 		_ = b.Set(ended)
 	}
 }
