@@ -33,7 +33,7 @@ func (r *Course) Saw(c queue.Counts) {
 	if !c.Exists {
 		return
 	}
-	now := moment{c.Now, c.Ended() + c.Revived}
+	now := moment{c.Now, c.Done + c.Dead + c.Revived}
 	if n := len(r.seen); n > 1 && r.seen[n-1].ended == now.ended && r.seen[n-2].ended == now.ended {
 		r.seen[n-1] = now // nothing has happened
 		return

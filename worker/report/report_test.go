@@ -78,6 +78,10 @@ func TestCourseConcludes(t *testing.T) {
 	if got := course.Progress(queue.Portion{}); got != want {
 		t.Errorf("progress: %s; want %s", got, want)
 	}
+	course.Saw(queue.Counts{Exists: true, Taken: 100, Done: 30, Leased: 60, Cancelled: 10, Now: began.Add(31 * time.Second), Started: began})
+	if got := course.PerSecond(); got > 1 {
+		t.Errorf("with cancelled items the rate is %.1f/s", got)
+	}
 	if got := course.Conclude(queue.Counts{}, queue.Portion{}); got.State != StateVanished || got.Sentence() != "The queue has vanished: Redis lost its data, or the run's records have expired." {
 		t.Errorf("a queue that was there: %s: %s", got.State, got.Sentence())
 	}
