@@ -81,11 +81,15 @@ deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 # Side by side, since they wait about as much as they compute. First comes what they need, with its progress; each prints all at its end.
 .PHONY: test
 test: deps tools image ## All tests but the long runs
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-e2e test-unit test-chart test-faults test-try test-browser test-docs test-licences lint
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target $(addprefix --old-file=,deps tools image worker kind-up) \
+	  test-e2e test-browser test-unit test-model test-chart test-faults test-try lint test-docs test-licences
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
 	go test -timeout 10m -p 4 ./... # four packages at a time: they wait more than they compute
+
+.PHONY: test-model
+test-model: deps ## The queue's scripts against a model of them, for longer than test-unit does
 	go test -timeout 10m ./worker/queue -run TestModel -rapid.checks=2000
 
 .PHONY: test-chart

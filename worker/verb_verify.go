@@ -37,6 +37,9 @@ func runVerify(ctx context.Context, _ []string) error {
 		return ended
 	}
 	conclusion := course.Conclude(counts, settings.MaxDead.Portion)
+	if conclusion.State == report.StateDone && ended != nil {
+		return ended // no item is left, but who knows of a last step?
+	}
 	if err := s.report(ctx, counts, settings.MaxDead.Portion, conclusion); err != nil {
 		return err
 	}

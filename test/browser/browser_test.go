@@ -268,13 +268,14 @@ func eval[T any](p *tab, expression string) T {
 // await waits until an expression is true in the page.
 func (p *tab) await(what, expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
+	const patient = time.Minute // far more than anything here takes on a machine that does nothing else
+	for deadline := time.Now().Add(patient); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
 		if eval[bool](p, "Boolean("+expression+")") {
 			return
 		}
 	}
 	p.shoot("failed-" + strings.ReplaceAll(p.t.Name(), "/", "-"))
-	p.t.Fatalf("not within 20 s: %s (%s); see bin/browser; the page says:\n%s", what, expression, eval[string](p, "document.body.innerText.slice(0, 2000)"))
+	p.t.Fatalf("not within %v: %s (%s); see bin/browser; the page says:\n%s", patient, what, expression, eval[string](p, "document.body.innerText.slice(0, 2000)"))
 }
 
 // text returns what an element shows.

@@ -655,7 +655,7 @@ func (m *machine) lastStep(t *rapid.T) {
 	case "again":
 		must(t, m.queue.RetryLastStep(ctx))
 		if step.state == queue.LastStepDead {
-			*step = modelStep{}
+			*step = modelStep{state: queue.LastStepWaiting}
 		}
 	default:
 		outcome := queue.Outcome(wish)
