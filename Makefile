@@ -115,7 +115,7 @@ test-docs: ## The links, values, variables, verbs and targets that the documenta
 
 .PHONY: test-e2e
 test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
-	$(KIND_ENV) cd test && go test -count=1 -timeout 30m -skip '^TestRedis$$' ./e2e/...
+	$(KIND_ENV) cd test && GOGC=400 go test -count=1 -timeout 30m -skip '^TestRedis$$' ./e2e/... # many helms that live for a second
 
 .PHONY: test-servers
 test-servers: deps ## The queue and the connection with it on this machine's Redis, Redis 8 and Valkey: as root on Debian

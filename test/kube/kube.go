@@ -68,6 +68,6 @@ func Eventually(t *testing.T, within time.Duration, what string, is func() bool,
 		if start.After(deadline) {
 			t.Fatalf("waited %v until %s; %s", within, what, found())
 		}
-		time.Sleep(max(100*time.Millisecond, 2*time.Since(start)))
+		time.Sleep(max(250*time.Millisecond, 4*time.Since(start)))
 	}
 }
