@@ -15,6 +15,7 @@ import (
 	"github.com/workqueue/workqueue/worker/initproc"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisclient"
+	"github.com/workqueue/workqueue/worker/report"
 	"github.com/workqueue/workqueue/worker/text"
 )
 
@@ -112,7 +113,7 @@ type configError struct{ error }
 type deadError struct{ dead, allowed int }
 
 func (e deadError) Error() string {
-	return fmt.Sprintf("%d dead items, %d allowed (WQ_MAX_DEAD)", e.dead, e.allowed)
+	return fmt.Sprintf("%s, %d allowed (WQ_MAX_DEAD)", report.Counted(e.dead, "dead item", "dead items"), e.allowed)
 }
 
 // codeError is an error with an exit code of its own. Without an error inside, everything is printed already.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 // runCancel takes waiting items out of the queue. It needs a pattern: to cancel everything by a slip of the keyboard is too easy.
@@ -34,7 +35,7 @@ func runCancel(ctx context.Context, args []string) error {
 	cancelled := after.Cancelled - before.Cancelled
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w; %d items are cancelled so far", err, cancelled)
+		return fmt.Errorf("%w; %s cancelled so far", err, report.Counted(cancelled, "item is", "items are"))
 	case cancelled == 0:
 		fmt.Println("no waiting item matches")
 	case cancelled == 1:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/report"
 	"github.com/workqueue/workqueue/worker/source"
 )
 
@@ -40,7 +41,7 @@ func runPush(ctx context.Context, args []string) error {
 	if wrong := (*source.LineError)(nil); errors.As(err, &wrong) {
 		pushed := "nothing was pushed"
 		if p.read > 0 {
-			pushed = fmt.Sprintf("the first %d items were pushed, and none after them", p.read)
+			pushed = report.Counted(p.read, "item was pushed, and none after it", "items were pushed, and none after them")
 		}
 		return fmt.Errorf("standard input: %w; %s", err, pushed)
 	}
@@ -48,12 +49,12 @@ func runPush(ctx context.Context, args []string) error {
 		err = p.flush(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; %d items were pushed, and perhaps the %d after them", err, p.read, len(p.waiting))
+		return fmt.Errorf("%w; %s pushed, and perhaps the %d after them", err, report.Counted(p.read, "item was", "items were"), len(p.waiting))
 	}
 	_ = p.queue.Close(ctx) // what is left behind expires
-	fmt.Printf("%d items were added to the queue\n", p.pushed)
+	fmt.Println(report.Counted(p.pushed, "item was", "items were"), "added to the queue")
 	if again := p.read - p.pushed; again > 0 {
-		fmt.Printf("%d items were left out, because this run has had them\n", again)
+		fmt.Println(report.Counted(again, "item was left out, because this run has had it", "items were left out, because this run has had them"))
 	}
 	counts, err := s.counts(ctx)
 	switch {

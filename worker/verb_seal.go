@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 func runSeal(ctx context.Context, _ []string) error {
@@ -13,7 +15,7 @@ func runSeal(ctx context.Context, _ []string) error {
 		return awaitDurable(ctx, s)
 	})
 	if err == nil {
-		fmt.Printf("the queue is sealed, with %d items: the run ends when none of them is open\n", counts.Total())
+		fmt.Printf("the queue is sealed, with %s: the run ends when none is open\n", report.Counted(counts.Total(), "item", "items"))
 	}
 	return err
 }

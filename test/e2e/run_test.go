@@ -95,7 +95,7 @@ func TestDeadItem(t *testing.T) {
 	if end := s.waitForJob(); end.Type != batchv1.JobFailed || end.Reason != "PodFailurePolicy" {
 		t.Errorf("the worker Job is %s (%s), not Failed by its podFailurePolicy", end.Type, end.Reason)
 	}
-	wantText(t, s.lastWords(65), "dead items, 0 allowed")
+	wantText(t, s.lastWords(65), "1 dead item, 0 allowed")
 
 	wantText(t, s.verb("runs"), s.queue())
 	wantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")

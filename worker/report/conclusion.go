@@ -62,7 +62,7 @@ func Conclude(c queue.Counts, maxDead queue.Portion) Conclusion { return conclud
 func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusion {
 	total, dead := items(c.Total()), ""
 	if c.Dead > 0 {
-		dead = "; " + counted(c.Dead, "item is dead", "items are dead")
+		dead = "; " + Counted(c.Dead, "item is dead", "items are dead")
 	}
 	switch {
 	case !c.Exists && c.SeedAttempts > 0:
@@ -91,7 +91,7 @@ func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusi
 func seeding(c queue.Counts) string {
 	why := ""
 	if c.SeedError != "" {
-		why = fmt.Sprintf("; %s to seed it failed: %s", counted(c.SeedAttempts, "attempt", "attempts"), text.Line(c.SeedError, reasonShown))
+		why = fmt.Sprintf("; %s to seed it failed: %s", Counted(c.SeedAttempts, "attempt", "attempts"), text.Line(c.SeedError, reasonShown))
 	}
 	if c.SeederTill.Before(c.Now) {
 		return "the queue has not been seeded, and no worker does it now" + why
@@ -112,17 +112,17 @@ func done(c queue.Counts) string {
 		text += fmt.Sprintf(", %s are dead as allowed", grouped(c.Dead))
 	}
 	if c.Cancelled > 0 {
-		text += ", " + counted(c.Cancelled, "was", "were") + " cancelled"
+		text += ", " + Counted(c.Cancelled, "was", "were") + " cancelled"
 	}
 	if c.Skipped > 0 {
-		text += ", " + counted(c.Skipped, "more was", "more were") + " done by an earlier run"
+		text += ", " + Counted(c.Skipped, "more was", "more were") + " done by an earlier run"
 	}
 	return text
 }
 
 func paused(c queue.Counts) string {
 	if c.Leased > 0 {
-		return "paused: workers start nothing new; " + counted(c.Leased, "item is", "items are") + " still running"
+		return "paused: workers start nothing new; " + Counted(c.Leased, "item is", "items are") + " still running"
 	}
 	return "paused: workers start nothing until you resume; " + left(c)
 }
@@ -156,15 +156,15 @@ func lastReason(c queue.Counts) string {
 	if c.LastStepRecord == "" || json.Unmarshal([]byte(c.LastStepRecord), &a) != nil {
 		return ""
 	}
-	return fmt.Sprintf(", after %s: %s", counted(c.LastAttempts, "failed attempt", "failed attempts"), text.Line(a.Reason, reasonShown))
+	return fmt.Sprintf(", after %s: %s", Counted(c.LastAttempts, "failed attempt", "failed attempts"), text.Line(a.Reason, reasonShown))
 }
 
-func left(c queue.Counts) string { return counted(c.Open(), "item is", "items are") + " left" }
+func left(c queue.Counts) string { return Counted(c.Open(), "item is", "items are") + " left" }
 
-func items(n int) string { return counted(n, "item", "items") }
+func items(n int) string { return Counted(n, "item", "items") }
 
-// counted returns a number with the noun, or noun and verb, that agrees with it.
-func counted(n int, one, many string) string {
+// Counted returns a number with the noun, or noun and verb, that agrees with it.
+func Counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
+	"unicode/utf8"
 )
 
 // JSON reads a file that holds a JSON array of items.
@@ -54,6 +57,9 @@ func readJSON(r io.Reader, each func(payload string) error) error {
 	return nil
 }
 
+// paired matches a JSON string whose surrogates come in pairs: \ud83d\ude00.
+var paired = regexp.MustCompile(`(?i)^"(?:[^\\]|\\[^u]|\\u(?:[0-9a-cef][0-9a-f]{3}|d[0-7][0-9a-f]{2}|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}))*"$`)
+
 // Payload returns the payload of a valid JSON value. The error says what the value is instead of an item.
 func Payload(raw json.RawMessage) (payload string, err error) {
 	wrong := ""
@@ -61,6 +67,11 @@ func Payload(raw json.RawMessage) (payload string, err error) {
 	case '"':
 		var text string
 		_ = json.Unmarshal(raw, &text)
+		// Unmarshal puts U+FFFD in the place of what is not text.
+		if strings.ContainsRune(text, utf8.RuneError) && !(utf8.Valid(raw) && paired.Match(raw)) {
+			wrong = `a string that is not all text, with bytes that are not UTF-8 or half of a surrogate pair such as \ud83d`
+			break
+		}
 		return text, nil
 	case '{':
 		var compact bytes.Buffer

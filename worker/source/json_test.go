@@ -3,9 +3,11 @@ package source
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzReadJSON holds the reading of items one by one against a plain parse of the whole list.
@@ -27,6 +29,11 @@ func FuzzReadJSON(f *testing.F) {
 	})
 }
 
+var (
+	pair      = regexp.MustCompile(`\\u[dD][89abAB]..\\u[dD][c-fC-F]..`)
+	surrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+)
+
 func allItems(text string) (items []string, valid bool) {
 	var list []json.RawMessage
 	if json.Unmarshal([]byte(text), &list) != nil || list == nil {
@@ -37,6 +44,10 @@ func allItems(text string) (items []string, valid bool) {
 		case '"':
 			var item string
 			_ = json.Unmarshal(raw, &item)
+			escapes := strings.ReplaceAll(string(raw), `\\`, "")
+			if !utf8.Valid(raw) || surrogate.MatchString(pair.ReplaceAllString(escapes, "")) {
+				return nil, false
+			}
 			items = append(items, item)
 		case '{':
 			var compact bytes.Buffer

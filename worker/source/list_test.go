@@ -70,6 +70,9 @@ func TestLists(t *testing.T) {
 		{Layout{JSONL, '\n'}, "{\n\"a\":1}\n", nil, "line 1, column 1: not JSON: unexpected end of JSON input: each line is a value of its own"},
 		{Layout{JSONL, '\n'}, "\n[1]\n", nil, "line 2, column 1: a list: an item is a string, a number or an object"},
 		{Layout{JSONL, '\n'}, " null\n", nil, "line 1, column 2: null: an item is"},
+		{Layout{JSONL, '\n'}, `"\ud83d\ude00 \ufffd \\ud83d"`, []string{`😀 � \ud83d`}, ""},
+		{Layout{JSONL, '\n'}, `"\ud83d"`, nil, "line 1, column 1: a string that is not all text"},
+		{Layout{JSONL, '\n'}, `"\ude00\ud83d"`, nil, "line 1, column 1: a string that is not all text"},
 		{Layout{JSONL, '\n'}, "true\n", nil, "line 1, column 1: true or false"},
 		{Layout{JSONL, '\n'}, "\"\xff\"\n", nil, "line 1, column 2: the text is not UTF-8"},
 	} {
