@@ -160,7 +160,7 @@ func TestScheduleSeedKilled(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "schedule-killed")
 	single := listing(t, 5)
-	single["itemsFrom.command"] = `["sh", "-c", "echo listed by $HOSTNAME >&2; sleep 30; seq 5"]`
+	single["itemsFrom.command"] = `["sh", "-c", "echo listed by $HOSTNAME >&2; sleep 20; seq 5"]`
 	s.install([]string{scheduleExample}, single)
 	s.fire("now")
 	var victim string
