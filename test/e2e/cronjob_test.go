@@ -160,20 +160,25 @@ func TestScheduleSeedKilled(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "schedule-killed")
 	single := listing(t, 5)
-	single["itemsFrom.command"] = `["sh", "-c", "echo listed by $HOSTNAME >&2; sleep 20; seq 5"]`
+	single["itemsFrom.command"] = `["sh", "-c", "echo listed by $HOSTNAME >&2; until [ -e /tmp/go ]; do sleep 0.2; done; seq 5"]`
 	s.install([]string{scheduleExample}, single)
 	s.fire("now")
-	var victim string
-	eventually(t, "a pod makes the list", func() bool {
-		for _, pod := range s.podsOf("now") {
-			if out, err := s.Try("logs", pod.Name, "-c", "seed"); err == nil && strings.Contains(out, "listed by ") {
-				victim = pod.Name
+	lister := func(other string) (name string) {
+		t.Helper()
+		eventually(t, "a pod makes the list", func() bool {
+			for _, pod := range s.podsOf("now") {
+				if pod.Name != other && strings.Contains(s.Logs(pod.Name, "seed"), "listed by ") {
+					name = pod.Name
+				}
 			}
-		}
-		return victim != ""
-	}, s.runs)
+			return name != ""
+		}, s.runs)
+		return name
+	}
+	victim := lister("")
 	eventually(t, "the run is seen", func() bool { return strings.Contains(s.runs(), "seeding") }, s.runs)
 	s.Must("delete", "pod", victim, "--force", "--grace-period=0")
+	s.Must("exec", lister(victim), "-c", "seed", "--", "touch", "/tmp/go")
 	if end := s.ended("now"); end.Type != batchv1.JobComplete {
 		t.Errorf("the run is %s: %s %s", end.Type, end.Reason, end.Message)
 	}

@@ -40,22 +40,29 @@ func TestWorkerKilled(t *testing.T) {
 	s := newSpace(t, "killed")
 	s.install([]string{fruits}, map[string]string{
 		"worker.image":      program(t),
-		"worker.command":    `["sh", "-c", "echo begin $0; [ $0 != apple ] || sleep 5; echo end $0"]`,
+		"worker.command":    `["sh", "-c", "echo begin $0; until [ $0 != apple -o -e /tmp/go ]; do sleep 0.2; done; echo end $0"]`,
 		"worker.lease":      `"5s"`,
 		"redis.acl.enabled": "true",
 		"monitor.enabled":   "false",
 	})
-	var victim string
-	eventually(t, "a worker is in the middle of an item", func() bool {
-		for _, pod := range s.workers() {
-			if strings.Contains(s.Logs(pod.Name, "worker"), "begin apple") {
-				victim = pod.Name
+	working := func(other string) (name string) {
+		t.Helper()
+		eventually(t, "a worker is in the middle of an item", func() bool {
+			for _, pod := range s.workers() {
+				if pod.Name != other && strings.Contains(s.Logs(pod.Name, "worker"), "begin apple") {
+					name = pod.Name
+				}
 			}
-		}
-		return victim != ""
-	}, s.logs)
+			return name != ""
+		}, s.logs)
+		return name
+	}
+	victim := working("")
 	// Everything in the container but its first process, which then ends as well.
 	_, _ = s.exec(victim, "sh", "-c", "kill -9 -1")
+	if out, err := s.exec(working(victim), "touch", "/tmp/go"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	s.complete("done            9", "leases expired  1", "OK: all 9 items are done")
 	if failed := s.job().Status.Failed; failed != 1 {
 		t.Errorf("%d pods have failed in place of 1", failed)
