@@ -38,7 +38,7 @@ func runVerify(ctx context.Context, _ []string) error {
 	}
 	conclusion := course.Conclude(counts, settings.MaxDead.Portion)
 	if conclusion.State == report.StateDone && ended != nil {
-		return ended // no item is left, but who knows of a last step?
+		return ended // no item is left, but no worker has said whether there is a last step
 	}
 	if err := s.report(ctx, counts, settings.MaxDead.Portion, conclusion); err != nil {
 		return err

@@ -109,7 +109,7 @@ func TestUpgrade(t *testing.T) {
 		upgrade(map[string]string{"itemsFrom.range": more, "worker.command": `["echo", "fast"]`})
 		s.complete("seeded     900", "OK: all 900 items are done")
 		logs := s.logs()
-		wantText(t, logs, "fast 891")
+		kube.WantText(t, logs, "fast 891")
 		if strings.Contains(logs, "fast apple") {
 			t.Errorf("the last Job began from the beginning:\n%s", logs)
 		}
@@ -128,7 +128,7 @@ func TestUpgrade(t *testing.T) {
 				t.Errorf("run %d: the queue is still %s", i, before)
 			}
 			s.done()
-			wantText(t, s.logs(), "done=2 dead=0 of=2", "new kiwi", "new lime")
+			kube.WantText(t, s.logs(), "done=2 dead=0 of=2", "new kiwi", "new lime")
 		}
 		if now := s.redisPod(); now != redis {
 			t.Errorf("Redis is the pod %s in place of %s", now, redis)

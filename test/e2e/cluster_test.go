@@ -219,7 +219,7 @@ func (s *space) complete(wanted ...string) string {
 	if err != nil {
 		s.Fatalf("helm test: %v\n%s", err, report)
 	}
-	wantText(s.T, report, append(wanted, "OK: ")...)
+	kube.WantText(s.T, report, append(wanted, "OK: ")...)
 	return report
 }
 
@@ -300,18 +300,23 @@ func (s *space) logs() string {
 	return all.String()
 }
 
+// printed waits until a container of one of the pods, but not of the other one, has printed a text. It returns the pod's name.
+func (s *space) printed(text, container, other string, pods func() []corev1.Pod) (name string) {
+	s.Helper()
+	eventually(s.T, fmt.Sprintf("a pod prints %q", text), func() bool {
+		for _, pod := range pods() {
+			if pod.Name != other && strings.Contains(s.Logs(pod.Name, container), text) {
+				name = pod.Name
+			}
+		}
+		return name != ""
+	}, func() string { return fmt.Sprintf("none of %d pods did", len(pods())) })
+	return name
+}
+
 func eventually(t *testing.T, what string, is func() bool, found func() string) {
 	t.Helper()
 	kube.Eventually(t, patient, what, is, found)
-}
-
-func wantText(t *testing.T, text string, wanted ...string) {
-	t.Helper()
-	for _, want := range wanted {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in:\n%s", want, text)
-		}
-	}
 }
 
 // wantRefusal wants Helm to have refused, with this reason.

@@ -86,7 +86,7 @@ func TestSchedule(t *testing.T) {
 	if err != nil {
 		t.Errorf("helm test: %v", err)
 	}
-	wantText(t, report, "run:first:", "done       20", "OK: all 20 items are done")
+	kube.WantText(t, report, "run:first:", "done       20", "OK: all 20 items are done")
 
 	// An upgrade in the middle of a run, with other items too.
 	single["itemsFrom.command"] = strings.Replace(single["itemsFrom.command"], "seq 20", "seq 60", 1)
@@ -110,7 +110,7 @@ func TestSchedule(t *testing.T) {
 	if err != nil {
 		t.Errorf("helm test: %v", err)
 	}
-	wantText(t, report, "run:second:", "OK: all 60 items are done")
+	kube.WantText(t, report, "run:second:", "OK: all 60 items are done")
 	for _, job := range []string{"first", "second"} {
 		if logs := s.logsOf(job, "seed"); strings.Count(logs, "listed by ") != 1 || len(s.podsOf(job)) != 3 {
 			t.Errorf("the list of the %s run, with %d pods, was not made once:\n%s", job, len(s.podsOf(job)), logs)
@@ -123,7 +123,7 @@ func TestSchedule(t *testing.T) {
 	if end := s.ended("first"); end.Type != batchv1.JobComplete {
 		t.Errorf("the third run is %s: %s %s", end.Type, end.Reason, end.Message)
 	}
-	wantText(t, s.logsOf("first", "worker"), "new the only one")
+	kube.WantText(t, s.logsOf("first", "worker"), "new the only one")
 	runs := regexp.MustCompile(`(?m)^(run:\w+):[0-9a-f]{5} +(\w+) +(\d+) `).FindAllStringSubmatch(s.verb("runs"), -1)
 	if got := fmt.Sprint(runs); len(runs) != 3 || runs[0][1] != "run:first" || runs[0][3] != "1" || runs[1][1] != "run:second" || runs[2][3] != "20" {
 		t.Errorf("the runs are %s", got)
@@ -137,7 +137,7 @@ func TestSchedule(t *testing.T) {
 	eventually(t, "the schedule's Jobs are gone", func() bool { return !strings.Contains(s.Must("get", "cronjob,job", "-o", "name"), "/first") },
 		func() string { return s.Must("get", "cronjob,job") })
 	s.complete("seeded     1", "done       1")
-	wantText(t, s.verb("runs"), "run:second:", "run:first:")
+	kube.WantText(t, s.verb("runs"), "run:second:", "run:first:")
 	s.uninstall()
 }
 
@@ -163,17 +163,9 @@ func TestScheduleSeedKilled(t *testing.T) {
 	single["itemsFrom.command"] = `["sh", "-c", "echo listed by $HOSTNAME >&2; until [ -e /tmp/go ]; do sleep 0.2; done; seq 5"]`
 	s.install([]string{scheduleExample}, single)
 	s.fire("now")
-	lister := func(other string) (name string) {
+	lister := func(other string) string {
 		t.Helper()
-		eventually(t, "a pod makes the list", func() bool {
-			for _, pod := range s.podsOf("now") {
-				if pod.Name != other && strings.Contains(s.Logs(pod.Name, "seed"), "listed by ") {
-					name = pod.Name
-				}
-			}
-			return name != ""
-		}, s.runs)
-		return name
+		return s.printed("listed by ", "seed", other, func() []corev1.Pod { return s.podsOf("now") })
 	}
 	victim := lister("")
 	eventually(t, "the run is seen", func() bool { return strings.Contains(s.runs(), "seeding") }, s.runs)
@@ -186,7 +178,7 @@ func TestScheduleSeedKilled(t *testing.T) {
 	if err != nil {
 		t.Errorf("helm test: %v", err)
 	}
-	wantText(t, report, "OK: all 5 items are done")
+	kube.WantText(t, report, "OK: all 5 items are done")
 }
 
 // TestScheduleWrongList: a list that is wrong fails the Job at once, and helm test and the list of runs show it. A run whose items are
@@ -208,8 +200,8 @@ func TestScheduleWrongList(t *testing.T) {
 	if err == nil {
 		t.Error("helm test passed though the latest run has no items")
 	}
-	wantText(t, report, "run:wrong:", "attempt", "WQ_ITEMS_COMMAND: echo: line 1")
-	wantText(t, s.verb("runs"), "seeding")
+	kube.WantText(t, report, "run:wrong:", "attempt", "WQ_ITEMS_COMMAND: echo: line 1")
+	kube.WantText(t, s.verb("runs"), "seeding")
 
 	single["itemsFrom.format"], single["itemsFrom.command"] = `"lines"`, good
 	if err := s.deliver("upgrade", []string{scheduleExample}, single); err != nil {
@@ -220,7 +212,7 @@ func TestScheduleWrongList(t *testing.T) {
 		t.Errorf("the run with dead items is %s: %s %s", end.Type, end.Reason, end.Message)
 	}
 	queue := strings.Fields(s.verb("runs"))[7]
-	wantText(t, queue, "run:broken:")
+	kube.WantText(t, queue, "run:broken:")
 	s.verb("retry")
 	job, err := s.Pipe(s.Must("create", "job", "--from=cronjob/run", "repair", "--dry-run=client", "-o", "yaml"),
 		"set", "env", "--local", "-f", "-", "-o", "yaml", "REPAIR=yes", "WQ_QUEUE="+queue)
@@ -234,6 +226,6 @@ func TestScheduleWrongList(t *testing.T) {
 	if report, err = s.verify(); err != nil {
 		t.Errorf("helm test: %v", err)
 	}
-	wantText(t, report, queue, "OK: all 5 items are done")
+	kube.WantText(t, report, queue, "OK: all 5 items are done")
 	s.uninstall()
 }

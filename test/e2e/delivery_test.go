@@ -29,7 +29,7 @@ func TestWithoutHooks(t *testing.T) {
 	s.complete("OK: all 9 items are done")
 
 	logs := s.logs()
-	wantText(t, logs, "user 65532", "WQ_ITEM=apple", "'/proc/1/environ': Permission denied", "touch: /here: Read-only file system", "ls: /var/run/secrets: No such file")
+	kube.WantText(t, logs, "user 65532", "WQ_ITEM=apple", "'/proc/1/environ': Permission denied", "touch: /here: Read-only file system", "ls: /var/run/secrets: No such file")
 	for _, secret := range []string{"open sesame", "WQ_REDIS_"} {
 		if strings.Contains(logs, secret) {
 			t.Errorf("the program can read %q:\n%s", secret, logs)
@@ -79,7 +79,7 @@ func TestArgoCD(t *testing.T) {
 		t.Errorf("another command brought another queue: %s after %s", now, queue)
 	}
 	app.complete("OK: all 900 items are done")
-	wantText(t, s.logs(), "fast 891")
+	kube.WantText(t, s.logs(), "fast 891")
 	if strings.Contains(s.logs(), "fast apple") {
 		t.Errorf("the second Job began from the beginning:\n%s", s.logs())
 	}
@@ -88,7 +88,7 @@ func TestArgoCD(t *testing.T) {
 	run["items"] = `["kiwi", "lime"]`
 	app.sync(run)
 	app.complete("seeded     2", "OK: all 2 items are done")
-	wantText(t, s.logs(), "fast kiwi", "fast lime")
+	kube.WantText(t, s.logs(), "fast kiwi", "fast lime")
 	seeds := s.Must("get", "jobs,configmaps", "-l", "app.kubernetes.io/component=seed", "-o", "name")
 	if n := len(strings.Fields(seeds)); n != 2 {
 		t.Errorf("the run before has left something: %s", seeds)
@@ -183,7 +183,7 @@ func (a *application) complete(wanted ...string) {
 	if phase != corev1.PodSucceeded {
 		a.Fatalf("the test failed:\n%s", report)
 	}
-	wantText(a.T, report, wanted...)
+	kube.WantText(a.T, report, wanted...)
 	a.Must("delete", "pod", pod)
 	a.waitForJob()
 }

@@ -213,7 +213,7 @@ func deliverMail(s *space) {
 	}
 	service, _, _ := strings.Cut(query.Hostname(), ".")
 	counts := s.Must("get", "--raw", fmt.Sprintf("/api/v1/namespaces/%s/services/%s:%s/proxy%s", s.Kubectl.Namespace, service, query.Port(), query.Path))
-	wantText(s.T, counts, `"open":1,`)
+	kube.WantText(s.T, counts, `"open":1,`)
 }
 
 // withoutKueue is a cluster with one small node, none of them special.

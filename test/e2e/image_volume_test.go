@@ -3,6 +3,8 @@ package e2e
 import (
 	"regexp"
 	"testing"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // TestImageVolume runs programs beside a worker that comes to them in a volume made of its image, where the cluster can make one.
@@ -19,7 +21,7 @@ func TestImageVolume(t *testing.T) {
 		"itemsFrom.command": `["sh", "-c", "seq 3"]`,
 	}, "--kube-version", "1.35")
 	app.complete("OK: all 12 items are done")
-	wantText(t, s.logs(), "THIRD_PARTY_LICENSES", "/workqueue/mine: Read-only file system", "apple by user 65532", "3 by user 65532")
+	kube.WantText(t, s.logs(), "THIRD_PARTY_LICENSES", "/workqueue/mine: Read-only file system", "apple by user 65532", "3 by user 65532")
 	for _, pod := range s.workers() {
 		if n := len(pod.Spec.InitContainers); n != 0 {
 			t.Errorf("%s has %d init containers", pod.Name, n)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/workqueue/workqueue/test/kube"
 )
 
 // TestOddTexts gives an odd name to a release, and everywhere else texts that Kubernetes, a shell or YAML could change. All of them
@@ -42,8 +44,8 @@ func TestOddTexts(t *testing.T) {
 			t.Errorf("%q is in the logs %d times, and each of the items has it among its arguments:\n%s", text, n, logs)
 		}
 	}
-	wantText(t, logs, "[<out.$$.png>]", "[<$(WQ_REDIS_PASSWORD)>]", "[<$$(WQ_QUEUE)>]", "[<two]", "[lines>]", "[listed $(HOME) $$]", "[$$ $(HOME) 1]")
+	kube.WantText(t, logs, "[<out.$$.png>]", "[<$(WQ_REDIS_PASSWORD)>]", "[<$$(WQ_QUEUE)>]", "[<two]", "[lines>]", "[listed $(HOME) $$]", "[$$ $(HOME) 1]")
 	monitor := s.Must("get", "deployment", "-o", "name") // its name is not made of the release's alone
-	wantText(t, s.Must("exec", monitor, "--", "worker", "runs"), "$$-$(HOME)-`id`-'a'")
+	kube.WantText(t, s.Must("exec", monitor, "--", "worker", "runs"), "$$-$(HOME)-`id`-'a'")
 	s.uninstall()
 }

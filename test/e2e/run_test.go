@@ -25,7 +25,7 @@ func TestFruits(t *testing.T) {
 		t.Logf("helm install returned after %v, all was verified after %v", installed.Round(time.Millisecond),
 			time.Since(start).Round(time.Millisecond))
 		logs := s.logs()
-		wantText(t, logs, "session=run-", "initial queue state", "Working on apple", "Working on orange")
+		kube.WantText(t, logs, "session=run-", "initial queue state", "Working on apple", "Working on orange")
 		if n := strings.Count(logs, "Working on "); n != 9 {
 			t.Errorf("%d items were worked on, in place of 9:\n%s", n, logs)
 		}
@@ -45,17 +45,9 @@ func TestWorkerKilled(t *testing.T) {
 		"redis.acl.enabled": "true",
 		"monitor.enabled":   "false",
 	})
-	working := func(other string) (name string) {
+	working := func(other string) string {
 		t.Helper()
-		eventually(t, "a worker is in the middle of an item", func() bool {
-			for _, pod := range s.workers() {
-				if pod.Name != other && strings.Contains(s.Logs(pod.Name, "worker"), "begin apple") {
-					name = pod.Name
-				}
-			}
-			return name != ""
-		}, s.logs)
-		return name
+		return s.printed("begin apple", "worker", other, s.workers)
 	}
 	victim := working("")
 	// Everything in the container but its first process, which then ends as well.
@@ -84,37 +76,37 @@ func TestDeadItem(t *testing.T) {
 		"worker.backoff.initial": `"100ms"`,
 	}
 	s.install([]string{fruits}, sour, "--wait")
-	wantText(t, s.verb("pause"), "the queue is paused")
+	kube.WantText(t, s.verb("pause"), "the queue is paused")
 	pushed := s.follow("The queue is open", "kiwi\nlime\n")
-	wantText(t, pushed, "2 items were added to the queue", "the queue is sealed, with 11 items")
+	kube.WantText(t, pushed, "2 items were added to the queue", "the queue is sealed, with 11 items")
 	if job := s.job(); kube.End(&job) != nil {
 		t.Errorf("the worker Job has ended though the queue is paused: %+v", job.Status)
 	}
-	wantText(t, s.verb("resume"), "the queue goes on")
-	wantText(t, s.follow("Ask during the run and after it", ""), "10 of 11 done, 1 dead")
+	kube.WantText(t, s.verb("resume"), "the queue goes on")
+	kube.WantText(t, s.follow("Ask during the run and after it", ""), "10 of 11 done, 1 dead")
 
 	report, err := s.verify()
 	if err == nil {
 		t.Errorf("helm test passed though an item is dead")
 	}
-	wantText(t, report, "done       10", "dead       1", "grape (item ", "exit code 3 after 3 attempts", "| sour grape",
+	kube.WantText(t, report, "done       10", "dead       1", "grape (item ", "exit code 3 after 3 attempts", "| sour grape",
 		"FAILED: 1 of 11 items are dead")
 	if end := s.waitForJob(); end.Type != batchv1.JobFailed || end.Reason != "PodFailurePolicy" {
 		t.Errorf("the worker Job is %s (%s), not Failed by its podFailurePolicy", end.Type, end.Reason)
 	}
-	wantText(t, s.lastWords(65), "1 dead item, 0 allowed")
+	kube.WantText(t, s.lastWords(65), "1 dead item, 0 allowed")
 
-	wantText(t, s.verb("runs"), s.queue())
-	wantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")
-	wantText(t, s.verb("WQ_FORMAT=csv", "results"), "id,item,", "1,apple,")
-	wantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":3`, "sour grape")
-	wantText(t, s.verb("retry", "^grape$"), "1 dead item is back in the queue")
+	kube.WantText(t, s.verb("runs"), s.queue())
+	kube.WantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")
+	kube.WantText(t, s.verb("WQ_FORMAT=csv", "results"), "id,item,", "1,apple,")
+	kube.WantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":3`, "sour grape")
+	kube.WantText(t, s.verb("retry", "^grape$"), "1 dead item is back in the queue")
 
 	sour["worker.command"] = `["echo", "sweeter"]`
 	s.upgrade(sour)
 	s.complete("dead       0", "OK: all 11 items are done")
-	wantText(t, s.logs(), "sweeter grape")
-	wantText(t, s.verb("purge"), "is deleted")
+	kube.WantText(t, s.logs(), "sweeter grape")
+	kube.WantText(t, s.verb("purge"), "is deleted")
 	s.uninstall()
 }
 
@@ -143,11 +135,11 @@ func TestTutorial(t *testing.T) {
 		return out
 	}
 	cli("rpush", "job2", "kiwi", "two words")
-	wantText(t, cli("lrange", "job2", "0", "-1"), "orange\nkiwi\ntwo words")
+	kube.WantText(t, cli("lrange", "job2", "0", "-1"), "orange\nkiwi\ntwo words")
 	job2["worker.parallelism"] = "1"
 	s.upgrade(job2)
 	s.complete("seeded     9", "pushed     2", "OK: all 11 items are done")
-	wantText(t, s.logs(), "got kiwi", "got two words")
+	kube.WantText(t, s.logs(), "got kiwi", "got two words")
 }
 
 // lastWords returns the termination message of the worker that ended with an exit code.

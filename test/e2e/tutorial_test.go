@@ -84,7 +84,7 @@ func TestTutorialCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantText(t, string(got), `"output":"sum of https://example.org/1.png\n"`, `"output":"mended sum of https://example.org/2.png\n"`)
+	kube.WantText(t, string(got), `"output":"sum of https://example.org/1.png\n"`, `"output":"mended sum of https://example.org/2.png\n"`)
 	must("helm uninstall mine", "uninstalled")
 }
 

@@ -139,21 +139,12 @@ func (r *release) verify(wanted ...string) {
 	if err != nil {
 		r.Errorf("helm test: %v", err)
 	}
-	wantText(r.T, report, wanted...)
+	kube.WantText(r.T, report, wanted...)
 }
 
 func eventually(t *testing.T, what string, is func() bool, found func() string) {
 	t.Helper()
 	kube.Eventually(t, patient, what, is, found)
-}
-
-func wantText(t *testing.T, text string, wanted ...string) {
-	t.Helper()
-	for _, want := range wanted {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in:\n%s", want, text)
-		}
-	}
 }
 
 // numbered are so many items.

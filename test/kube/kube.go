@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,5 +70,15 @@ func Eventually(t *testing.T, within time.Duration, what string, is func() bool,
 			t.Fatalf("waited %v until %s; %s", within, what, found())
 		}
 		time.Sleep(max(250*time.Millisecond, 4*time.Since(start)))
+	}
+}
+
+// WantText fails the test for each text that is not in another one.
+func WantText(t *testing.T, text string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in:\n%s", want, text)
+		}
 	}
 }
