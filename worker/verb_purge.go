@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -11,8 +14,8 @@ import (
 )
 
 func runPurge(ctx context.Context, args []string) error {
-	settings := &config.Common{}
-	s, err := start(settings, settings)
+	settings := &config.Purge{}
+	s, err := start(settings, &settings.Common)
 	if err != nil {
 		return err
 	}
@@ -26,14 +29,14 @@ func runPurge(ctx context.Context, args []string) error {
 	if err := parsePattern(&match, args); err != nil {
 		return err
 	}
-	if err := purge(ctx, s, match); err != nil {
+	if err := purge(ctx, s, settings, match); err != nil {
 		return fmt.Errorf("%w; queues may be left, those of ended runs until their retention is over "+
 			"(to uninstall without purging: helm uninstall --no-hooks)", err)
 	}
 	return nil
 }
 
-func purge(ctx context.Context, s *session, match config.Pattern) error {
+func purge(ctx context.Context, s *session, settings *config.Purge, match config.Pattern) error {
 	client, err := redisclient.Connect(ctx, *s.common, s.log)
 	if err != nil {
 		return err
@@ -49,10 +52,17 @@ func purge(ctx context.Context, s *session, match config.Pattern) error {
 			}
 		}
 		for _, name := range names {
+			q := queue.New(client, name)
 			if !match.Matches(name) {
-				continue
+				ours, err := isFormer(ctx, q, settings)
+				if err != nil {
+					return err
+				}
+				if !ours {
+					continue
+				}
 			}
-			keys, err := queue.New(client, name).Purge(ctx)
+			keys, err := q.Purge(ctx)
 			if err != nil {
 				return err
 			}
@@ -67,4 +77,25 @@ func purge(ctx context.Context, s *session, match config.Pattern) error {
 		fmt.Println("there was no such queue")
 	}
 	return err
+}
+
+// isFormer reports whether the queue was the release's under a former name, and still is: another release may have taken the name.
+// To delete that one's items would be a loss, and to leave a queue too many only takes memory.
+func isFormer(ctx context.Context, q *queue.Queue, settings *config.Purge) (bool, error) {
+	if !slices.Contains(settings.FormerQueues, q.Name) {
+		return false, nil
+	}
+	release, err := q.Release(ctx)
+	if err != nil && !redis.IsPermissionError(err) { // the ACL user of another queue.name may know this one only
+		return false, err
+	}
+	switch release {
+	case "":
+		fmt.Println(text.Printable(fmt.Sprintf("queue %s is left: nothing tells whose it is", q.Name)))
+	case settings.Release:
+		return true, nil
+	default:
+		fmt.Println(text.Printable(fmt.Sprintf("queue %s is left: it belongs to the release %s now", q.Name, release)))
+	}
+	return false, nil
 }

@@ -142,7 +142,7 @@ func seedUnder(ctx context.Context, lease *queue.SeedLease, attempt int, s *sess
 func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, error) {
 	seeder := s.NewSeeder(settings.SeedID)
 	defer seeder.Close(ctx)
-	seeder.Unique = settings.Unique
+	seeder.Unique, seeder.Release = settings.Unique, settings.Release
 	if settings.SkipDone {
 		names, err := monitor.QueueNames(ctx, s.client, settings.Queue)
 		if err != nil {

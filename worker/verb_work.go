@@ -62,7 +62,7 @@ func runWork(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	w.Settings = string(described)
+	w.Settings, w.Release = string(described), settings.Release
 	if c, ok := w.Handler.(io.Closer); ok {
 		defer c.Close()
 	}

@@ -78,6 +78,38 @@ redis:
 	}
 }
 
+// What queue.name has been is in a ConfigMap, which every upgrade adds to and a rollback leaves as it is. Where nothing is purged it is
+// there too, or nothing would delete the one of a revision that did purge.
+func TestFormerQueueNamesAreRemembered(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, values, want string }{
+		{"with a name", "{items: [a], queue: {name: 'it''s$(A)\"<b>\"'}, " + sharedRedis + "}", `["it's$(A)\"<b>\""]`},
+		{"without", "{items: [a], " + sharedRedis + "}", "[]"},
+		{"where nothing is purged", "{items: [a], queue: {name: a}, redis: {external: {url: 'redis://host:1/0', keep: true}}}", `["a"]`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			all := release{values: test.values}.objects(t)
+			names := find[*corev1.ConfigMap](t, all, "purge")
+			if got := names.Data["names"]; got != test.want {
+				t.Errorf("the names are %s, want %s", got, test.want)
+			}
+			if hook := names.Annotations["helm.sh/hook"]; hook != "pre-install,pre-upgrade" {
+				t.Errorf("the ConfigMap is the hook %q", hook)
+			}
+			if policy := names.Annotations["helm.sh/hook-delete-policy"]; policy != "before-hook-creation" {
+				t.Errorf("its delete policy is %q: it has to stay until the uninstall", policy)
+			}
+		})
+	}
+	all := release{values: "{items: [a], " + sharedRedis + "}"}.objects(t)
+	for _, e := range find[*batchv1.Job](t, all, "purge").Spec.Template.Spec.Containers[0].Env {
+		if e.Name == "WQ_FORMER_QUEUES" && e.ValueFrom.ConfigMapKeyRef.Name == find[*corev1.ConfigMap](t, all, "purge").Name {
+			return
+		}
+	}
+	t.Error("the purge does not read the names")
+}
+
 // It purges all queues that this release has had, and no others.
 func TestWhatIsPurged(t *testing.T) {
 	t.Parallel()
@@ -102,24 +134,30 @@ func TestWhatIsPurged(t *testing.T) {
 	}{
 		{
 			name: "a Job", release: release{values: job + "[a]}"},
-			mine: []release{{values: job + "[a]}"}, {values: job + "[b]}"}, {values: job + "[a], rerun: 2}"}},
+			mine: []release{{values: job + "[a]}"}, {values: job + "[b]}"}, {values: job + "[a], rerun: 2}"}, {values: deployment + "[]}"}},
 			others: []release{
 				{name: "demo-2", values: job + "[a], schedule: '@daily'}"},
 				{name: "demo-2", values: job + "[a]}"}, {name: "de", values: job + "[a]}"}, {name: "a-demo", values: job + "[a]}"},
-				{name: "demo-2", values: deployment + "[]}"}, {values: deployment + "[]}"}, {name: "demo-0123456789", values: deployment + "[]}"},
+				{name: "demo-2", values: deployment + "[]}"}, {name: "demo-0123456789", values: deployment + "[]}"},
 			},
 			alsoByName:    []string{"somewhere/demo:demo-29384756:0123f", "somewhere/demo:again:0123f"},
 			alsoNotByName: []string{"somewhere/demo-2:again:0123f", "elsewhere/demo:again:0123f", "elsewhere/demo-0123456789", "demo-0123456789", "somewhere/demo-0123456789a", "somewhere/demo-xyz3456789"},
 		},
 		{
 			name: "a Deployment", release: release{values: deployment + "[]}"},
-			mine:   []release{{values: deployment + "[a]}"}},
-			others: []release{{values: job + "[a]}"}, {name: "demo-2", values: deployment + "[]}"}},
+			// From before it was a Deployment, too.
+			mine:   []release{{values: deployment + "[a]}"}, {values: job + "[a]}"}},
+			others: []release{{name: "demo-2", values: deployment + "[]}"}, {name: "demo-0123456789", values: deployment + "[]}"}},
+		},
+		{
+			name: "a Deployment that is called like a run of another release", release: release{name: "demo-0123456789", values: deployment + "[]}"},
+			mine:   []release{{name: "demo-0123456789", values: job + "[a]}"}},
+			others: []release{{values: deployment + "[]}"}, {name: "demo-0123456789-queue", values: deployment + "[]}"}},
 		},
 		{
 			name: "a schedule", release: release{values: job + "[a], schedule: '@daily'}"},
 			mine:          []release{{values: job + "[a]}"}}, // from before it had a schedule
-			others:        []release{{name: "demo-2", values: job + "[a]}"}, {values: deployment + "[]}"}},
+			others:        []release{{name: "demo-2", values: job + "[a]}"}},
 			alsoByName:    []string{"somewhere/demo:demo-29384756:0123f", "somewhere/demo:again:0123f"},
 			alsoNotByName: []string{"somewhere/demo-2:again:0123f", "elsewhere/demo:again:0123f"},
 		},

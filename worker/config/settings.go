@@ -13,7 +13,7 @@ import (
 
 // everyVerb returns the settings of each verb that has any.
 func everyVerb() []any {
-	return []any{&Work{}, &Seed{}, &Verify{}, &Push{}, &List{}, &Cancel{}, &Monitor{}}
+	return []any{&Work{}, &Seed{}, &Verify{}, &Push{}, &List{}, &Cancel{}, &Monitor{}, &Purge{}}
 }
 
 // Common is the settings of every verb.
@@ -115,9 +115,15 @@ type Leasing struct {
 	Retention time.Duration `envconfig:"WQ_RETENTION" default:"168h" min:"0s" value:"queue.retention" desc:"how long the queue's records stay in Redis after its end, 0s for ever"`
 }
 
+// Owner is whose queue it is.
+type Owner struct {
+	Release string `envconfig:"WQ_RELEASE" internal:"the chart knows its release" desc:"namespace and name of the release, such as default/fruits; seeds and workers leave it in the queue"`
+}
+
 // Work is the settings of the verb work.
 type Work struct {
 	Common
+	Owner
 	Success
 	Lists
 	Waiting
@@ -216,6 +222,7 @@ func (w *Work) HostName() string {
 // Seed is the settings of the verb seed.
 type Seed struct {
 	Common
+	Owner
 	Items
 	Leasing
 	EarlierRuns
@@ -282,6 +289,13 @@ type Monitor struct {
 	Actions bool   `envconfig:"WQ_MONITOR_ACTIONS" default:"false" value:"monitor.actions" desc:"whether the page may retry, pause and resume; needs WQ_MONITOR_TOKEN"`
 	Pods    int    `envconfig:"WQ_PARALLELISM" default:"0" min:"0" value:"worker.parallelism" desc:"worker pods that the release asks for, to be shown on the page; 0 if an autoscaler decides"`
 	Token   string `envconfig:"WQ_MONITOR_TOKEN" secret:"true" value:"monitor.existingSecret" desc:"token that a person needs for actions, 16 characters or more"`
+}
+
+// Purge is the settings of the verb purge.
+type Purge struct {
+	Common
+	Owner
+	FormerQueues Names `envconfig:"WQ_FORMER_QUEUES" internal:"the chart remembers them" desc:"JSON array of more queues to delete, each only if WQ_RELEASE was the last to seed it or to take items from it"`
 }
 
 // minToken is the length of the shortest token, in bytes.

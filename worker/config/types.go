@@ -96,6 +96,21 @@ func (*Command) Expected() string {
 	return `a JSON array of strings that begins with a program, such as ["convert", "{}", "out.png"]`
 }
 
+// Names is a list of names.
+type Names []string
+
+// Decode implements envconfig.Decoder.
+func (n *Names) Decode(value string) error {
+	*n = nil
+	if value == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(value), (*[]string)(n))
+}
+
+// Expected says what Decode takes.
+func (*Names) Expected() string { return `a JSON array of strings, such as ["first", "second"]` }
+
 // Rate is a number of items per second, 0 for any number.
 type Rate float64
 

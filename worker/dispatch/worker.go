@@ -64,6 +64,8 @@ type Worker struct {
 
 	// Settings describe the run to people: JSON, or "". They hold no secrets.
 	Settings string
+	// Release is whose worker this is, see queue.Session; "" if nobody's.
+	Release string
 
 	// Name identifies this process among all workers there ever were. Host names are used again, so part of it is random.
 	Name string
@@ -140,7 +142,7 @@ func (w *Worker) run(ctx context.Context) error {
 	}
 	d.recaller, _ = w.Handler.(handler.Recaller)
 	d.reporter.status = Status{Pod: w.Policy.Host, Node: w.Policy.Node, Started: time.Now().UTC().Truncate(time.Millisecond)}
-	d.session.Settings = w.Settings
+	d.session.Settings, d.session.Release = w.Settings, w.Release
 	for range w.Policy.Slots {
 		go d.slot(w.Handler)
 	}

@@ -160,6 +160,8 @@ type Item struct {
 type Session struct {
 	// Settings describe the run to people: JSON. They are set before the first exchange.
 	Settings string
+	// Release is whose worker this is, see Queue.Release. It is set before the first exchange, together with Settings.
+	Release string
 
 	queue  *Queue
 	worker string
@@ -229,13 +231,13 @@ func (s *Session) arguments(request Request) []any {
 	if l.Rate > 0 {
 		interval = 1000 / l.Rate
 	}
-	settings := ""
+	settings, release := "", ""
 	if s.epoch == "" {
-		settings = s.Settings
+		settings, release = s.Settings, s.Release
 	}
-	args := make([]any, 0, 19+7*len(request.Reports))
+	args := make([]any, 0, 20+7*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
-		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings,
+		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings, release,
 		request.Idle, request.pushes(), len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"

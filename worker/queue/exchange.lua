@@ -30,9 +30,10 @@
 -- ARGV[14] 1 if the worker can run a last step after the run, see laststep.lua; else 0
 -- ARGV[15] what the worker reports of itself, '' for nothing new
 -- ARGV[16] the worker's settings, '' once they are known
--- ARGV[17] 1 if a slot of the worker is idle, else 0
--- ARGV[18] 1 if any of the reports has items to push, else 0
--- ARGV[19] number of batches reported; then for each of them:
+-- ARGV[17] the release that the worker belongs to, '' if none, or once it is known
+-- ARGV[18] 1 if a slot of the worker is idle, else 0
+-- ARGV[19] 1 if any of the reports has items to push, else 0
+-- ARGV[20] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
 --   that were reported before, number of items newly done, fingerprints of those of them that later runs leave out (one after
 --   another), number of outcomes; then for each outcome:
@@ -62,9 +63,9 @@ local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), 
 local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local interval = tonumber(ARGV[13])
-local has_last_step, worker_status, settings = ARGV[14] == '1', ARGV[15], ARGV[16]
-local has_idle_slot, pushing = ARGV[17] == '1', ARGV[18] == '1'
-local reports, FIRST_REPORT = tonumber(ARGV[19]), 20
+local has_last_step, worker_status, settings, release = ARGV[14] == '1', ARGV[15], ARGV[16], ARGV[17]
+local has_idle_slot, pushing = ARGV[18] == '1', ARGV[19] == '1'
+local reports, FIRST_REPORT = tonumber(ARGV[20]), 21
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
@@ -102,7 +103,7 @@ call('ZREM', leases, '')
 call('HSET', workers, worker, call_number)
 if left then reopen() end
 if worker_status ~= '' then call('SET', prefix .. 'w:' .. worker, worker_status, 'PX', math.max(lease, 30000)) end
-if settings ~= '' then call('HSET', state, 'settings', settings) end
+if settings ~= '' then call('HSET', state, 'settings', settings, 'release', release) end
 if has_last_step and not last_step then
   last_step = 'waiting'
   call('HSET', state, 'last_step', last_step)

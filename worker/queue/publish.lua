@@ -12,6 +12,7 @@
 -- ARGV[4] '1' to seal the queue
 -- ARGV[5] '1' if the items of the run are unique
 -- ARGV[6] number of items that were left out
+-- ARGV[7] the release that the seed belongs to, '' if none
 --
 -- Reply: { outcome, items of the seed of this name }
 --   outcome: published | already (the staged items were dropped) | incomplete (nothing was published: Redis holds another number of
@@ -56,6 +57,7 @@ local function publish()
   end
   if call('HSETNX', state, 'epoch', epoch) == 1 then call('PERSIST', state) end
   call('HSET', state, seed, staged)
+  call('HSET', state, 'release', ARGV[7])
   call('HSETNX', state, 'began_at', now)
   call('HDEL', state, 'seeder', 'seeder_until', 'seed_attempts', 'seed_error')
   if skipped > 0 then call('HINCRBY', state, 'skipped', skipped) end

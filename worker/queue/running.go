@@ -98,13 +98,19 @@ func (q *Queue) WorkerStatuses(ctx context.Context, atMost int) (map[string]stri
 }
 
 // Settings returns the settings of the worker that started last, "" before.
-func (q *Queue) Settings(ctx context.Context) (string, error) {
-	settings, err := q.redis.HGet(ctx, q.key("state"), "settings").Result()
+func (q *Queue) Settings(ctx context.Context) (string, error) { return q.stateField(ctx, "settings") }
+
+func (q *Queue) stateField(ctx context.Context, field string) (string, error) {
+	value, err := q.redis.HGet(ctx, q.key("state"), field).Result()
 	if errors.Is(err, redis.Nil) {
 		return "", nil
 	}
-	return settings, err
+	return value, err
 }
+
+// Release returns the release that the queue belongs to: that of the worker that started last, or of the seed after it; "" if none has
+// said one.
+func (q *Queue) Release(ctx context.Context) (string, error) { return q.stateField(ctx, "release") }
 
 // Pause stops the leasing of items until Resume. What was leased before goes on.
 func (q *Queue) Pause(ctx context.Context) error {

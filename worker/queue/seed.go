@@ -36,6 +36,9 @@ type Seeder struct {
 	// itself may be one of them.
 	Skip []*Queue
 
+	// Release is whose seed this is, see Queue.Release.
+	Release string
+
 	queue   *Queue
 	name    string
 	staging string
@@ -228,7 +231,7 @@ func (s *Seeder) Publish(ctx context.Context, seal bool) (published bool, items 
 	}
 	q := s.queue
 	reply, err := publishScript.Run(ctx, q.redis, q.keys(s.staging, s.stagingSeen(), s.stagingKnown()),
-		s.name, s.staged, rand.Text(), seal, s.Unique, s.skipped).Slice()
+		s.name, s.staged, rand.Text(), seal, s.Unique, s.skipped, s.Release).Slice()
 	if err != nil {
 		return false, 0, err
 	}

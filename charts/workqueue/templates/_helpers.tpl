@@ -25,6 +25,11 @@ name plus "-redis" has to fit, with the revision that Kubernetes appends, into a
 {{- $name }}
 {{- end }}
 
+{{/* The release by a name that no other one of the cluster has. */}}
+{{- define "workqueue.release" -}}
+{{ .Release.Namespace }}/{{ include "workqueue.fullname" . }}
+{{- end }}
+
 {{- define "workqueue.chart" -}}
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}

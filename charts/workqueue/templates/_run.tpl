@@ -39,14 +39,21 @@
 
 {{/* The queue of the release. With a schedule each run has one, and this is the name of all of them, see WQ_QUEUE. */}}
 {{- define "workqueue.defaultQueue" -}}
-{{- $name := include "workqueue.queueStem" . }}
 {{- if .Values.schedule }}
-{{- $name = print $name ":*" }}
+{{- include "workqueue.queueStem" . }}:*
 {{- else if eq .Values.worker.kind "Job" }}
-{{- $name = printf "%s-%s" $name (include "workqueue.inputsHash" .) }}
-{{- else if regexMatch "-[0-9a-f]{10}$" $name }}
+{{- printf "%s-%s" (include "workqueue.queueStem" .) (include "workqueue.inputsHash" .) }}
+{{- else }}
+{{- include "workqueue.lastingQueue" . }}
+{{- end }}
+{{- end }}
+
+{{/* The queue of a Deployment. */}}
+{{- define "workqueue.lastingQueue" -}}
+{{- $name := include "workqueue.queueStem" . }}
+{{- if regexMatch "-[0-9a-f]{10}$" $name }}
 {{- /* Or it would look like a run of the release that is called like this one without the end. */}}
-{{- $name = print $name "-queue" }}
+{{- $name = print $name ":queue" }}
 {{- end }}
 {{- $name }}
 {{- end }}
@@ -54,7 +61,6 @@
 {{/* A regular expression that matches the names of this release's queues, of former runs too, and of no other's. */}}
 {{- define "workqueue.queuePattern" -}}
 {{- with .Values.queue.name }}{{ regexQuoteMeta . }}|{{ end }}
-{{- if eq .Values.worker.kind "Job" }}{{ include "workqueue.queueStem" . | regexQuoteMeta }}(-[0-9a-f]{10}|:[^:]+:[0-9a-f]{5})
-{{- else }}{{ include "workqueue.defaultQueue" . | regexQuoteMeta }}
-{{- end }}
+{{- include "workqueue.queueStem" . | regexQuoteMeta }}(-[0-9a-f]{10}|:[^:]+:[0-9a-f]{5})|
+{{- include "workqueue.lastingQueue" . | regexQuoteMeta }}
 {{- end }}

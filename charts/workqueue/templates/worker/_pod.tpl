@@ -191,9 +191,9 @@ The volumes of a worker pod and the mounts of its worker that are the chart's ow
 {{- toJson $env }}
 {{- end }}
 
-{{/* The variables that say which run of a schedule a pod is part of, as JSON. */}}
+{{/* The variables that say whose run a pod is part of, and which one of a schedule, as JSON. */}}
 {{- define "workqueue.run.env" -}}
-{{- $env := dict }}
+{{- $env := dict "WQ_RELEASE" (include "workqueue.release" .) }}
 {{- if .Values.schedule }}
 {{- $_ := set $env "WQ_JOB" (include "workqueue.fieldRef" "metadata.labels['batch.kubernetes.io/job-name']" | fromYaml) }}
 {{- $_ := set $env "WQ_JOB_UID" (include "workqueue.fieldRef" "metadata.labels['batch.kubernetes.io/controller-uid']" | fromYaml) }}
