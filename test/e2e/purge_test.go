@@ -8,8 +8,8 @@ import (
 	"github.com/workqueue/workqueue/test/kube"
 )
 
-// TestFormerQueues gives a release one queue.name after another, in a Redis that others use, too. One upgrade fails, and the last change
-// is a rollback, to a revision that knows no name but its own. The uninstall takes all of those queues away, and no other.
+// TestFormerQueues gives a release one queue.name after another, in a Redis that others use, too. The last upgrade fails, and a rollback
+// goes to the revision before, which does not know the last name. The uninstall takes all of those queues away, and no other.
 func TestFormerQueues(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "former")
@@ -30,12 +30,12 @@ func TestFormerQueues(t *testing.T) {
 	s.done()
 	s.upgrade(named("second", "[]"))
 	s.done()
-	// It fails when its queue is there already: hooks come before other objects.
+	// It fails after the seeding: hooks come before other objects.
 	const refused = `[{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "no name"}}]`
 	if err := s.deliver("upgrade", []string{fruits}, named("third", refused)); err == nil {
 		t.Error("Kubernetes takes a ConfigMap with a space in its name")
 	}
-	if _, err := s.helm("rollback", kube.Release, "1"); err != nil {
+	if _, err := s.helm("rollback", kube.Release); err != nil {
 		t.Fatalf("helm rollback: %v", err)
 	}
 	s.done()

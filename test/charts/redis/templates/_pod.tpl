@@ -7,7 +7,9 @@ env:
   - {name: KIND, value: {{ .Values.kind }}}
   - {name: PORT, value: {{ .Values.port | quote }}}
   - {name: TLS, value: {{ .Values.tls | quote }}}
-  - {name: REDISCLI_AUTH, value: {{ .Values.password | quote }}}
+  {{- with .Values.password }}
+  - {name: REDISCLI_AUTH, value: {{ . | quote }}}
+  {{- end }}
   - {name: SENTINEL_PASSWORD, value: {{ .Values.sentinelPassword | quote }}}
 volumeMounts:
   - {name: config, mountPath: /etc/redis}
