@@ -148,7 +148,13 @@ func TestUninstallAfterAFailedUpgrade(t *testing.T) {
 	eachHelm(t, func(t *testing.T, major string) {
 		s := newSpace(t, "failed-"+major)
 		s.major = major
-		s.install([]string{fruits}, map[string]string{"worker.image": program(t), "worker.command": `["sh", "-c", "echo slow $0; sleep 600"]`, "worker.parallelism": "1"})
+		s.install([]string{fruits}, map[string]string{
+			"worker.image":                         program(t),
+			"worker.command":                       `["sh", "-c", "echo slow $0; sleep 600"]`,
+			"worker.parallelism":                   "1",
+			"worker.terminationGracePeriodSeconds": "5",
+			"monitor.enabled":                      "false",
+		})
 		s.works("slow ")
 		wantRefusal(t, s.deliver("upgrade", []string{fruits}, map[string]string{"itemsFrom.configMap.name": `"missing"`}, "--timeout", "10s"), "pre-upgrade hooks failed")
 		s.uninstall()

@@ -40,14 +40,11 @@ type space struct {
 	others  map[string]bool // objects that are not the release's
 }
 
-// eachHelm runs a test with each major of Helm.
+// eachHelm runs a test with each major of Helm, one after the other: side by side, they would wait until all other tests have begun.
 func eachHelm(t *testing.T, test func(t *testing.T, major string)) {
 	t.Parallel()
 	for _, major := range []string{"helm3", "helm4"} {
-		t.Run(major, func(t *testing.T) {
-			t.Parallel()
-			test(t, major)
-		})
+		t.Run(major, func(t *testing.T) { test(t, major) })
 	}
 }
 

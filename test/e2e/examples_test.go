@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,9 +46,9 @@ var arounds = map[string]around{
 	"schedule": {during: func(s *space) { s.fire("now") }},
 }
 
-// brief is for an example that says nothing of the cluster: the fewest pods that show that the cluster runs its seeding and its
-// program. Its test and its monitor are those of every release, and make test-try runs the whole of it.
-var brief = map[string]string{"worker.parallelism": "1", "monitor.enabled": "false"}
+// brief is for an example that says nothing of the cluster: the fewest pods, and no long wait, that show that the cluster runs its seeding
+// and its program. Its test and its monitor are those of every release, and make test-try runs the whole of it.
+var brief = map[string]string{"worker.parallelism": "1", "worker.concurrency": "4", "monitor.enabled": "false"}
 
 // TestExamples runs each example to its end, as a person would: by turns with Helm 3 and Helm 4, or all with the one that WQ_TEST_HELM
 // names (make test-e2e WQ_TEST_HELM=helm3).
@@ -57,8 +58,20 @@ func TestExamples(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
+	name := func(file string) string { return strings.TrimSuffix(filepath.Base(file), ".yaml") }
+	slices.SortStableFunc(files, func(a, b string) int { // those that take long begin first
+		_, specialA := arounds[name(a)]
+		_, specialB := arounds[name(b)]
+		switch {
+		case specialA && !specialB:
+			return -1
+		case specialB && !specialA:
+			return 1
+		}
+		return 0
+	})
 	for i, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		name := name(file)
 		if name == "fruits" {
 			continue // TestFruits runs it with each Helm
 		}

@@ -19,6 +19,9 @@ import (
 // Main runs the tests of a package with the tools that make has built, so many side by side: they wait for the cluster more than they keep it
 // busy. The flag -parallel overrides that. Main returns the exit code.
 func Main(m *testing.M, parallel string) int {
+	if os.Getenv("KUBECONFIG") == "" {
+		log.Fatal("KUBECONFIG names no cluster: run these tests with make")
+	}
 	path, err := built.Path("helm4")
 	if err == nil {
 		err = os.Setenv("PATH", path)
