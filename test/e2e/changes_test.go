@@ -127,9 +127,11 @@ func TestUpgrade(t *testing.T) {
 			if s.queue() == before {
 				t.Errorf("run %d: the queue is still %s", i, before)
 			}
-			s.done()
-			kube.WantText(t, s.logs(), "done=2 dead=0 of=2", "new kiwi", "new lime")
+			s.works("new kiwi")
+			s.works("new lime")
 		}
+		s.done()
+		kube.WantText(t, s.logs(), "done=2 dead=0 of=2")
 		if now := s.redisPod(); now != redis {
 			t.Errorf("Redis is the pod %s in place of %s", now, redis)
 		}
@@ -152,7 +154,7 @@ func TestUninstallAfterAFailedUpgrade(t *testing.T) {
 			"worker.image":                         program(t),
 			"worker.command":                       `["sh", "-c", "echo slow $0; sleep 600"]`,
 			"worker.parallelism":                   "1",
-			"worker.terminationGracePeriodSeconds": "5",
+			"worker.terminationGracePeriodSeconds": "10",
 			"monitor.enabled":                      "false",
 		})
 		s.works("slow ")
