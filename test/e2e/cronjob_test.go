@@ -63,7 +63,7 @@ func listing(t *testing.T, items int) map[string]string {
 	maps.Copy(single, map[string]string{
 		"itemsFrom.command":  fmt.Sprintf(`["sh", "-c", "echo listed by $HOSTNAME >&2; sleep 3; seq %d"]`, items),
 		"worker.command":     `["sh", "-c", "echo old $0; sleep 0.5"]`,
-		"worker.parallelism": "3",
+		"worker.parallelism": "2",
 		"worker.lease":       `"5s"`,
 	})
 	return single
@@ -112,7 +112,7 @@ func TestSchedule(t *testing.T) {
 	}
 	kube.WantText(t, report, "run:second:", "OK: all 60 items are done")
 	for _, job := range []string{"first", "second"} {
-		if logs := s.logsOf(job, "seed"); strings.Count(logs, "listed by ") != 1 || len(s.podsOf(job)) != 3 {
+		if logs := s.logsOf(job, "seed"); strings.Count(logs, "listed by ") != 1 || len(s.podsOf(job)) != 2 {
 			t.Errorf("the list of the %s run, with %d pods, was not made once:\n%s", job, len(s.podsOf(job)), logs)
 		}
 	}
@@ -146,7 +146,7 @@ func TestScheduleFires(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "schedule-fires")
 	single := listing(t, 1000)
-	single["schedule"], single["redis.acl.enabled"] = `"* * * * *"`, "true"
+	single["schedule"], single["redis.acl.enabled"], single["worker.parallelism"] = `"* * * * *"`, "true", "1"
 	s.install([]string{scheduleExample}, single)
 	eventually(t, "the schedule has started a run", func() bool {
 		pods := s.listPods("app.kubernetes.io/component=worker") // before the costly question
@@ -189,7 +189,7 @@ func TestScheduleWrongList(t *testing.T) {
 	single := listing(t, 5)
 	good := single["itemsFrom.command"]
 	single["itemsFrom.format"], single["itemsFrom.command"] = `"jsonl"`, `["echo", "no JSON"]`
-	single["test.timeout"], single["worker.maxAttempts"] = `"5s"`, "1"
+	single["test.timeout"], single["worker.maxAttempts"], single["worker.parallelism"] = `"5s"`, "1", "1"
 	single["worker.command"] = `["sh", "-c", "[ -n \"$REPAIR\" ] || exit 9"]`
 	s.install([]string{scheduleExample}, single)
 	s.fire("wrong")
