@@ -54,11 +54,9 @@ func purge(ctx context.Context, s *session, settings *config.Purge, match config
 		for _, name := range names {
 			q := queue.New(client, name)
 			if !match.Matches(name) {
-				ours, err := isFormer(ctx, q, settings)
-				if err != nil {
+				if ours, err := isFormer(ctx, q, settings); err != nil {
 					return err
-				}
-				if !ours {
+				} else if !ours {
 					continue
 				}
 			}
