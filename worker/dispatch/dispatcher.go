@@ -13,6 +13,9 @@ import (
 // idlePoll is the longest time between two calls of an idle worker.
 const idlePoll = time.Second
 
+// rateLogInterval is the least time between two lines that say that the rate holds items back.
+const rateLogInterval = 10 * time.Minute
+
 // dispatcher owns a worker's state. Only the goroutine in dispatch touches it.
 type dispatcher struct {
 	schedule
@@ -38,6 +41,8 @@ type dispatcher struct {
 	connected bool // a call has succeeded
 	status    queue.Status
 	invalid   error
+
+	rateLogged time.Time // when a line last said that the rate holds items back
 }
 
 // slot runs chunks until there are no more.
@@ -236,6 +241,10 @@ func (d *dispatcher) endCall(end callEnd) error {
 	}
 	d.exclusive = reply.Isolate || d.holdsSuspect()
 	d.status = reply.Status
+	if reply.Status == queue.StatusLimited && d.lastCall.Sub(d.rateLogged) > rateLogInterval {
+		d.worker.Log.Info("the rate holds items back", "next_in", reply.Wait, "items_per_second", d.policy.Limits.Rate)
+		d.rateLogged = d.lastCall
+	}
 	switch {
 	case reply.Batch != nil:
 		d.take(reply.Batch)

@@ -229,7 +229,7 @@ func (s *Session) arguments(request Request) []any {
 	l := s.limits
 	interval := 0.0
 	if l.Rate > 0 {
-		interval = 1000 / l.Rate
+		interval = 1e6 / l.Rate
 	}
 	settings, release := "", ""
 	if s.epoch == "" {

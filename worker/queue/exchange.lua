@@ -24,8 +24,8 @@
 --          once a hundred have
 -- ARGV[11] ms for which the records are kept once the run has drained, 0 for ever
 -- ARGV[12] cap on the number of results and on the history, 0 for none
--- ARGV[13] ms between two items at the rate that all workers together may lease, 0 for any rate. What was not used within a
---          second, or the time of one item if that is longer, is forgone (a token bucket, in the form of
+-- ARGV[13] µs, with a fraction, between two items at the rate that all workers together may lease, 0 for any rate. What was not
+--          used within a second, or the time of one item if that is longer, is forgone (a token bucket, in the form of
 --          https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)
 -- ARGV[14] 1 if the worker can run a last step after the run, see laststep.lua; else 0
 -- ARGV[15] what the worker reports of itself, '' for nothing new
@@ -383,16 +383,18 @@ local function next_batch(held)
   return taken + 1, size
 end
 
--- allowance returns how many items the rate allows to lease now.
+-- allowance returns how many items the rate allows to lease now. Times are whole µs, so a whole interval has always passed in the end.
+-- What is used lies in the future only if the clock went back.
 local function allowance()
   if interval == 0 then return want end
-  used_until = math.max(tonumber(used_until or 0), now - math.max(1000, interval))
-  return math.floor((now - used_until) / interval)
+  local window = math.max(1000000, math.ceil(interval))
+  used_until = math.min(math.max(tonumber(used_until or 0), micros - window), micros)
+  return math.floor((micros - used_until) / interval)
 end
 
--- use takes leased items off the allowance.
-local function use(items)
-  if interval > 0 then call('HSET', state, 'used_until', string.format('%.3f', used_until + items * interval)) end
+-- spend_allowance takes leased items off the allowance.
+local function spend_allowance(items)
+  if interval > 0 then call('HSET', state, 'used_until', string.format('%.0f', math.ceil(used_until + items * interval))) end
 end
 
 -- note_idle notes until when a slot is idle, for the workers that hold items; or, without a time, that one has found work.
@@ -416,7 +418,7 @@ local function lease_batch(held)
     return 'wait', free
   end
   if idle_until then note_idle() end
-  use(size)
+  spend_allowance(size)
   call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
   call('ZADD', leases, now + lease, batch_id)
   count('leased', size)
@@ -451,7 +453,7 @@ local function pending(limited)
   local wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
   if paused then return 'paused', math.max(wait, 1000) end
   if limited and (ready_len > 0 or suspects_len > 0 or next_due and tonumber(next_due) <= now) then
-    local allowed_at = math.ceil(used_until + interval)
+    local allowed_at = math.ceil((used_until + interval) / 1000)
     call('HSET', state, 'limited_until', allowed_at)
     return 'limited', math.max(allowed_at - now, 2 * call('HLEN', workers))
   end

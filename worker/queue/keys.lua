@@ -35,8 +35,8 @@
 --   alone        suspects that run now
 --   isolated     the worker that stops leasing so that it can run a suspect, and until when
 --   settings     JSON, of the worker that started last
---   used_until   time in ms, with a fraction, up to which the items that were leased use up the rate
---   limited_until  time in ms until which the rate allows no more
+--   used_until   time in µs, whole, up to which the items that were leased use up the rate
+--   limited_until  time in ms at which the rate allows the next item, as of the last time that it held one back
 --   last_step    what has become of the last step, see laststep.lua; absent while no worker has one
 --   idle_until   time in ms until which a worker counts as idle that has found nothing for a slot
 --   turn         what the last batch was of, when there were due and fresh items: due | fresh
@@ -52,7 +52,8 @@ local ready, state, leases, delayed, suspects, dead, results, workers, joining, 
 local call = redis.call
 
 local clock = call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000) -- ms since 1970, which a double holds exactly
+local micros = clock[1] * 1000000 + clock[2] -- since 1970, which a double holds exactly
+local now = math.floor(micros / 1000)        -- ms
 
 local function envelope(id, attempts, crashes, snoozes, group, payload)
   return id .. ':' .. attempts .. ':' .. crashes .. ':' .. snoozes .. ':' .. group .. ':' .. payload

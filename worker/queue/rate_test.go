@@ -1,8 +1,13 @@
 package queue_test
 
 import (
+	"context"
+	"fmt"
+	"math"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -73,4 +78,38 @@ func TestRateAtTheEnd(t *testing.T) {
 	if last := exchange(t, s, 1, allDone(first.Batch)); last.Status != queue.StatusDrained {
 		t.Errorf("after the only item, the status is %s", last.Status)
 	}
+}
+
+// TestRateStarts waits for one interval, to the microsecond, at every rate that can be written: that is enough for an item.
+func TestRateStarts(t *testing.T) {
+	ctx := context.Background()
+	client, q := seeded(t, numbered(100_000)...)
+	limits := limits
+	session := 0
+	rapid.Check(t, func(t *rapid.T) {
+		seconds := rapid.SampledFrom([]int{1, 60, 3600, 86400}).Draw(t, "seconds")
+		items := rapid.OneOf(rapid.Float64Range(0.001, 5000), rapid.Map(rapid.IntRange(1, 4000), func(n int) float64 { return float64(n) })).Draw(t, "items")
+		limits.Rate = items / float64(seconds)
+		session++
+		s := q.NewSession(fmt.Sprint("w", session), limits)
+		defer func() { must(t, s.Close(ctx)) }()
+		// One interval ago, rounded up, the allowance was used up. It may have been so long before, or by a clock that was ahead.
+		interval := int64(math.Ceil(1e6 / limits.Rate))
+		for name, used := range map[string]int64{"an interval ago": interval, "long ago": 100*interval + 1e9} {
+			must(t, client.HSet(ctx, "{job2}:state", "used_until", client.Time(ctx).Val().UnixMicro()-used).Err())
+			reply, err := s.Exchange(ctx, queue.Request{Want: 1})
+			must(t, err)
+			if reply.Status != queue.StatusItems {
+				t.Fatalf("%s the rate was used up, now the status is %s", name, reply.Status)
+			}
+			_, err = s.Exchange(ctx, queue.Request{Reports: []queue.Report{allDone(reply.Batch)}})
+			must(t, err)
+		}
+		must(t, client.HSet(ctx, "{job2}:state", "used_until", client.Time(ctx).Val().UnixMicro()+3600e6).Err())
+		reply, err := s.Exchange(ctx, queue.Request{Want: 1})
+		must(t, err)
+		if most := time.Duration(interval)*time.Microsecond + 10*time.Millisecond; reply.Wait > most {
+			t.Fatalf("an hour was used up ahead, and the next item may start in %v, not %v", reply.Wait, most)
+		}
+	})
 }

@@ -140,14 +140,24 @@ func running(c queue.Counts, perSecond float64) string {
 		return left(c) + "; no worker has started yet"
 	case c.Now.Sub(c.LastCall) > outOfContact && (c.Leased == 0 || c.NextExpiry.Before(c.Now)):
 		return left(c) + ", but no worker has called since " + Clock(c.LastCall) + ": check that worker pods are running"
-	case c.Leased == 0 && c.Limited.After(c.Now):
-		return left(c) + "; the rate allows the next one at " + Clock(c.Limited)
+	case c.Ready+c.Suspects > 0 && c.Now.Sub(c.Limited) < rateNoted:
+		return left(c) + duration(c, perSecond) + "; worker.rate holds items back, and allows the next one at " + Clock(c.Limited)
 	case c.Leased == 0 && c.Ready+c.Suspects == 0:
 		return left(c) + ", all delayed; the next is due at " + Clock(c.NextDue)
-	case perSecond > 0:
-		return left(c) + ", which takes about " + about(float64(c.Open())/perSecond)
 	}
-	return left(c)
+	return left(c) + duration(c, perSecond)
+}
+
+// rateNoted is how long the rate counts as what holds a run back, after the time of the next item that it had allowed. Workers ask for
+// items every second or two.
+const rateNoted = 5 * time.Second
+
+// duration returns how much longer a run takes, "" if that is unknown.
+func duration(c queue.Counts, perSecond float64) string {
+	if perSecond == 0 {
+		return ""
+	}
+	return ", which takes about " + about(float64(c.Open())/perSecond)
 }
 
 // lastReason returns why the last step failed, if it did.

@@ -53,7 +53,13 @@ func TestConclude(t *testing.T) {
 		}), 0, StateRunning,
 			"UNFINISHED: 9 items are left"},
 		{"held back by the rate", with(func(c *queue.Counts) { c.Limited, c.Taken, c.Done, c.Ready = now.Add(time.Hour), 6, 6, 3 }), 0, StateRunning,
-			"UNFINISHED: 3 items are left; the rate allows the next one at " + Clock(now.Add(time.Hour))},
+			"UNFINISHED: 3 items are left; worker.rate holds items back, and allows the next one at " + Clock(now.Add(time.Hour))},
+		{"held back by the rate, while an item runs", with(func(c *queue.Counts) { c.Limited, c.Taken, c.Done, c.Leased, c.Ready = recent, 7, 6, 1, 2 }), 0, StateRunning,
+			"UNFINISHED: 3 items are left; worker.rate holds items back, and allows the next one at " + Clock(recent)},
+		{"not held back any more", with(func(c *queue.Counts) {
+			c.Limited, c.Taken, c.Done, c.Leased, c.Ready = now.Add(-time.Minute), 7, 6, 1, 2
+		}), 0, StateRunning,
+			"UNFINISHED: 3 items are left"},
 		{"only delayed items", with(func(c *queue.Counts) { c.NextDue, c.Done, c.Delayed = long, 6, 3 }), 0, StateRunning,
 			"UNFINISHED: 3 items are left, all delayed; the next is due at 2026-01-02 03:04:05 UTC"},
 	} {
