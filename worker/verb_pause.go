@@ -8,7 +8,7 @@ import (
 func runPause(ctx context.Context, _ []string) error {
 	counts, err := change(ctx, func(ctx context.Context, s *session) error { return s.retry(ctx, s.Pause) })
 	if err == nil {
-		fmt.Printf("the queue is paused: no more items are leased until worker resume; %d are running\n", counts.Leased)
+		fmt.Printf("the queue is paused: no more items are leased until worker resume; %d are leased\n", counts.Leased)
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func runRuns(ctx context.Context, _ []string) error {
 			started = run.Started.UTC().Format(time.RFC3339)
 			duration = time.Duration(run.Seconds * float64(time.Second)).Round(time.Millisecond).String()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", text.Line(run.Queue, len(run.Queue)), run.State, run.Total, run.Done, run.Dead, started, duration)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", text.Line(run.Queue, len(run.Queue)), run.State, run.Total, run.Items["done"], run.Items["dead"], started, duration)
 	}
 	return table.Flush()
 }

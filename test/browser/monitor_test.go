@@ -28,7 +28,7 @@ func TestARunIsFollowedToItsEnd(t *testing.T) {
 	s := newSite(t, "photos")
 	s.seed(numbered(60, "photo-%03d.jpg")...)
 	p := s.open()
-	p.awaitText("#summary", "no worker has started yet")
+	p.awaitText("#summary", "none has started yet")
 	p.run("window.sameAsBefore = true")
 	s.shell("sleep 0.25", "WQ_CONCURRENCY=2")
 	var seen []float64

@@ -90,7 +90,7 @@ func TestDeadItem(t *testing.T) {
 		t.Errorf("helm test passed though an item is dead")
 	}
 	kube.WantText(t, report, "done       10", "dead       1", "grape (item ", "exit code 3 after 3 attempts", "| sour grape",
-		"FAILED: 1 of 11 items are dead")
+		"FAILED: 1 of 11 items is dead")
 	if end := s.waitForJob(); end.Type != batchv1.JobFailed || end.Reason != "PodFailurePolicy" {
 		t.Errorf("the worker Job is %s (%s), not Failed by its podFailurePolicy", end.Type, end.Reason)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/record"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 // ActionRequest is the body of an action: the dead items to retry, by one of keys, match, failure and all.
@@ -52,7 +53,10 @@ func (s *Server) action(do action) http.HandlerFunc {
 			}
 		}
 		response, err := do(r.Context(), run.queue, request)
+		var conflict conflictError
 		switch {
+		case errors.As(err, &conflict):
+			http.Error(w, err.Error(), http.StatusConflict)
 		case errors.Is(err, errRequest):
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		case err != nil:
@@ -126,8 +130,24 @@ func retry(ctx context.Context, q *queue.Queue, request ActionRequest) (response
 	return response, err
 }
 
+// conflictError refuses an action that the run's state does not allow.
+type conflictError string
+
+func (e conflictError) Error() string { return string(e) }
+
 func pause(ctx context.Context, q *queue.Queue, _ ActionRequest) (ActionResponse, error) {
-	return ActionResponse{}, q.Pause(ctx)
+	counts, err := q.Counts(ctx)
+	if err != nil {
+		return ActionResponse{}, err
+	}
+	if now := report.Conclude(counts, queue.Portion{}); !now.State.Kind().Pausable && now.State != report.StatePaused {
+		return ActionResponse{}, conflictError(fmt.Sprintf("queue: its state is %s, so there is nothing to pause: %s", now.State, now.Text))
+	}
+	err = q.Pause(ctx)
+	if errors.Is(err, queue.ErrNoQueue) { // purged since
+		err = conflictError("queue: " + err.Error())
+	}
+	return ActionResponse{}, err
 }
 
 func resume(ctx context.Context, q *queue.Queue, _ ActionRequest) (ActionResponse, error) {

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/dispatch"
+	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/record"
 	"github.com/workqueue/workqueue/worker/report"
 )
@@ -34,6 +36,9 @@ func fields(of reflect.Type) (names []string) {
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" { // the states of items
+			continue
+		}
 		names = append(names, name)
 	}
 	return names
@@ -52,6 +57,9 @@ func TestTheAPIIsDocumented(t *testing.T) {
 		}
 	}
 	all := []string{"items"}
+	for _, state := range queue.ItemStates {
+		all = append(all, state.Name)
+	}
 	for _, value := range []any{Snapshot{}, Sample{}, Run{}, Workers{}, Worker{}, dispatch.RunningItem{}, dispatch.LastError{}, config.Shown{}, Latency{}, Record{}, RecordPage{},
 		record.Failure{}, record.Failures{}, ActionRequest{}, ActionResponse{}} {
 		all = append(all, fields(reflect.TypeOf(value))...)
@@ -72,10 +80,17 @@ func TestTheAPIIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	for _, state := range []report.State{report.StateUnseeded, report.StateOpen, report.StateRunning, report.StatePaused, report.StateStopped,
-		report.StateDone, report.StateFailed, report.StateVanished, report.StateUnbalanced} {
-		if !strings.Contains(doc, "`"+string(state)+"`") {
-			t.Errorf("docs/monitor.md does not name the state %s", state)
+	for _, state := range report.States {
+		if !strings.Contains(doc, fmt.Sprintf("`%s` (%s)", state.State, state.Meaning)) {
+			t.Errorf("docs/monitor.md does not name the state %s (%s)", state.State, state.Meaning)
+		}
+	}
+	for _, state := range queue.ItemStates {
+		if want := fmt.Sprintf("| `%s` | items %s |", state.Name, state.Meaning); !strings.Contains(doc, want) {
+			t.Errorf("docs/monitor.md lacks the row %s", want)
+		}
+		if strings.Contains(read(t, "assets/monitor.js"), "run."+state.Name+" + run.") {
+			t.Errorf("monitor.js adds items that are %s: the API has the sum", state.Name)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/workqueue/workqueue/worker/metrics"
+	"github.com/workqueue/workqueue/worker/queue"
 )
 
 // serveMetrics writes the counts of the run that opens for Prometheus.
@@ -16,12 +17,10 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	}
 	page := metrics.NewPage(w, run.queue.Name)
 	page.Family("workqueue_items", "gauge", "Items by state.")
-	for _, state := range []struct {
-		name  string
-		count int
-	}{{"ready", c.Ready}, {"leased", c.Leased}, {"delayed", c.Delayed}, {"suspect", c.Suspects}, {"dead", c.Dead}, {"done", c.Done}, {"cancelled", c.Cancelled}} {
-		page.Sample("workqueue_items", float64(state.count), "state", state.name)
+	for _, state := range queue.ItemStates {
+		page.Sample("workqueue_items", float64(state.Of(c)), "state", state.Name)
 	}
+	page.Single("workqueue_items_ended", "gauge", "Items that are done, dead or cancelled.", float64(c.Ended()))
 	page.Single("workqueue_items_added_total", "counter", "Items added so far.", float64(c.Total()))
 	page.Single("workqueue_attempts_failed_total", "counter", "Failed attempts that were followed by another.", float64(c.Failed))
 	page.Single("workqueue_leases_expired_total", "counter", "Leases that expired: their workers died or were away.", float64(c.Expired))

@@ -5,9 +5,11 @@ package monitor
 import (
 	"context"
 	"embed"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -68,7 +70,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 // Handler routes the monitor's requests. See docs/monitor.md.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", file("page.html", "text/html"))
+	mux.HandleFunc("GET /{$}", servePage())
 	mux.HandleFunc("GET /assets/monitor.css", file("assets/monitor.css", "text/css"))
 	mux.HandleFunc("GET /assets/monitor.js", file("assets/monitor.js", "text/javascript"))
 	mux.HandleFunc("GET /events", s.eventsHandler())
@@ -106,15 +108,36 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// file serves an embedded file. The page is one of them: it holds nothing of a queue, its script fills it from the API.
-func file(name, mediaType string) http.HandlerFunc {
-	content, err := files.ReadFile(name)
+// servePage serves the page. It holds nothing of a queue: its script fills it from the API.
+func servePage() http.HandlerFunc { return content("text/html", page()) }
+
+// page returns the page, with a place for the number of items in each state.
+func page() []byte {
+	var bars, counts strings.Builder
+	for _, state := range queue.ItemStates {
+		if state.Ended || state.Name == "leased" {
+			fmt.Fprintf(&bars, `<rect class="%s" data-state="%[1]s" height="100%%" width="0"/>`, state.Name)
+		}
+		fmt.Fprintf(&counts, `<div class="%s" title="%s"><dt>%[1]s</dt><dd id="%[1]s" data-state="%[1]s"></dd></div>`, state.Name, state.Meaning)
+	}
+	return []byte(strings.NewReplacer("<!-- bars -->", bars.String(), "<!-- counts -->", counts.String()).Replace(string(embedded("page.html"))))
+}
+
+// file serves an embedded file.
+func file(name, mediaType string) http.HandlerFunc { return content(mediaType, embedded(name)) }
+
+func embedded(name string) []byte {
+	bytes, err := files.ReadFile(name)
 	if err != nil {
 		panic(err) // it is part of the binary
 	}
+	return bytes
+}
+
+func content(mediaType string, bytes []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
-		_, _ = w.Write(content)
+		_, _ = w.Write(bytes)
 	}
 }
 

@@ -135,8 +135,8 @@ func post(t *testing.T, address, body string, headers ...string) (int, string) {
 func TestPage(t *testing.T) {
 	server, _ := serve(t, 10, 4)
 	code, body := get(t, server.URL)
-	if want := read(t, "page.html"); code != http.StatusOK || body != want {
-		t.Errorf("status %d, and the page is not page.html:\n%.500s", code, body)
+	if want := string(page()); code != http.StatusOK || body != want {
+		t.Errorf("status %d, and the page is another:\n%.500s", code, body)
 	}
 	for _, asset := range []string{"/assets/monitor.css", "/assets/monitor.js"} {
 		if code, body := get(t, server.URL+asset); code != http.StatusOK || len(body) < 1000 {

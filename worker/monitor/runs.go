@@ -17,17 +17,28 @@ import (
 
 const historyInterval = 5 * time.Second // finding the runs looks at every key of Redis
 
-// Run is one run of a release, as the history shows it.
+// Run is one run of a release, as the history shows it. As JSON it has a field for each state of items, too.
 type Run struct {
 	Queue    string       `json:"queue"`
 	State    report.State `json:"state"`
 	Total    int          `json:"total"`
-	Done     int          `json:"done"`
-	Dead     int          `json:"dead"`
+	Ended    int          `json:"ended"`
 	Began    *time.Time   `json:"began,omitempty"`    // first attempt to seed it
 	Started  *time.Time   `json:"started,omitempty"`  // first lease
-	Finished *time.Time   `json:"finished,omitempty"` // drained
+	Finished *time.Time   `json:"finished,omitempty"` // end of the run: drained, or stopped early
 	Seconds  float64      `json:"seconds"`            // from the first lease until the end, or until now
+
+	Items queue.ItemCounts `json:"-"`
+}
+
+type plainRun Run
+
+// MarshalJSON implements json.Marshaler.
+func (r Run) MarshalJSON() ([]byte, error) { return r.Items.MarshalWith(plainRun(r)) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Run) UnmarshalJSON(encoded []byte) error {
+	return r.Items.UnmarshalWith(encoded, (*plainRun)(r))
 }
 
 // ofRun is what the chart appends to the release's name for each list of items, or for each run of a schedule, or for all of these.
@@ -92,7 +103,7 @@ func list(ctx context.Context, client redis.UniversalClient, wanted func(name st
 }
 
 func newRun(name string, c queue.Counts, maxDead queue.Portion) Run {
-	r := Run{Queue: name, State: report.Conclude(c, maxDead).State, Total: c.Total(), Done: c.Done, Dead: c.Dead}
+	r := Run{Queue: name, State: report.Conclude(c, maxDead).State, Total: c.Total(), Ended: c.Ended(), Items: c.Items()}
 	if !c.Began.IsZero() {
 		r.Began = &c.Began
 	}
@@ -111,16 +122,15 @@ func (r Run) since() time.Time {
 	return time.Time{}
 }
 
-// times returns when a run started and finished, nil if it has not, and the seconds in between or until now.
-func times(c queue.Counts) (started, finished *time.Time, seconds float64) {
-	end := c.Now
-	if !c.Finished.IsZero() {
-		end, finished = c.Finished, &c.Finished
+// times returns when a run started and ended, nil if it has not, and the seconds in between or until now.
+func times(c queue.Counts) (started, ended *time.Time, seconds float64) {
+	if end := report.End(c); !end.IsZero() {
+		ended = &end
 	}
 	if !c.Started.IsZero() {
-		started, seconds = &c.Started, end.Sub(c.Started).Seconds()
+		started = &c.Started
 	}
-	return started, finished, seconds
+	return started, ended, report.WallTime(c).Seconds()
 }
 
 func (s *Server) history(ctx context.Context) ([]Run, error) {

@@ -42,13 +42,13 @@ func TestHistoryOfARelease(t *testing.T) {
 	defer server.Close()
 	var got []string
 	for _, run := range fetch[[]Run](t, server.URL+"/api/runs") {
-		got = append(got, fmt.Sprintf("%s %s: %d items, %d done, %d dead, %t %t", run.Queue, run.State, run.Total, run.Done, run.Dead, run.Started != nil, run.Finished != nil))
-		if shot := fetch[Snapshot](t, server.URL+"/api/counts?queue="+run.Queue); shot.Queue != run.Queue || shot.Dead != run.Dead {
+		got = append(got, fmt.Sprintf("%s %s: %d items, %d done, %d dead, %t %t", run.Queue, run.State, run.Total, run.Items["done"], run.Items["dead"], run.Started != nil, run.Finished != nil))
+		if shot := fetch[Snapshot](t, server.URL+"/api/counts?queue="+run.Queue); shot.Queue != run.Queue || shot.Items["dead"] != run.Items["dead"] {
 			t.Errorf("the run %s opens as %+v", run.Queue, shot)
 		}
 	}
 	want := []string{
-		"ns/fruits-0000000003 running: 3 items, 0 done, 0 dead, false false",
+		"ns/fruits-0000000003 waiting: 3 items, 0 done, 0 dead, false false",
 		"ns/fruits-0000000002 done: 3 items, 1 done, 2 dead, true true",
 		"ns/fruits-0000000001 failed: 3 items, 0 done, 3 dead, true true",
 	}

@@ -89,7 +89,7 @@ func (s *sampler) add(counts queue.Counts, err error) {
 func (s *sampler) keep(c queue.Counts) {
 	sample := Sample{c.Now, c.Done, c.Dead, c.Revived}
 	n := len(s.samples)
-	if idle := c.Drained() || c.Started.IsZero(); idle && n > 0 && s.samples[n-1].ended() == sample.ended() {
+	if idle := report.Ended(c) || c.Started.IsZero(); idle && n > 0 && s.samples[n-1].ended() == sample.ended() {
 		if c.Started.IsZero() {
 			s.samples[n-1] = sample
 		}

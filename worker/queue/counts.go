@@ -13,12 +13,8 @@ type Counts struct {
 	Paused  bool // nothing is leased until somebody resumes
 	Stopped bool // too many are dead: nothing more is leased to the workers that work on it now
 
-	Ready    int // waiting in the list
-	Leased   int // with a worker
-	Delayed  int // waiting for their next attempt
-	Suspects int // waiting to run alone, since two workers died that had them
-	Dead     int
-	Done     int
+	// Items by state, see ItemStates.
+	Ready, Leased, Delayed, Suspects, Done, Dead, Cancelled int
 
 	Seeded         int // put in by seeding
 	SeedAttempts   int // at seeding a queue that is not seeded yet
@@ -28,7 +24,6 @@ type Counts struct {
 	Expired        int // leases that ran out
 	Revived        int // dead letters that were put back
 	Skipped        int // items that seeds left out, because an earlier run had done them
-	Cancelled      int // items that were waiting and were cancelled
 	ResultsDropped int // results beyond the cap
 	HistoryDropped int // entries of the history beyond the cap
 	Taken          int // items leased for the first time
@@ -44,7 +39,9 @@ type Counts struct {
 	SeederTill time.Time // when the lease of its seeder expires, or the next attempt may be made; zero if it is seeded
 	Started    time.Time // first lease, zero before
 	Finished   time.Time // drained, zero before
+	StoppedAt  time.Time // last report of a worker to a run that was stopped early, zero if it was not
 	LastCall   time.Time // of any worker, to half a second; zero before the first
+	LastUntil  time.Time // when the lease of the last step expires, or its next attempt is due; zero if it was never leased
 	NextDue    time.Time // when the first delayed item is due, zero if none is delayed
 	Limited    time.Time // when the rate allows another item, zero if it never held one back
 	NextExpiry time.Time // when the first lease expires unless it is renewed, zero if nothing is leased
@@ -57,10 +54,10 @@ func (c Counts) Total() int { return c.Taken + c.Ready }
 func (c Counts) Pushed() int { return c.Total() - c.Seeded }
 
 // Open is the number of items that are neither done nor dead nor cancelled.
-func (c Counts) Open() int { return c.Ready + c.Leased + c.Delayed + c.Suspects }
+func (c Counts) Open() int { return sum(&c, false) }
 
 // Ended is the number of items that are done, dead or cancelled.
-func (c Counts) Ended() int { return c.Done + c.Dead + c.Cancelled }
+func (c Counts) Ended() int { return sum(&c, true) }
 
 // Drained reports whether the run is over: every item is done, dead or cancelled, no more will come, and no last step is left to run.
 func (c Counts) Drained() bool {
@@ -94,16 +91,19 @@ func parseCounts(pairs []string) Counts {
 		}
 		return time.UnixMilli(int64(values[name]))
 	}
-	return Counts{
+	counts := Counts{
 		Exists: exists, Sealed: values["sealed"] == 1, Stopped: values["stopped"] == 1, Paused: values["paused"] == 1,
-		Ready: values["ready"], Leased: values["leased"], Delayed: values["delayed"], Suspects: values["suspects"],
-		Dead: values["dead"], Done: values["done"],
 		Seeded: values["seeded"], Failed: values["failed"], Snoozed: values["snoozed"], Returned: values["returned"], Expired: values["expired"],
-		Revived: values["revived"], Skipped: values["skipped"], Cancelled: values["cancelled"],
+		Revived: values["revived"], Skipped: values["skipped"],
 		ResultsDropped: values["results_dropped"], HistoryDropped: values["history_dropped"], Taken: values["taken"],
 		LastStep: LastStepState(texts["last_step"]), LastAttempts: values["last_attempts"], LastStepRecord: texts["last_record"],
 		SeedAttempts: values["seed_attempts"], SeedError: texts["seed_error"],
-		Now: at("now"), Began: at("began_at"), SeederTill: at("seeder_until"), Started: at("started_at"), Finished: at("finished_at"), LastCall: at("heard"),
+		Now: at("now"), Began: at("began_at"), SeederTill: at("seeder_until"), Started: at("started_at"), Finished: at("finished_at"), StoppedAt: at("stopped_at"),
+		LastCall: at("heard"), LastUntil: at("last_until"),
 		NextDue: at("next_due"), NextExpiry: at("next_expiry"), Limited: at("limited_until"),
 	}
+	for _, state := range ItemStates {
+		*state.count(&counts) = values[state.Name]
+	}
+	return counts
 }

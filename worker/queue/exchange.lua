@@ -422,7 +422,7 @@ local function lease_batch(held)
   call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
   call('ZADD', leases, now + lease, batch_id)
   count('leased', size)
-  if stopped then call('HDEL', state, 'stopped') end
+  if stopped then call('HDEL', state, 'stopped', 'stopped_at') end
   if not started_at then call('HSET', state, 'started_at', now) end
   if finished_at then reopen() end
   if last_step == 'done' or last_step == 'dead' then forget_last_step() end
@@ -483,7 +483,7 @@ if too_many_dead() then
   else
     wait = 100 -- a worker that left now would fail the Job, and end the others' pods, before the last step
   end
-  if not stopped then call('HSET', state, 'stopped', 1) end
+  if not stopped or reports > 0 then call('HSET', state, 'stopped', 1, 'stopped_at', now) end
 else
   if want > 0 and not paused then status, free = lease_batch(held) end
   if status ~= 'items' then status, wait = pending(status == 'limited') end

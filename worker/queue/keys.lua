@@ -32,6 +32,7 @@
 --   taken        items that were leased for the first time, so the id of the last of them
 --   unjoined     items in the lists that `joining` names
 --   heard        time of the last call, give or take half a second
+--   stopped_at   time of the last report since the run was stopped early
 --   alone        suspects that run now
 --   isolated     the worker that stops leasing so that it can run a suspect, and until when
 --   settings     JSON, of the worker that started last

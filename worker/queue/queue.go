@@ -39,6 +39,7 @@ var (
 	exchangeScript = script("exchange.lua")
 	lastStepScript = script("laststep.lua")
 	leaveScript    = script("leave.lua")
+	pauseScript    = script("pause.lua")
 	publishScript  = script("publish.lua")
 	pushScript     = script("push.lua")
 	retryScript    = script("retry.lua")

@@ -24,7 +24,7 @@ end
 if back > 0 then
   call('HINCRBY', state, 'dead', -back)
   call('HINCRBY', state, 'revived', back)
-  call('HDEL', state, 'stopped') -- if too many are still dead, the next worker to call stops the run again
+  call('HDEL', state, 'stopped', 'stopped_at') -- if too many are still dead, the next worker to call stops the run again
   reopen()
 end
 return { seen, back }

@@ -112,9 +112,16 @@ func (q *Queue) stateField(ctx context.Context, field string) (string, error) {
 // said one.
 func (q *Queue) Release(ctx context.Context) (string, error) { return q.stateField(ctx, "release") }
 
+// ErrNoQueue is returned when there is no such queue to change.
+var ErrNoQueue = errors.New("there is no such queue")
+
 // Pause stops the leasing of items until Resume. What was leased before goes on.
 func (q *Queue) Pause(ctx context.Context) error {
-	return q.redis.HSet(ctx, q.key("state"), "paused", 1).Err()
+	paused, err := pauseScript.Run(ctx, q.redis, q.keys()).Bool()
+	if err == nil && !paused {
+		return ErrNoQueue
+	}
+	return err
 }
 
 // Resume ends a Pause.

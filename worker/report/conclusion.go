@@ -13,23 +13,6 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
-// State is how a run stands.
-type State string
-
-// The states of a run.
-const (
-	StateUnseeded   State = "unseeded"   // there is no such queue
-	StateSeeding    State = "seeding"    // a worker seeds it, or will try again
-	StateVanished   State = "vanished"   // there was one
-	StateUnbalanced State = "unbalanced" // items are missing
-	StateRunning    State = "running"    // items are left
-	StatePaused     State = "paused"     // items are left, and workers start none of them
-	StateOpen       State = "open"       // no items are left, but more may come
-	StateStopped    State = "stopped"    // ended early: too many items are dead
-	StateFailed     State = "failed"     // drained, with more dead items than allowed
-	StateDone       State = "done"       // drained, with no more dead items than allowed
-)
-
 // Conclusion is how a run stands, and why.
 type Conclusion struct {
 	State State
@@ -37,15 +20,7 @@ type Conclusion struct {
 }
 
 // Line returns the conclusion as a line that begins with OK, FAILED or UNFINISHED.
-func (c Conclusion) Line() string {
-	switch c.State {
-	case StateDone:
-		return "OK: " + c.Text
-	case StateSeeding, StateRunning, StatePaused, StateOpen:
-		return "UNFINISHED: " + c.Text
-	}
-	return "FAILED: " + c.Text
-}
+func (c Conclusion) Line() string { return string(c.State.Kind().Verdict) + ": " + c.Text }
 
 // Sentence returns the conclusion as a sentence.
 func (c Conclusion) Sentence() string { return strings.ToUpper(c.Text[:1]) + c.Text[1:] + "." }
@@ -74,15 +49,17 @@ func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusi
 	case c.Stopped && !c.LastStep.Open():
 		return Conclusion{StateStopped, fmt.Sprintf("stopped early, with %s of %s dead and %s not done", grouped(c.Dead), total, grouped(c.Open()))}
 	case c.Drained() && c.LastStep == queue.LastStepDead:
-		return Conclusion{StateFailed, fmt.Sprintf("%s of %s are done, but the last step (finally) is dead%s", grouped(c.Done), total, lastReason(c))}
+		return Conclusion{StateFailed, part(c.Done, c.Total(), "done") + ", but the last step (finally) is dead" + lastReason(c)}
 	case c.Drained() && c.Dead > maxDead.Of(c.Total()):
-		return Conclusion{StateFailed, fmt.Sprintf("%s of %s are dead", grouped(c.Dead), total)}
+		return Conclusion{StateFailed, part(c.Dead, c.Total(), "dead")}
 	case c.Drained():
 		return Conclusion{StateDone, done(c)}
 	case c.Paused:
 		return Conclusion{StatePaused, paused(c) + dead}
 	case c.Open() == 0 && !c.Sealed:
 		return Conclusion{StateOpen, "every item so far has ended, but the queue is not sealed: more may come" + dead}
+	case forsaken(c):
+		return Conclusion{StateWaiting, waiting(c) + dead}
 	}
 	return Conclusion{StateRunning, running(c, perSecond) + dead}
 }
@@ -104,12 +81,12 @@ func done(c queue.Counts) string {
 	text := fmt.Sprintf("all %s items are done", grouped(c.Total()))
 	switch {
 	case c.Done < c.Total():
-		text = fmt.Sprintf("%s of %s items are done", grouped(c.Done), grouped(c.Total()))
+		text = part(c.Done, c.Total(), "done")
 	case c.Total() == 1:
 		text = "the only item is done"
 	}
 	if c.Dead > 0 {
-		text += fmt.Sprintf(", %s are dead as allowed", grouped(c.Dead))
+		text += ", " + Counted(c.Dead, "is", "are") + " dead as allowed"
 	}
 	if c.Cancelled > 0 {
 		text += ", " + Counted(c.Cancelled, "was", "were") + " cancelled"
@@ -122,7 +99,7 @@ func done(c queue.Counts) string {
 
 func paused(c queue.Counts) string {
 	if c.Leased > 0 {
-		return "paused: workers start nothing new; " + Counted(c.Leased, "item is", "items are") + " still running"
+		return "paused: workers start nothing new; " + Counted(c.Leased, "item is", "items are") + " still leased"
 	}
 	return "paused: workers start nothing until you resume; " + left(c)
 }
@@ -131,15 +108,28 @@ func paused(c queue.Counts) string {
 // two, busy ones before their first lease expires.
 const outOfContact = 10 * time.Second
 
+// forsaken reports whether no worker works on the run: none has called for a while, and no lease still lasts.
+func forsaken(c queue.Counts) bool {
+	leased := c.Leased > 0 && !c.NextExpiry.Before(c.Now) || c.LastStep.Open() && !c.LastUntil.Before(c.Now)
+	return c.LastCall.IsZero() || c.Now.Sub(c.LastCall) > outOfContact && !leased
+}
+
+// waiting says since when a run waits for workers.
+func waiting(c queue.Counts) string {
+	switch {
+	case !c.LastCall.IsZero():
+		return "waiting for workers since " + Clock(c.LastCall) + ", when the last one called: check that worker pods are running; " + left(c)
+	case !c.Began.IsZero():
+		return "waiting for workers since " + Clock(c.Began) + ": none has started yet; " + left(c)
+	}
+	return "waiting for workers: none has started yet; " + left(c)
+}
+
 // running says how far a run is, or why nothing moves.
 func running(c queue.Counts, perSecond float64) string {
 	switch {
 	case c.Open() == 0, c.Stopped && c.Leased == 0:
 		return "every item that was to run has ended; the last step (finally) is " + string(c.LastStep) + lastReason(c)
-	case c.LastCall.IsZero():
-		return left(c) + "; no worker has started yet"
-	case c.Now.Sub(c.LastCall) > outOfContact && (c.Leased == 0 || c.NextExpiry.Before(c.Now)):
-		return left(c) + ", but no worker has called since " + Clock(c.LastCall) + ": check that worker pods are running"
 	case c.Ready+c.Suspects > 0 && c.Now.Sub(c.Limited) < rateNoted:
 		return left(c) + duration(c, perSecond) + "; worker.rate holds items back, and allows the next one at " + Clock(c.Limited)
 	case c.Leased == 0 && c.Ready+c.Suspects == 0:
@@ -170,6 +160,15 @@ func lastReason(c queue.Counts) string {
 }
 
 func left(c queue.Counts) string { return Counted(c.Open(), "item is", "items are") + " left" }
+
+// part returns a sentence such as "1 of 9 items is dead".
+func part(n, of int, what string) string {
+	verb := "are"
+	if n == 1 || of == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%s of %s %s %s", grouped(n), items(of), verb, what)
+}
 
 func items(n int) string { return Counted(n, "item", "items") }
 

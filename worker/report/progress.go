@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
@@ -51,7 +52,7 @@ func (r *Course) enough(since moment) bool {
 
 // PerSecond returns the number of items that become done or dead in a second, 0 if it is not known.
 func (r *Course) PerSecond() float64 {
-	if len(r.seen) < 2 || !r.latest.Finished.IsZero() {
+	if len(r.seen) < 2 || !End(r.latest).IsZero() {
 		return Average(r.latest)
 	}
 	first, last := r.seen[0], r.seen[len(r.seen)-1]
@@ -71,13 +72,36 @@ func Average(c queue.Counts) float64 {
 
 // WallTime returns the time from the first lease to the end of the run, or until now.
 func WallTime(c queue.Counts) time.Duration {
-	switch {
+	switch ended := End(c); {
 	case c.Started.IsZero():
 		return 0
-	case c.Finished.IsZero():
+	case ended.IsZero():
 		return c.Now.Sub(c.Started)
+	default:
+		return ended.Sub(c.Started)
 	}
-	return c.Finished.Sub(c.Started)
+}
+
+// End returns when the run ended: it was drained, or a worker last reported to it after it was stopped early. It is zero before.
+func End(c queue.Counts) time.Time {
+	if c.Finished.IsZero() && c.Stopped && !c.LastStep.Open() {
+		return c.StoppedAt
+	}
+	return c.Finished
+}
+
+// DonePercent returns how much of what is to be done is done. Items that were cancelled are not to be done. Less than all is less than 100.
+func DonePercent(c queue.Counts) float64 { return percent(c.Done, c.Total()-c.Cancelled) }
+
+// EndedPercent returns how many of the items have ended: are done, dead or cancelled. Less than all is less than 100.
+func EndedPercent(c queue.Counts) float64 { return percent(c.Ended(), c.Total()) }
+
+// percent returns a share to a tenth, rounded down, so that 100 is all.
+func percent(n, of int) float64 {
+	if of <= 0 {
+		return 0
+	}
+	return math.Floor(1000*float64(n)/float64(of)) / 10
 }
 
 // Existed reports whether the queue was there once.
@@ -97,7 +121,7 @@ func (r *Course) Progress(maxDead queue.Portion) string {
 	if !c.Exists {
 		return r.Conclude(c, maxDead).Text
 	}
-	line := fmt.Sprintf("%d of %d done, %d dead, %d running", c.Done, c.Total(), c.Dead, c.Leased)
+	line := fmt.Sprintf("%d of %d done, %d dead, %d leased", c.Done, c.Total(), c.Dead, c.Leased)
 	if rate := r.PerSecond(); rate > 0 {
 		line += fmt.Sprintf(", %.1f/s", rate)
 	}

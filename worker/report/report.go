@@ -71,14 +71,14 @@ func printCounts(out io.Writer, c queue.Counts, maxDead queue.Portion) error {
 	if c.Skipped > 0 {
 		row("skipped", c.Skipped, "not seeded, because an earlier run has done them")
 	}
-	row("done", c.Done, "")
-	if c.Cancelled > 0 {
-		row("cancelled", c.Cancelled, "taken out by worker cancel; worker records lists them")
+	for _, state := range queue.ItemStates {
+		if n := state.Of(c); state.Ended && (n > 0 || alwaysShown[state.Name]) {
+			row(state.Name, n, note(state, c, maxDead))
+		}
 	}
 	row("retried", c.Failed, "failed attempts that were followed by another")
-	row("dead", c.Dead, allowed(c, maxDead))
 	if c.Open() > 0 {
-		row("open", c.Open(), fmt.Sprintf("%d ready, %d running, %d delayed, %d to run alone", c.Ready, c.Leased, c.Delayed, c.Suspects))
+		row("open", c.Open(), open(c))
 	}
 	if c.Expired > 0 {
 		row("leases expired", c.Expired, "of workers that died, or were away for too long")
@@ -88,6 +88,31 @@ func printCounts(out io.Writer, c queue.Counts, maxDead queue.Portion) error {
 		row("rate", fmt.Sprintf("%.1f/s", Average(c)), "")
 	}
 	return table.Flush()
+}
+
+// alwaysShown has the states of items that the report names though no item is in them.
+var alwaysShown = map[string]bool{"done": true, "dead": true}
+
+// note returns what the report says beside the number of items in a state.
+func note(state queue.ItemState, c queue.Counts, maxDead queue.Portion) string {
+	switch state.Name {
+	case "dead":
+		return allowed(c, maxDead)
+	case "cancelled":
+		return "taken out by worker cancel; worker records lists them"
+	}
+	return ""
+}
+
+// open lists the items that have not ended by their states.
+func open(c queue.Counts) string {
+	var parts []string
+	for _, state := range queue.ItemStates {
+		if !state.Ended {
+			parts = append(parts, fmt.Sprintf("%d %s", state.Of(c), state.Name))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func allowed(c queue.Counts, maxDead queue.Portion) string {

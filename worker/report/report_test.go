@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +32,8 @@ func TestConclude(t *testing.T) {
 		{"nothing", queue.Counts{}, 0, StateUnseeded, "FAILED: the queue has not been seeded, or Redis lost its data"},
 		{"all done", with(func(c *queue.Counts) { c.Done = 9 }), 0, StateDone, "OK: all 9 items are done"},
 		{"many", queue.Counts{Exists: true, Sealed: true, Seeded: 1e6, Taken: 1e6, Done: 1e6}, 0, StateDone, "OK: all 1,000,000 items are done"},
-		{"as allowed", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 1, StateDone, "OK: 8 of 9 items are done, 1 are dead as allowed"},
-		{"too many dead", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 0, StateFailed, "FAILED: 1 of 9 items are dead"},
+		{"as allowed", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 1, StateDone, "OK: 8 of 9 items are done, 1 is dead as allowed"},
+		{"too many dead", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 0, StateFailed, "FAILED: 1 of 9 items is dead"},
 		{"stopped early, though allowed", with(func(c *queue.Counts) { c.Stopped, c.Dead, c.Delayed = true, 2, 7 }), 9, StateStopped,
 			"FAILED: stopped early, with 2 of 9 items dead and 7 not done"},
 		{"items missing", with(func(c *queue.Counts) { c.Done = 7 }), 0, StateUnbalanced, "FAILED: the counts do not add up: 9 items came in, 7 are known"},
@@ -41,13 +43,23 @@ func TestConclude(t *testing.T) {
 		{"paused", with(func(c *queue.Counts) { c.Paused, c.Done, c.Delayed = true, 8, 1 }), 0, StatePaused,
 			"UNFINISHED: paused: workers start nothing until you resume; 1 item is left"},
 		{"paused, with running items", with(func(c *queue.Counts) { c.Paused, c.Done, c.Leased = true, 7, 2 }), 0, StatePaused,
-			"UNFINISHED: paused: workers start nothing new; 2 items are still running"},
-		{"no worker yet", with(func(c *queue.Counts) { c.LastCall, c.Taken, c.Ready = time.Time{}, 0, 9 }), 0, StateRunning,
-			"UNFINISHED: 9 items are left; no worker has started yet"},
-		{"no worker any more", with(func(c *queue.Counts) { c.LastCall, c.Taken, c.Ready = long, 0, 9 }), 0, StateRunning,
-			"UNFINISHED: 9 items are left, but no worker has called since 2026-01-02 03:04:05 UTC: check that worker pods are running"},
-		{"they died with items", with(func(c *queue.Counts) { c.LastCall, c.NextExpiry, c.Leased = long, long, 9 }), 0, StateRunning,
-			"UNFINISHED: 9 items are left, but no worker has called since 2026-01-02 03:04:05 UTC: check that worker pods are running"},
+			"UNFINISHED: paused: workers start nothing new; 2 items are still leased"},
+		{"no worker yet", with(func(c *queue.Counts) { c.LastCall, c.Taken, c.Ready = time.Time{}, 0, 9 }), 0, StateWaiting,
+			"UNFINISHED: waiting for workers: none has started yet; 9 items are left"},
+		{"no worker since the seed", with(func(c *queue.Counts) { c.LastCall, c.Began, c.Taken, c.Ready = time.Time{}, long, 0, 9 }), 0, StateWaiting,
+			"UNFINISHED: waiting for workers since 2026-01-02 03:04:05 UTC: none has started yet; 9 items are left"},
+		{"no worker any more", with(func(c *queue.Counts) { c.LastCall, c.Taken, c.Ready = long, 0, 9 }), 0, StateWaiting,
+			"UNFINISHED: waiting for workers since 2026-01-02 03:04:05 UTC, when the last one called: check that worker pods are running; 9 items are left"},
+		{"they died with items", with(func(c *queue.Counts) { c.LastCall, c.NextExpiry, c.Leased = long, long, 9 }), 0, StateWaiting,
+			"UNFINISHED: waiting for workers since 2026-01-02 03:04:05 UTC, when the last one called: check that worker pods are running; 9 items are left"},
+		{"they died with the last step", with(func(c *queue.Counts) {
+			c.LastCall, c.LastUntil, c.Done, c.LastStep = long, long, 9, queue.LastStepRunning
+		}), 0, StateWaiting,
+			"UNFINISHED: waiting for workers since 2026-01-02 03:04:05 UTC, when the last one called: check that worker pods are running; 0 items are left"},
+		{"a long last step", with(func(c *queue.Counts) {
+			c.LastCall, c.LastUntil, c.Done, c.LastStep = now.Add(-time.Minute), now.Add(time.Minute), 9, queue.LastStepRunning
+		}), 0, StateRunning, "UNFINISHED: every item that was to run has ended; the last step (finally) is running"},
+		{"half cancelled", with(func(c *queue.Counts) { c.Done, c.Cancelled = 5, 4 }), 0, StateDone, "OK: 5 of 9 items are done, 4 were cancelled"},
 		{"long leases", with(func(c *queue.Counts) {
 			c.LastCall, c.NextExpiry, c.Leased = now.Add(-time.Minute), now.Add(time.Minute), 9
 		}), 0, StateRunning,
@@ -80,7 +92,7 @@ func TestCourseConcludes(t *testing.T) {
 		course.Saw(queue.Counts{Exists: true, Taken: 100, Done: i, Leased: 100 - i, Now: began.Add(time.Duration(i) * time.Second), Started: began,
 			LastCall: began.Add(time.Duration(i) * time.Second)})
 	}
-	const want = "30 of 100 done, 0 dead, 70 running, 1.0/s; 70 items are left, which takes about 70 s"
+	const want = "30 of 100 done, 0 dead, 70 leased, 1.0/s; 70 items are left, which takes about 70 s"
 	if got := course.Progress(queue.Portion{}); got != want {
 		t.Errorf("progress: %s; want %s", got, want)
 	}
@@ -160,6 +172,53 @@ func TestReportFitsAScreen(t *testing.T) {
 	for _, part := range []string{"Dead items by kind of failure, of the latest 5,000:\n  100 × 0very", "  4,703 of other kinds\n  worker dead prints all\nFAILED: the counts do not add up: 300,009 items came in, 300,004 are known\n"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("the report does not say %q:\n%s", part, &out)
+		}
+	}
+}
+
+// TestEndedIsNotDone: dead items have ended and are not done, and cancelled ones are not to be done.
+func TestEndedIsNotDone(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		counts      queue.Counts
+		done, ended float64
+	}{
+		{"all dead", queue.Counts{Taken: 300_000, Dead: 300_000}, 0, 100},
+		{"half cancelled", queue.Counts{Taken: 10, Done: 5, Cancelled: 5}, 100, 100},
+		{"all cancelled", queue.Counts{Taken: 10, Cancelled: 10}, 0, 100},
+		{"one is left", queue.Counts{Taken: 300_000, Done: 299_999, Leased: 1}, 99.9, 99.9},
+		{"one is dead", queue.Counts{Taken: 300_000, Done: 299_999, Dead: 1}, 99.9, 100},
+		{"nothing", queue.Counts{}, 0, 0},
+	} {
+		if done, ended := DonePercent(test.counts), EndedPercent(test.counts); done != test.done || ended != test.ended {
+			t.Errorf("%s: %v %% done, %v %% ended; want %v and %v", test.name, done, ended, test.done, test.ended)
+		}
+	}
+}
+
+// TestWallTimeEnds: a run that has ended takes no longer, however late it is looked at.
+func TestWallTimeEnds(t *testing.T) {
+	began := time.Unix(1700000000, 0)
+	late, ended := began.Add(time.Hour), began.Add(time.Minute)
+	for name, c := range map[string]queue.Counts{
+		"drained": {Started: began, Finished: ended, Now: late},
+		"stopped": {Started: began, Stopped: true, StoppedAt: ended, Leased: 2, Now: late},
+	} {
+		if got := WallTime(c); got != time.Minute {
+			t.Errorf("%s: it took %v", name, got)
+		}
+	}
+}
+
+// TestEveryStateIsDescribed: the table of states has each once.
+func TestEveryStateIsDescribed(t *testing.T) {
+	source, err := os.ReadFile("state.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`\tState\w+ +State = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		if kind := State(name[1]).Kind(); kind.Meaning == "" || kind.Verdict == "" {
+			t.Errorf("%s is not described", name[1])
 		}
 	}
 }

@@ -22,6 +22,8 @@ function element(name, text, className) {
 }
 
 function span(seconds) {
+  if (seconds > 0 && seconds < 0.0005) return "<1 ms";
+  if (seconds > 0 && seconds < 0.9995) return Math.round(1000 * seconds) + " ms";
   if (seconds < 10) return seconds.toFixed(1) + " s";
   if (seconds < 120) return Math.round(seconds) + " s";
   if (seconds < 7200) return Math.round(seconds / 60) + " min";
@@ -37,11 +39,19 @@ function rate(r) {
   return number.format(r < 10 ? Math.round(r * 100) / 100 : Math.round(r));
 }
 
-// clock returns a time of day, with the date if it is not today.
+// clock returns a time of day in UTC, as the verbs and logs have it, with the date if it is not today.
 function clock(time) {
-  const t = new Date(time);
-  const today = t.toDateString() === new Date().toDateString();
-  return (today ? "" : t.toLocaleDateString([], { month: "short", day: "numeric" }) + " ") + t.toLocaleTimeString([], { hour12: false });
+  const at = new Date(time).toISOString();
+  const today = at.slice(0, 10) === new Date().toISOString().slice(0, 10);
+  return (today ? "" : at.slice(0, 10) + " ") + at.slice(11, 19) + " UTC";
+}
+
+// moment is a time element, with the time where the reader is as its title.
+function moment(time) {
+  const e = element("time", clock(time));
+  e.dateTime = new Date(time).toISOString();
+  e.title = new Date(time).toLocaleString([], { timeZoneName: "short", hour12: false });
+  return e;
 }
 
 // plain shows characters that could hide or reorder others, and drops a terminal's colours.
@@ -130,46 +140,44 @@ function show(now) {
     queue = run.queue;
     links();
   }
-  for (const name of ["ready", "leased", "delayed", "suspects", "done", "dead", "total"]) {
-    $(name).textContent = number.format(run[name]);
-    $(name).parentElement.classList.toggle("zero", run[name] === 0);
+  for (const count of document.querySelectorAll(".counts dd")) {
+    count.textContent = number.format(run[count.id]);
+    count.parentElement.classList.toggle("zero", run[count.id] === 0);
   }
   $("queue").textContent = run.queue;
   state(run.state);
   $("summary").textContent = run.summary;
-  $("clock").textContent = clock(run.now);
-  const part = (n) => (run.total ? (100 * n) / run.total : 0);
-  const bar = (name, from, n) => {
-    $(name).setAttribute("x", part(from) + "%");
-    $(name).setAttribute("width", part(n) + "%");
-  };
-  bar("bar-done", 0, run.done);
-  bar("bar-dead", run.done, run.dead);
-  bar("bar-leased", run.done + run.dead, run.leased);
-  const ended = run.done + run.dead;
-  const percent = (ended < run.total ? Math.min(part(ended), 99.9) : part(ended)).toFixed(1);
-  $("progress").setAttribute("aria-valuenow", percent);
-  $("percent").textContent = percent + " %";
-  document.title = percent + " % – " + run.queue;
-  icon(part(ended));
+  $("clock").replaceWith(Object.assign(moment(run.now), { id: "clock" }));
+  let from = 0;
+  for (const bar of $("progress").children) {
+    const part = run.total ? (100 * run[bar.dataset.state]) / run.total : 0;
+    bar.setAttribute("x", from + "%");
+    bar.setAttribute("width", part + "%");
+    from += part;
+  }
+  const percent = run.done_percent.toFixed(1) + " %";
+  const ended = run.ended_percent.toFixed(1);
+  $("progress").setAttribute("aria-valuenow", ended);
+  $("percent").textContent = percent;
+  $("ended").textContent = "done" + (run.ended_percent === run.done_percent ? "" : ", " + ended + " % ended");
+  document.title = percent + " – " + run.queue;
+  icon(run.ended_percent);
   const pace = [];
   if (run.started) pace.push("started " + clock(run.started));
-  if (run.finished) pace.push("finished " + clock(run.finished), "took " + span(run.seconds));
+  if (run.finished) pace.push((run.state === "stopped" ? "stopped " : "finished ") + clock(run.finished), "took " + span(run.seconds));
   else if (run.started) pace.push("for " + span(run.seconds));
   if (run.rate && run.leased) pace.push(rate(run.rate) + " items per second lately");
-  if (run.finished && run.seconds) pace.push(rate(ended / run.seconds) + " items per second on average");
+  if (run.finished && run.average) pace.push(rate(run.average) + " items per second on average");
   if (run.left !== null && run.leased && run.state === "running") pace.push("ends about " + clock(Date.parse(run.now) + 1000 * run.left));
   $("pace").textContent = pace.join(" · ");
   const attempts = ["dead items allowed: " + number.format(run.max_dead)];
   if (run.failed) attempts.push("failed attempts that are retried: " + number.format(run.failed));
   if (run.snoozed) attempts.push("snoozed: " + number.format(run.snoozed));
   if (run.expired) attempts.push("expired leases: " + number.format(run.expired));
-  if (run.cancelled) attempts.push("cancelled: " + number.format(run.cancelled));
   if (run.results_dropped) attempts.push("results dropped: " + number.format(run.results_dropped));
   $("attempts").textContent = attempts.join(" · ");
   $("actions").hidden = !run.actions;
-  $("pause").hidden = run.state === "paused";
-  $("pause").disabled = run.state === "vanished" || Boolean(run.finished);
+  $("pause").hidden = !run.pausable;
   $("resume").hidden = run.state !== "paused";
   document.body.classList.remove("blank");
 }
@@ -294,7 +302,8 @@ async function loadWorkers() {
   $("workers").hidden = rows.length === 0;
   $("workers-none").hidden = rows.length > 0;
   const { attempts, p50, p95, max } = all.latency;
-  $("latency").textContent = (attempts ? "the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max) : "no attempt has ended yet") +
+  $("latency").textContent = (attempts ? "the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max)
+    : run && run.attempts ? "how long attempts took is not on record" : "no attempt has ended yet") +
     (all.more ? " · only the first " + number.format(rows.length) + " workers are listed" : "");
   fill($("settings-rows"), all.settings.map((setting) => {
     const row = element("tr");
@@ -413,7 +422,7 @@ class Records {
     const summary = element("summary");
     summary.append(element("code", line(record)));
     if (record.reason) summary.append(element("span", plain(record.reason), "reason"));
-    if (record.started) summary.append(element("time", clock(record.started)));
+    if (record.started) summary.append(moment(record.started));
     details.append(summary);
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) details.append(this.inside(record));
