@@ -18,21 +18,29 @@ type batch struct {
 	ctx    context.Context // done when the lease is lost, or the worker must end
 	cancel context.CancelFunc
 
-	next, end int                 // positions of the items that were neither started nor returned
-	remember  bool                // report the payloads of items that are done
-	finished  int                 // number of items with an outcome
-	bitmap    []byte              // of them
-	outcomes  []queue.ItemOutcome // of those of them that are more than done
-	sent      []byte              // bitmap of those that the last report was about, or an earlier one
-	known     []byte              // bitmap of those that the queue knows of
+	next, end int    // positions of the items that were neither started nor returned
+	remember  bool   // report the payloads of items that are done
+	over      bool   // the lease has ended, or was lost
+	finished  int    // number of items with an outcome
+	acked     int    // number of items whose outcome the queue has
+	bitmap    []byte // of the finished items
+	undone    []byte // bitmap of those of them that are not done
+	sent      []byte // bitmap of those that the last report was about, or an earlier one
+	known     []byte // bitmap of those that the queue knows of
+
+	// The outcomes that are more than done, in the order in which they came. They are kept until the end of the lease: Redis may
+	// lose what it was told. Reports go through them once.
+	outcomes  []queue.ItemOutcome
+	sentTo    int // end of those that the last report was about
+	ackedUpTo int // end of those that the queue has
 }
 
 func newBatch(ctx context.Context, leased *queue.Batch) *batch {
 	b := &batch{Batch: *leased, end: len(leased.Items)}
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	size := (len(leased.Items) + 7) / 8
-	bitmaps := make([]byte, 3*size)
-	b.bitmap, b.sent, b.known = bitmaps[:size], bitmaps[size:2*size], bitmaps[2*size:]
+	bitmaps := make([]byte, 4*size)
+	b.bitmap, b.undone, b.sent, b.known = bitmaps[:size], bitmaps[size:2*size], bitmaps[2*size:3*size], bitmaps[3*size:]
 	return b
 }
 
@@ -48,23 +56,33 @@ func (b *batch) finish(position int, outcome *queue.ItemOutcome) {
 	b.finished++
 	if outcome != nil {
 		outcome.Position = position
+		if outcome.Outcome != queue.OutcomeDone {
+			b.undone[position/8] |= 1 << (position % 8)
+		}
 		b.outcomes = append(b.outcomes, *outcome)
 	}
 }
 
-// textBudget is how many outcomes with a text may still be reported in one call, and how many bytes.
+// unreported returns how many items have an outcome that the queue does not have.
+func (b *batch) unreported() int { return b.finished - b.acked }
+
+// textBudget limits the outcomes with a text that one call reports, and their bytes.
 type textBudget struct {
 	texts, bytes int
 	exceeded     bool
 }
 
+func newTextBudget() *textBudget {
+	return &textBudget{texts: queue.MaxTexts, bytes: queue.MaxTextBytes}
+}
+
 // spend reports whether an outcome is within the budget, and takes it off. One outcome always is.
-func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
+func (t *textBudget) spend(o *queue.ItemOutcome, payload string) bool {
 	if o.Text == "" && o.Entry == "" && len(o.Push) == 0 {
 		return true
 	}
 	size := o.Size(payload)
-	if t.texts < queue.MaxTexts && (t.texts == 0 || size > t.bytes) {
+	if t.texts <= 0 || t.texts < queue.MaxTexts && size > t.bytes {
 		t.exceeded = true
 		return false
 	}
@@ -74,39 +92,36 @@ func (t *textBudget) spend(o queue.ItemOutcome, payload string) bool {
 
 // report returns what the queue does not know about the batch yet, within the budget.
 func (b *batch) report(budget *textBudget) queue.Report {
-	r := queue.Report{Batch: b.ID}
+	r := queue.Report{Batch: b.ID, Before: b.acked}
+	if b.unreported() == 0 || budget.exceeded { // there is only the lease to renew
+		return r
+	}
 	copy(b.sent, b.bitmap)
-	var undone map[int]bool
-	for _, o := range b.outcomes {
-		if b.remember && o.Outcome != queue.OutcomeDone {
-			if undone == nil {
-				undone = map[int]bool{}
-			}
-			undone[o.Position] = true
+	for b.sentTo = b.ackedUpTo; b.sentTo < len(b.outcomes); b.sentTo++ {
+		o := &b.outcomes[b.sentTo]
+		if b.has(b.known, o.Position) { // after a rollback
+			continue
 		}
-		switch {
-		case b.has(b.known, o.Position):
-		case !budget.spend(o, b.Items[o.Position].Payload):
+		if !budget.spend(o, b.Items[o.Position].Payload) {
+			break
+		}
+		r.Outcomes = append(r.Outcomes, *o)
+		if o.Outcome != queue.OutcomeDone {
+			r.Done--
+		}
+	}
+	for _, o := range b.outcomes[b.sentTo:] {
+		if !b.has(b.known, o.Position) {
 			b.sent[o.Position/8] &^= 1 << (o.Position % 8)
-		default:
-			r.Outcomes = append(r.Outcomes, o)
-			if o.Outcome != queue.OutcomeDone {
-				r.Done--
-			}
 		}
 	}
 	reported := 0
 	for i, sent := range b.sent {
-		r.Before += bits.OnesCount8(b.known[i])
 		r.Done += bits.OnesCount8(sent &^ b.known[i])
 		reported += bits.OnesCount8(sent)
 	}
 	if b.remember {
-		for i, item := range b.Items {
-			if b.has(b.sent, i) && !b.has(b.known, i) && !undone[i] {
-				r.Known = append(r.Known, item.Payload)
-			}
-		}
+		r.Known = b.newlyDone()
 	}
 	r.Release = reported == len(b.Items)
 	if !r.Release && reported != r.Before {
@@ -115,20 +130,40 @@ func (b *batch) report(budget *textBudget) queue.Report {
 	return r
 }
 
-// reported notes that the queue knows of the last report. It returns whether that was about all items, so that the batch is over.
-func (b *batch) reported() (all bool) {
-	copy(b.known, b.sent)
-	n := 0
-	for _, known := range b.known {
-		n += bits.OnesCount8(known)
+// newlyDone returns the payloads of the items that the next report makes done.
+func (b *batch) newlyDone() (payloads []string) {
+	for i, item := range b.Items {
+		if b.has(b.sent, i) && !b.has(b.known, i) && !b.has(b.undone, i) {
+			payloads = append(payloads, item.Payload)
+		}
 	}
-	return n == len(b.Items)
+	return payloads
 }
+
+// reported notes that the queue knows of the last report. It returns how many items that was about.
+func (b *batch) reported() (items int) {
+	before := b.acked
+	copy(b.known, b.sent)
+	b.acked, b.ackedUpTo = count(b.known), b.sentTo
+	return b.acked - before
+}
+
+// released reports whether the queue knows of all items, so that the batch is over.
+func (b *batch) released() bool { return b.acked == len(b.Items) }
 
 // rollBack notes that the queue knows less than was reported.
 func (b *batch) rollBack(known []byte) {
 	clear(b.known)
 	copy(b.known, known)
+	copy(b.sent, b.known)
+	b.acked, b.sentTo, b.ackedUpTo = count(b.known), 0, 0
+}
+
+func count(bitmap []byte) (n int) {
+	for _, b := range bitmap {
+		n += bits.OnesCount8(b)
+	}
+	return n
 }
 
 // chunk is a part of a batch, as one call of a handler takes it.

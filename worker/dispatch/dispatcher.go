@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/handler"
@@ -26,14 +27,14 @@ type dispatcher struct {
 	running  context.Context  // of the handlers
 	calls    context.Context  // of the calls to the queue
 
-	batches map[string]*batch // that are held, by id
-	next    *batch            // one of them, with items that were neither started nor returned
-	chunks  map[*chunk]bool   // that slots run
-	spare   []*chunk          // to be used again
-	tasks   chan *chunk       // to the slots
-	ended   chan *chunk       // from the slots
-	wake    chan struct{}     // an attempt has ended that should be taken in at once
-	replies chan callEnd      // of the call that is being made
+	batches []*batch        // that are held, the oldest first
+	next    *batch          // one of them, with items that were neither started nor returned
+	chunks  map[*chunk]bool // that slots run
+	spare   []*chunk        // to be used again
+	tasks   chan *chunk     // to the slots
+	ended   chan *chunk     // from the slots
+	wake    chan struct{}   // an attempt has ended that should be taken in at once
+	replies chan callEnd    // of the call that is being made
 
 	stats     Stats
 	reporter  reporter
@@ -59,6 +60,13 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 	started := time.Now()
 	defer d.publish()
 	for {
+		if stop != nil && ctx.Err() != nil { // before anything is started, even if a reply with items came at the same time
+			stop = nil
+			d.worker.Log.Info("told to stop: starting nothing more, returning what was not started",
+				"running", d.slots-d.idle, "grace", d.policy.Grace)
+			d.stop()
+			graceOver = time.After(d.policy.Grace)
+		}
 		now := time.Now()
 		d.handOut(now)
 		if n := d.surplus(now); n > 0 {
@@ -112,11 +120,6 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 		case <-timer.C:
 			d.takeInAll()
 		case <-stop:
-			stop = nil
-			d.worker.Log.Info("told to stop: starting nothing more, returning what was not started",
-				"running", d.slots-d.idle, "grace", d.policy.Grace)
-			d.stop()
-			graceOver = time.After(d.policy.Grace)
 		case <-graceOver:
 			d.worker.Log.Info("the grace period is over: ending and returning the items that still run")
 			interrupt()
@@ -197,9 +200,9 @@ type callEnd struct {
 func (d *dispatcher) call() {
 	d.takeInAll()
 	var request queue.Request
-	budget := textBudget{texts: queue.MaxTexts, bytes: queue.MaxTextBytes}
+	budget := newTextBudget()
 	for _, b := range d.batches {
-		request.Reports = append(request.Reports, b.report(&budget))
+		request.Reports = append(request.Reports, b.report(budget))
 	}
 	now := time.Now()
 	if d.wantsItems(now) {
@@ -231,11 +234,7 @@ func (d *dispatcher) endCall(end callEnd) error {
 	d.stats.calls.Add(end.took, 1)
 	d.connected = true
 	d.lastCall = time.Now()
-	if end.withheld {
-		d.noteUnreported(d.lastCall)
-		d.urgent = true
-	}
-	d.settle(reply)
+	d.noteReported(d.settle(reply), end.took, end.withheld)
 	if reply.Idle && d.recaller != nil {
 		d.recaller.Recall()
 	}
@@ -251,31 +250,49 @@ func (d *dispatcher) endCall(end callEnd) error {
 	case end.request.Want > 0:
 		d.leaseAgain = d.lastCall.Add(pollDelay(reply))
 	}
+	d.unsettled = 0
+	for _, b := range d.batches {
+		d.unsettled += len(b.Items) - b.acked
+	}
 	return nil
 }
 
-// settle takes in the reply to the reports.
-func (d *dispatcher) settle(reply queue.Reply) {
-	for id, b := range d.batches {
-		if known, rolledBack := reply.RolledBack[id]; rolledBack {
-			d.worker.Log.Warn("redis has lost the last reports, or has no room for the items that they push: repeating them", "batch_id", id)
+// noteReported notes how many outcomes a call has brought to the queue, how long that took, and whether others are left.
+func (d *dispatcher) noteReported(outcomes int, took time.Duration, withheld bool) {
+	d.withheld = withheld
+	if withheld {
+		d.noteUnreported(d.lastCall)
+		d.urgent = true
+	}
+	// A call with few outcomes shows little about one that is full.
+	if outcomes > 0 && (withheld || took/time.Duration(outcomes) < d.perOutcome) {
+		d.perOutcome = pace.After(d.perOutcome, outcomes, took)
+	}
+}
+
+// settle takes in the reply to the reports. It returns how many outcomes the queue has by that.
+func (d *dispatcher) settle(reply queue.Reply) (outcomes int) {
+	for _, b := range slices.Clone(d.batches) {
+		known, rolledBack := reply.RolledBack[b.ID]
+		switch {
+		case rolledBack:
+			d.worker.Log.Warn("redis has lost the last reports, or has no room for the items that they push: repeating them", "batch_id", b.ID)
 			b.rollBack(known)
 			d.noteUnreported(d.lastCall)
 			continue
-		}
-		if b.reported() {
-			d.release(b)
-		}
-	}
-	for _, id := range reply.Lost {
-		if b := d.batches[id]; b != nil {
+		case slices.Contains(reply.Lost, b.ID):
 			d.worker.Log.Warn("lease lost: other workers run its items, and outcomes from here no longer count",
-				"batch_id", id, "items", len(b.Items)-b.finished)
+				"batch_id", b.ID, "items", len(b.Items)-b.finished)
 			d.stats.LostLeases++
 			d.stats.Lost += len(b.Items) - b.finished
 			d.release(b)
+			continue
+		}
+		if outcomes += b.reported(); b.released() {
+			d.release(b)
 		}
 	}
+	return outcomes
 }
 
 // pollDelay returns when to ask for items again. It spreads the calls of many idle workers, which all get the same reply.
@@ -292,7 +309,7 @@ func pollDelay(reply queue.Reply) time.Duration {
 func (d *dispatcher) take(leased *queue.Batch) {
 	b := newBatch(d.running, leased)
 	b.remember = d.policy.Remember
-	d.batches[b.ID] = b
+	d.batches = append(d.batches, b)
 	d.next = b
 	d.open, d.unstarted, d.leased = len(d.batches), b.unstarted(), d.lastCall
 	d.exclusive = d.exclusive || b.Suspect
@@ -312,7 +329,8 @@ func (d *dispatcher) holdsSuspect() bool {
 
 func (d *dispatcher) release(b *batch) {
 	b.cancel()
-	delete(d.batches, b.ID)
+	b.over = true
+	d.batches = slices.DeleteFunc(d.batches, func(other *batch) bool { return other == b })
 	d.open = len(d.batches)
 	if d.next == b {
 		d.next, d.unstarted = nil, 0
@@ -356,7 +374,7 @@ func (d *dispatcher) finish(c *chunk) {
 	d.idle++
 	if missing := c.to - c.from - c.taken; missing > 0 { // a handler that breaks its contract must not lose items
 		d.stats.Running -= missing
-		for i := c.from; i < c.to && d.batches[c.batch.ID] == c.batch; i++ {
+		for i := c.from; i < c.to && !c.batch.over; i++ {
 			if !c.batch.has(c.batch.bitmap, i) {
 				c.batch.finish(i, d.outcome(c.batch.Items[i], &attempt{Outcome: queue.OutcomeReturned}))
 				d.noteUnreported(time.Now())
@@ -380,7 +398,7 @@ func (d *dispatcher) takeIn(c *chunk) {
 	ended, since := c.take()
 	d.stats.Running -= len(ended)
 	b := c.batch
-	if len(ended) == 0 || d.batches[b.ID] != b { // or its lease was lost
+	if len(ended) == 0 || b.over { // or its lease was lost
 		return
 	}
 	items, took := c.ran(ended, time.Now())

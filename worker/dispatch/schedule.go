@@ -7,6 +7,7 @@ const (
 	stalled     = 500 * time.Millisecond // without any item started, after which leased items go back
 	holdLimit   = time.Second            // longest time for which a leased item waits for a slot
 	reportDelay = time.Second            // longest time for which an outcome waits for the next call
+	reportTime  = reportDelay / 2        // longest time that it may take to report all that is leased
 	recallDelay = 500 * time.Millisecond // between two calls that ask whether a slot is idle
 	fillLimit   = 2 * time.Second        // of work, up to which a slot's fill is kept together
 	slowChunk   = 100 * time.Millisecond // of work, against which the time of a call does not count
@@ -35,15 +36,18 @@ type schedule struct {
 	lease      time.Duration // for which a call renews the leases
 	calling    bool          // a call is being made: there is one at a time
 	lastCall   time.Time
-	unreported time.Time // since when there are outcomes that were not reported, zero without any
-	urgent     bool      // they must be reported at once
-	excess     bool      // the handler holds items for which a slot may be idle somewhere
+	unreported time.Time     // since when there are outcomes that were not reported, zero without any
+	urgent     bool          // they must be reported at once
+	withheld   bool          // the last call had no room for all of them: lease nothing until one has
+	unsettled  int           // leased items whose outcome the queue did not have after the last call
+	perOutcome time.Duration // estimate of what a call takes for an outcome if it is full of them, 0 before the first measurement
+	excess     bool          // the handler holds items for which a slot may be idle somewhere
 }
 
 // wantsItems reports whether more items should be leased now.
 func (s *schedule) wantsItems(now time.Time) bool {
 	switch {
-	case s.stopping || s.unstarted > 0:
+	case s.stopping || s.withheld || s.unstarted > 0:
 		return false
 	case s.idle == s.slots: // nothing runs; if something is held, to report its end may end the run
 		return s.open > 0 || !now.Before(s.leaseAgain)
@@ -73,6 +77,9 @@ func (s *schedule) leaseSize() int {
 	if s.perItem > 0 && !s.rated {
 		ahead := int(time.Duration(s.slots) * lead / s.perItem)
 		n = max(n, ahead/s.fill*s.fill)
+	}
+	if s.perOutcome > 0 {
+		n = min(n, int(reportTime/s.perOutcome)-s.unsettled)
 	}
 	return max(1, min(n, maxBatch, maxGrowth*max(s.lastBatch, s.slots*s.fill)))
 }

@@ -131,7 +131,6 @@ func (w *Worker) run(ctx context.Context) error {
 		session: w.Queue.NewSession(w.Name, limits),
 		running: running,
 		calls:   calls,
-		batches: map[string]*batch{},
 		chunks:  map[*chunk]bool{},
 		tasks:   make(chan *chunk, w.Policy.Slots),
 		ended:   make(chan *chunk, w.Policy.Slots),
