@@ -22,7 +22,7 @@ func newLastStep(s *session, settings *config.Work) *dispatch.LastStep {
 	if len(settings.Finally) == 0 {
 		return nil
 	}
-	command := &handler.Command{Args: settings.Finally, Timeout: settings.FinallyTimeout, KillAfter: settings.KillAfter,
+	command := &handler.Command{Args: settings.Finally, Timeout: settings.FinallyTimeout, KillAfter: settings.KillAfter, Log: s.log,
 		Output: &process.Output{Format: settings.Output, Out: os.Stdout, Err: os.Stderr}}
 	return &dispatch.LastStep{MaxAttempts: settings.FinallyAttempts, Run: func(ctx context.Context, number int) handler.Attempt {
 		counts, err := s.counts(ctx)

@@ -146,6 +146,7 @@ func newHandler(settings *config.Work, log *slog.Logger) handler.Handler {
 		DeadCodes:   settings.DeadExitCodes,
 		SnoozeCodes: settings.SnoozeExitCodes,
 		Output:      output,
+		Log:         log,
 	}
 	if settings.Mode != config.Exec {
 		command.Args = fields.Command(settings.Command).Literal()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os/exec"
 	"slices"
 	"syscall"
@@ -25,6 +26,7 @@ type Command struct {
 	DeadCodes   []int         // exit codes after which no further attempt is made
 	SnoozeCodes []int         // exit codes that do not count as an attempt
 	Output      *process.Output
+	Log         *slog.Logger // may be nil
 }
 
 // Once runs the command as it is, for no item, with a standard input and additional variables of its own.
@@ -46,7 +48,7 @@ func (c *Command) runProcess(ctx context.Context, from process.Origin, tail *pro
 	if p.Args[0] == c.Args[0] {
 		p.Path = c.Path
 	}
-	p.KillAfter = c.KillAfter
+	p.KillAfter, p.Origin, p.Log = c.KillAfter, from, c.Log
 	started := time.Now()
 	ending := p.Run(ctx)
 	attempt := c.attempt(ctx, &p, ending)

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os/exec"
@@ -13,14 +12,14 @@ type Child struct {
 	Stdin io.WriteCloser
 
 	cmd     *exec.Cmd
-	group   group
+	tree    *tree
 	output  *pipe
 	allRead chan struct{} // closed when standard output has ended
 }
 
 // Start starts the process. Its Stdin and Timeout do not count.
 func (p *Process) Start() (*Child, error) {
-	c := &Child{group: group{killAfter: p.killAfter()}, cmd: p.command(context.Background(), p.Env), allRead: make(chan struct{})}
+	c := &Child{tree: newTree(p), cmd: p.command(p.Env), allRead: make(chan struct{})}
 	c.cmd.WaitDelay = PipeDelay
 	c.cmd.Stderr = p.Stderr
 	var err error
@@ -29,7 +28,7 @@ func (p *Process) Start() (*Child, error) {
 	}
 	c.cmd.Stdout = c.output.writeEnd
 	if c.Stdin, err = c.cmd.StdinPipe(); err == nil {
-		err = c.cmd.Start()
+		err = c.tree.start(c.cmd)
 	}
 	if err != nil {
 		c.output.close()
@@ -43,11 +42,12 @@ func (p *Process) Start() (*Child, error) {
 	return c, nil
 }
 
-// Terminate terminates the process's group. It may be called at any time and more than once.
-func (c *Child) Terminate() { c.group.terminate(c.cmd.Process.Pid) }
+// Terminate terminates the process and all that have come down from it. It may be called at any time and more than once.
+func (c *Child) Terminate() { c.tree.terminate() }
 
-// Wait waits until the process has ended and its output has been passed on, and ends what is left of a group that was terminated.
+// Wait waits until the process has ended and its output has been passed on, and ends what it has left behind, as Run does.
 func (c *Child) Wait() Ending {
+	c.tree.awaitLeader()
 	delay := PipeDelay
 	if errors.Is(c.cmd.Wait(), exec.ErrWaitDelay) {
 		delay = 0 // it was already spent on standard error
@@ -59,6 +59,6 @@ func (c *Child) Wait() Ending {
 		<-c.allRead
 	}
 	c.output.close()
-	c.group.clear(c.cmd.Process.Pid)
+	c.tree.leave()
 	return newEnding(c.cmd.ProcessState)
 }

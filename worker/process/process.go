@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"slices"
@@ -35,36 +36,41 @@ type Process struct {
 	Timeout time.Duration // 0 for none
 
 	KillAfter time.Duration // from TERM to KILL, DefaultKillAfter if it is 0
+	Origin    Origin        // names the process in the log
+	Log       *slog.Logger  // may be nil
 }
 
 func (p *Process) killAfter() time.Duration { return cmp.Or(p.KillAfter, DefaultKillAfter) }
 
-// Run runs the process to its end. When ctx is done or the timeout is over, its group is terminated.
+// Run runs the process to its end. When ctx is done or the timeout is over, it is terminated with all that have come down from it, and
+// Run returns when they have ended. If it ends by itself, Run returns at once, or a moment later if others hold its pipes; what it has
+// left behind is ended meanwhile.
 func (p *Process) Run(ctx context.Context) Ending {
-	env := p.Env
-	limited := ctx
+	if err := ctx.Err(); err != nil {
+		return Ending{Err: err}
+	}
+	env, limited := p.Env, ctx
+	deadline := time.Now().Add(p.Timeout)
 	if p.Timeout > 0 {
-		deadline := time.Now().Add(p.Timeout)
 		env = append(slices.Clip(env), "WQ_DEADLINE="+deadline.UTC().Format(time.RFC3339))
+	}
+	cmd := p.command(env)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, buffered{p.Stdout}, buffered{p.Stderr}
+	cmd.WaitDelay = PipeDelay
+	t := newTree(p)
+	if err := t.start(cmd); err != nil {
+		return Ending{Err: err}
+	}
+	if p.Timeout > 0 {
 		var cancel context.CancelFunc
 		limited, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
-	cmd := p.command(limited, env)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, buffered{p.Stdout}, buffered{p.Stderr}
-	cmd.WaitDelay = p.killAfter() + PipeDelay
-	g := group{killAfter: p.killAfter()}
-	cutOff := false
-	cmd.Cancel = func() error {
-		cutOff = !hasEnded(cmd.Process.Pid)
-		g.terminate(cmd.Process.Pid)
-		return nil
-	}
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
-		return Ending{Err: err}
-	}
-	g.clear(cmd.Process.Pid)
+	stop := context.AfterFunc(limited, t.terminate)
+	cutOff := t.awaitLeader()
+	stop()
+	_ = cmd.Wait()
+	t.leave()
 	ending := newEnding(cmd.ProcessState)
 	ending.CutOff = cutOff
 	ending.TimedOut = cutOff && errors.Is(limited.Err(), context.DeadlineExceeded)
@@ -72,12 +78,12 @@ func (p *Process) Run(ctx context.Context) Ending {
 }
 
 // command returns the process as the leader of a group of its own.
-func (p *Process) command(ctx context.Context, env []string) *exec.Cmd {
+func (p *Process) command(env []string) *exec.Cmd {
 	program := p.Args[0]
 	if p.Path != "" {
 		program = p.Path
 	}
-	cmd := exec.CommandContext(ctx, program, p.Args[1:]...)
+	cmd := exec.Command(program, p.Args[1:]...)
 	cmd.Args[0] = p.Args[0]
 	cmd.ExtraFiles = p.Files
 	cmd.Env = append(Environment(), env...)

@@ -51,7 +51,7 @@ func startProgram(h *Handler, slot, singly int) (*program, error) {
 	p.print = io.MultiWriter(stdout, p.tail)
 	p.mu.Lock() // a response may come at once
 	defer p.mu.Unlock()
-	command := process.Process{Args: h.Args, Path: h.Path, Env: []string{handler.SlotVariable(slot)}, KillAfter: h.KillAfter, Stdout: responseReader{p}, Stderr: io.MultiWriter(stderr, p.tail)}
+	command := process.Process{Args: h.Args, Path: h.Path, Env: []string{handler.SlotVariable(slot)}, KillAfter: h.KillAfter, Log: h.Log, Origin: process.Origin{Label: h.Args[0]}, Stdout: responseReader{p}, Stderr: io.MultiWriter(stderr, p.tail)}
 	child, err := command.Start()
 	if err != nil {
 		return nil, err
