@@ -119,6 +119,7 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 			MaxSnoozes: settings.MaxSnoozes,
 			Rate:       float64(settings.Rate),
 			StopAfter:  settings.StopAfter(),
+			MaxDead:    settings.MaxDead.Portion,
 			Retention:  settings.Retention,
 			MaxResults: settings.MaxResults,
 		},

@@ -180,7 +180,7 @@ worker: {image: docker.io/library/busybox, command: [c]}`}.objects(t)
 
 func TestWhenARunStopsEarly(t *testing.T) {
 	t.Parallel()
-	for values, want := range map[string]string{"maxDead: 500": "", "stopAfterDead: 0": "0", "maxDead: 5, stopAfterDead: 5": "5"} {
+	for values, want := range map[string]string{"maxDead: 500": "", "stopAfterDead: 0": "0", "maxDead: 5, stopAfterDead: 6": "6", "maxDead: 5%, stopAfterDead: 5%": "5%"} {
 		got, _ := lookupEnv(workerJob(t, release{values: "{items: [a], worker: {" + values + "}}"}.objects(t)).Spec.Template.Spec, "WQ_STOP_AFTER_DEAD")
 		if got != want {
 			t.Errorf("%s: WQ_STOP_AFTER_DEAD is %q, want %q", values, got, want)
@@ -208,7 +208,9 @@ func TestCollisionsAreRefused(t *testing.T) {
 		"worker: {initContainers: [{name: a, image: b}, {name: a, image: b}]}":                                                       "worker.initContainers: the pod has a container a already",
 		"worker: {sidecars: [{name: a, image: b, restartPolicy: Always, volumeMounts: [{name: v, mountPath: /v}]}]}":                 "worker.sidecars: there is no volume v for a to mount",
 		"worker: {metrics: {enabled: true}, sidecars: [{name: a, image: b, restartPolicy: Always, ports: [{containerPort: 9090}]}]}": "worker.sidecars: a port of a is that of worker.metrics",
-		"worker: {maxDead: 500, stopAfterDead: 100}":                                                                                 "worker.stopAfterDead: 100 is less than worker.maxDead, 500",
+		"worker: {maxDead: 500, stopAfterDead: 100}":                                                                                 "worker.stopAfterDead: 100 is not above worker.maxDead, 500",
+		"worker: {maxDead: 5, stopAfterDead: 5}":                                                                                     "worker.stopAfterDead: 5 is not above worker.maxDead, 5",
+		"worker: {maxDead: 5%, stopAfterDead: 4%}":                                                                                   "worker.stopAfterDead: 4% is not above worker.maxDead, 5%",
 		"global: {storageClass: fast}":                                                                                               "global.storageClass: this chart reads global.imageRegistry and global.imagePullSecrets alone",
 	} {
 		t.Run(values, func(t *testing.T) {

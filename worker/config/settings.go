@@ -144,7 +144,7 @@ type Work struct {
 	History
 	EarlierRuns
 	Output          string        `envconfig:"WQ_OUTPUT" default:"raw" oneof:"raw tagged json" value:"worker.output" desc:"how the output of commands is passed on: raw, tagged (each line begins with its item) or json (each line is an object)"`
-	StopAfterDead   Portion       `envconfig:"WQ_STOP_AFTER_DEAD" value:"worker.stopAfterDead" desc:"dead items above which the run stops early, 0 for never: a number, or a share of the items that have ended such as 10%, once a hundred have; if empty, 100 or twice WQ_MAX_DEAD, whichever is more"`
+	StopAfterDead   Portion       `envconfig:"WQ_STOP_AFTER_DEAD" value:"worker.stopAfterDead" desc:"dead items at which the run stops early, 0 for never: a number, or a share of the items that have ended such as 10%, once a hundred have; a run with no more dead items than WQ_MAX_DEAD goes on; if empty, 100 or twice WQ_MAX_DEAD, whichever is more"`
 	Finally         Command       `envconfig:"WQ_FINALLY" value:"finally.command" desc:"JSON array of the program and its arguments to run once when the run has drained or stopped; the results are on its standard input as lines of JSON"`
 	FinallyTimeout  time.Duration `envconfig:"WQ_FINALLY_TIMEOUT" default:"0s" min:"0s" value:"finally.timeout" desc:"how long an attempt at WQ_FINALLY may take, 0s for no limit"`
 	FinallyAttempts int           `envconfig:"WQ_FINALLY_MAX_ATTEMPTS" default:"3" min:"1" value:"finally.maxAttempts" desc:"failed attempts at WQ_FINALLY after which the run has failed"`
@@ -163,8 +163,8 @@ type Work struct {
 // Validate implements Validator.
 func (w *Work) Validate() (wrong []error) {
 	wrong = w.validateRun()
-	if stop := w.StopAfterDead; stop.Set && stop.Portion != (queue.Portion{}) && stop.Less(w.MaxDead.Portion) {
-		wrong = append(wrong, fmt.Errorf("WQ_STOP_AFTER_DEAD: %v is less than WQ_MAX_DEAD, %v: the run would stop while it is still a success; "+
+	if stop := w.StopAfterDead; stop.Set && stop.Portion != (queue.Portion{}) && stop.Within(w.MaxDead.Portion) {
+		wrong = append(wrong, fmt.Errorf("WQ_STOP_AFTER_DEAD: %v is not above WQ_MAX_DEAD, %v: a run with so many dead items is still a success, and does not stop; "+
 			"raise it, leave it out, or set it to 0 to never stop early", stop, w.MaxDead))
 	}
 	if w.BackoffMax < w.Backoff {
@@ -192,10 +192,10 @@ func (w *Work) Validate() (wrong []error) {
 	return wrong
 }
 
-// stopAfterDead is the least number of dead items above which a run stops early, unless the user sets another.
+// stopAfterDead is the least number of dead items at which a run stops early, unless the user sets another.
 const stopAfterDead = 100
 
-// StopAfter returns how many dead items stop the run early if there are more, 0 for never. Unless the user sets it, it is above MaxDead.
+// StopAfter returns how many dead items stop the run early, 0 for never. Unless the user sets it, it is above MaxDead.
 func (w *Work) StopAfter() queue.Portion {
 	if w.StopAfterDead.Set {
 		return w.StopAfterDead.Portion

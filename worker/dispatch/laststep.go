@@ -62,9 +62,7 @@ func (d *dispatcher) endLastStep(step queue.LastStep, a *attempt) error {
 	item := queue.Item{Payload: "last step", Attempts: step.Attempts}
 	end := queue.ItemOutcome{Outcome: a.Outcome}
 	switch {
-	case a.Outcome == queue.OutcomeDone:
-		d.worker.Log.Info("the last step is done", "duration", a.Duration.Round(time.Microsecond))
-	case a.Outcome == queue.OutcomeReturned:
+	case a.Outcome == queue.OutcomeDone, a.Outcome == queue.OutcomeReturned:
 	case step.Attempts+1 < d.worker.LastStep.MaxAttempts:
 		end = queue.ItemOutcome{Outcome: queue.OutcomeFailed, Delay: d.policy.Backoff.Delay(step.Attempts + 1), Text: attemptJSON(item, a, d.policy)}
 		d.worker.Log.Warn("the last step failed", "attempt", step.Attempts+1, "exit_code", a.ExitCode, "reason", a.Reason, "delay", end.Delay.Round(time.Millisecond))
@@ -72,7 +70,19 @@ func (d *dispatcher) endLastStep(step queue.LastStep, a *attempt) error {
 		end = queue.ItemOutcome{Outcome: queue.OutcomeDead, Text: attemptJSON(item, a, d.policy)}
 		d.worker.Log.Error("the last step is dead", "attempt", step.Attempts+1, "exit_code", a.ExitCode, "reason", a.Reason)
 	}
-	return d.retry(func(ctx context.Context) error { return d.session.EndLastStep(ctx, end) })
+	counts := true
+	err := d.retry(func(ctx context.Context) (err error) {
+		counts, err = d.session.EndLastStep(ctx, end)
+		return err
+	})
+	switch {
+	case err != nil:
+	case !counts:
+		d.worker.Log.Info("items came back while the last step ran: it runs again after them")
+	case a.Outcome == queue.OutcomeDone:
+		d.worker.Log.Info("the last step is done", "duration", a.Duration.Round(time.Microsecond))
+	}
+	return err
 }
 
 // retry makes a call to the queue for as long as Redis may be unreachable.

@@ -95,20 +95,22 @@ func TestCancelOfLostData(t *testing.T) {
 	}
 }
 
-// TestCancelKeepsTheExpiry: what is cancelled in a run that all workers have left expires with the rest of it.
+// TestCancelKeepsTheExpiry: what is cancelled in a stopped run that all workers have left expires with the rest of it.
 func TestCancelKeepsTheExpiry(t *testing.T) {
 	client := redistest.Start(t).Client()
 	defer client.Close()
 	q := queue.New(client, "job2")
-	seed(t, q, false, "a", "b")
-	must(t, q.Seal(t.Context()))
-	session := q.NewSession("w", queue.Limits{Lease: time.Minute, BatchBytes: 1, MaxCrashes: 1, Retention: time.Hour})
-	_, err := session.Exchange(t.Context(), queue.Request{})
-	must(t, err)
+	seed(t, q, true, "a", "b", "c", "d")
+	session := q.NewSession("w", queue.Limits{Lease: time.Minute, BatchBytes: 1, MaxCrashes: 1, StopAfter: queue.Portion{Items: 1}, Retention: time.Hour})
+	reply := exchange(t, session, 1)
+	dead := queue.Report{Batch: reply.Batch.ID, Release: true, Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeDead}}}
+	if reply = exchange(t, session, 1, dead); reply.Status != queue.StatusStopped {
+		t.Fatalf("status %s", reply.Status)
+	}
 	must(t, session.Close(t.Context()))
 	must(t, q.Cancel(t.Context(), func(string) bool { return true }, 0))
 	for _, key := range client.Keys(t.Context(), "*").Val() {
-		if client.PTTL(t.Context(), key).Val() <= 0 {
+		if client.PTTL(t.Context(), key).Val() <= 0 && key != "{job2}:state" {
 			t.Errorf("%s never expires", key)
 		}
 	}

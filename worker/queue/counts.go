@@ -99,7 +99,7 @@ func parseCounts(pairs []string) Counts {
 		LastStep: LastStepState(texts["last_step"]), LastAttempts: values["last_attempts"], LastStepRecord: texts["last_record"],
 		SeedAttempts: values["seed_attempts"], SeedError: texts["seed_error"],
 		Now: at("now"), Began: at("began_at"), SeederTill: at("seeder_until"), Started: at("started_at"), Finished: at("finished_at"), StoppedAt: at("stopped_at"),
-		LastCall: at("heard"), LastUntil: at("last_until"),
+		LastCall: at("last_call"), LastUntil: at("last_until"),
 		NextDue: at("next_due"), NextExpiry: at("next_expiry"), Limited: at("limited_until"),
 	}
 	for _, state := range ItemStates {

@@ -90,7 +90,8 @@ type Limits struct {
 	MaxSnoozes int           // snoozes that an item may have before it is dead, 0 for any number
 	Rate       float64       // items per second that all workers together may lease, 0 for any number
 	LastStep   bool          // the worker can run a last step after the run
-	StopAfter  Portion       // dead letters above which the run stops early, 0 for never; a share counts once a hundred items have ended
+	StopAfter  Portion       // dead letters at which the run stops early, 0 for never; a share is of the items that have ended, once a hundred have
+	MaxDead    Portion       // dead letters with which the run is a success, so that it does not stop early
 	MaxResults int           // cap on the number of results kept, and on the history, 0 for none
 	Retention  time.Duration // how long records outlive the end of the run, 0 for ever; whole milliseconds
 }
@@ -235,10 +236,10 @@ func (s *Session) arguments(request Request) []any {
 	if s.epoch == "" {
 		settings, release = s.Settings, s.Release
 	}
-	args := make([]any, 0, 20+7*len(request.Reports))
+	args := make([]any, 0, 21+7*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
 		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings, release,
-		request.Idle, request.pushes(), len(request.Reports))
+		request.Idle, request.pushes(), l.MaxDead.String(), len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {

@@ -20,8 +20,8 @@
 -- ARGV[7]  cap on the payload bytes of the new batch
 -- ARGV[8]  crashes that an item which runs alone may cause before it is dead
 -- ARGV[9]  snoozes that an item may have before it is dead, 0 for any number
--- ARGV[10] dead letters above which the run stops early, 0 for never; with a % at its end, the share of the items that have ended,
---          once a hundred have
+-- ARGV[10] dead letters at which the run stops early, 0 for never; with a % at its end, a share of the items that have ended, once a
+--          hundred have. A run that can still be a success, see ARGV[20], goes on
 -- ARGV[11] ms for which the records are kept once the run has drained, 0 for ever
 -- ARGV[12] cap on the number of results and on the history, 0 for none
 -- ARGV[13] µs, with a fraction, between two items at the rate that all workers together may lease, 0 for any rate. What was not
@@ -33,7 +33,8 @@
 -- ARGV[17] the release that the worker belongs to, '' if none, or once it is known
 -- ARGV[18] 1 if a slot of the worker is idle, else 0
 -- ARGV[19] 1 if any of the reports has items to push, else 0
--- ARGV[20] number of batches reported; then for each of them:
+-- ARGV[20] dead letters with which the run is still a success; with a % at its end, a share of all items
+-- ARGV[21] number of batches reported; then for each of them:
 --   batch id, 'keep' (renew) or 'release' (nothing is left of it), bitmap ('' when unchanged), number of finished positions
 --   that were reported before, number of items newly done, fingerprints of those of them that later runs leave out (one after
 --   another), number of outcomes; then for each outcome:
@@ -65,7 +66,7 @@ local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), tonumbe
 local interval = tonumber(ARGV[13])
 local has_last_step, worker_status, settings, release = ARGV[14] == '1', ARGV[15], ARGV[16], ARGV[17]
 local has_idle_slot, pushing = ARGV[18] == '1', ARGV[19] == '1'
-local reports, FIRST_REPORT = tonumber(ARGV[20]), 21
+local max_dead, reports, FIRST_REPORT = ARGV[20], tonumber(ARGV[21]), 22
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
 local SUSPECT = 2
@@ -76,9 +77,9 @@ local MIN_ENDED, MAX_KNOWN = 100, 1000000
 -- How long a worker that has found nothing counts as idle, in ms: until it asks again.
 local IDLE_NOTED = 1500
 
-local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, heard, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until =
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until =
   unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'done', 'stopped', 'paused',
-    'heard', 'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step', 'idle_until'))
+    'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step', 'idle_until'))
 taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
 dead_count, done_count, alone = tonumber(dead_count or 0), tonumber(done_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
@@ -207,7 +208,7 @@ local function settle()
       rolled_back[#rolled_back + 1] = id
       rolled_back[#rolled_back + 1] = call('GET', finished) or ''
       if action == 'release' then held = held + 1 end
-      call('ZADD', leases, now + lease, id)
+      call('ZADD', leases, lease_now + lease, id)
     else
       local gone = done
       local origin = outcomes > 0 and origin_of(batch)
@@ -225,7 +226,7 @@ local function settle()
       if action == 'release' then
         drop(id)
       else
-        call('ZADD', leases, now + lease, id)
+        call('ZADD', leases, lease_now + lease, id)
         if bitmap ~= '' then call('SET', finished, bitmap) end
       end
     end
@@ -233,12 +234,19 @@ local function settle()
   return lost, rolled_back, held
 end
 
--- too_many_dead reports whether the run is to stop early.
+-- portion_of returns how many of n items a portion is, and whether it is a share of them.
+local function portion_of(portion, n)
+  local share = string.match(portion, '^(.*)%%$')
+  return share and tonumber(share) * n / 100 or tonumber(portion), share ~= nil
+end
+
+-- too_many_dead reports whether the run is to stop early: so many are dead that it should, and more than it may have as a success.
 local function too_many_dead()
-  local share = string.match(stop_after, '^(.*)%%$')
-  if not share then return tonumber(stop_after) > 0 and dead_count > tonumber(stop_after) end
+  if dead_count == 0 or stop_after == '0' then return false end
   local ended = done_count + dead_count
-  return ended >= MIN_ENDED and dead_count * 100 > tonumber(share) * ended + 1e-6
+  local most, is_share = portion_of(stop_after, ended)
+  if dead_count < most - 1e-6 or is_share and ended < MIN_ENDED then return false end
+  return dead_count > math.floor(portion_of(max_dead, taken + call('LLEN', ready) + (call('HGET', state, 'unjoined') or 0)) + 1e-6)
 end
 
 -- 2 Take back.
@@ -384,12 +392,12 @@ local function next_batch(held)
 end
 
 -- allowance returns how many items the rate allows to lease now. Times are whole µs, so a whole interval has always passed in the end.
--- What is used lies in the future only if the clock went back.
+-- What is used lies in the future only by a rounding.
 local function allowance()
   if interval == 0 then return want end
   local window = math.max(1000000, math.ceil(interval))
-  used_until = math.min(math.max(tonumber(used_until or 0), micros - window), micros)
-  return math.floor((micros - used_until) / interval)
+  used_until = math.min(math.max(tonumber(used_until or 0), now_micros - window), now_micros)
+  return math.floor((now_micros - used_until) / interval)
 end
 
 -- spend_allowance takes leased items off the allowance.
@@ -420,12 +428,12 @@ local function lease_batch(held)
   if idle_until then note_idle() end
   spend_allowance(size)
   call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
-  call('ZADD', leases, now + lease, batch_id)
+  call('ZADD', leases, lease_now + lease, batch_id)
   count('leased', size)
-  if stopped then call('HDEL', state, 'stopped', 'stopped_at') end
   if not started_at then call('HSET', state, 'started_at', now) end
   if finished_at then reopen() end
   if last_step == 'done' or last_step == 'dead' then forget_last_step() end
+  if last_step == 'running' then call('HSET', state, 'last_outdated', 1) end
   return 'items'
 end
 
@@ -446,11 +454,12 @@ local function pending(limited)
   local next_due = call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
   local next_expiry = call('ZRANGE', leases, 0, 0, 'WITHSCORES')[2]
   if sealed and ready_len == 0 and suspects_len == 0 and not next_due and not next_expiry then
+    if last_step_open and paused then return 'paused', 1000 end
     if last_step_open then return 'last', 0 end
     finish()
     return 'drained', 0
   end
-  local wait = math.max(0, math.min(tonumber(next_due) or now + 60000, tonumber(next_expiry) or now + 60000) - now)
+  local wait = math.max(0, math.min(60000, next_due and tonumber(next_due) - now or 60000, next_expiry and tonumber(next_expiry) - lease_now or 60000))
   if paused then return 'paused', math.max(wait, 1000) end
   if limited and (ready_len > 0 or suspects_len > 0 or next_due and tonumber(next_due) <= now) then
     local allowed_at = math.ceil((used_until + interval) / 1000)
@@ -466,11 +475,11 @@ local function pending(limited)
 end
 
 if unjoined > 0 then ready_len = join() end
-hear(heard, lease)
+note_call(lease)
 local lost, rolled_back, held = settle()
 trim(results, 'results_dropped', max_results)
 if recorded then trim(history, 'history_dropped', max_results) end
-local expired = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 1)[1]
+local expired = call('ZRANGEBYSCORE', leases, '-inf', lease_now, 'LIMIT', 0, 1)[1]
 if expired then take_back(expired) end
 suspects_len = call('LLEN', suspects)
 
@@ -478,13 +487,16 @@ local status, wait, free = 'wait', 0, false
 if too_many_dead() then
   if not last_step_open then
     status = 'stopped'
-  elseif call('ZCARD', leases) == 0 then
-    status = 'last'
-  else
+  elseif call('ZCARD', leases) > 0 then
     wait = 100 -- a worker that left now would fail the Job, and end the others' pods, before the last step
+  elseif paused then
+    status, wait = 'paused', 1000
+  else
+    status = 'last'
   end
   if not stopped or reports > 0 then call('HSET', state, 'stopped', 1, 'stopped_at', now) end
 else
+  if stopped then call('HDEL', state, 'stopped', 'stopped_at') end
   if want > 0 and not paused then status, free = lease_batch(held) end
   if status ~= 'items' then status, wait = pending(status == 'limited') end
 end

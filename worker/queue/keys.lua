@@ -19,11 +19,11 @@
 -- The life of a run, as its state has it:
 --   unseeded  there is no epoch. A worker waits; one that has seen an epoch before reports that the run has vanished
 --   open      publish.lua or a seal has written the epoch. Nothing expires
---   left      all workers have left a sealed run in an orderly way: all keys expire together after the retention, and the run is
---             unseeded again. Whoever goes on with it before makes it open
---   drained   finished_at is set: the records of items expire after the retention. The state, some hundred bytes, stays until
---             a purge. So the same seed adds nothing, and a worker made later finds the run drained, at any time after. Only if
---             the queue will have no other seed, its state expires too. New items make it open
+--   left      the run was stopped early and all workers have left it: its items and records expire after the retention. Whoever goes
+--             on with it before makes it open. After that the state shows that items are lost
+--   drained   finished_at is set: the records of items expire after the retention
+-- The state, some hundred bytes, stays until a purge. So the same seed adds nothing, and a worker made later finds the run drained,
+-- at any time after. Only if the queue will have no other seed, it expires with the rest of an ended run. New items make the run open.
 -- Data that Redis has lost shows in each of them: the epoch is gone or another, or fewer items were taken and are waiting than
 -- were seeded. Other fields of the state:
 --   seed:<name>  number of items of the seed of that name
@@ -31,7 +31,9 @@
 --   seeder …     who seeds the queue, see seeding.lua
 --   taken        items that were leased for the first time, so the id of the last of them
 --   unjoined     items in the lists that `joining` names
---   heard        time of the last call, give or take half a second
+--   last_call    time of the last call of a worker or seeder by the server's clock, in ms, give or take half a second
+--   clock_back   ms by which the server's clock went back, all in all
+--   outages      ms for which the clock of the leases stood still, all in all
 --   stopped_at   time of the last report since the run was stopped early
 --   alone        suspects that run now
 --   isolated     the worker that stops leasing so that it can run a suspect, and until when
@@ -52,9 +54,18 @@
 local ready, state, leases, delayed, suspects, dead, results, workers, joining, history, seen, known, prefix = unpack(KEYS, 1, 13)
 local call = redis.call
 
+-- Three clocks, in ms since 1970:
+--   server_now  the server's. It goes back when somebody sets it, or after a failover to a server whose clock is behind
+--   now         the queue's, which goes back by half a second at most: the state's times are of this clock, so what is due stays as far away
+--   lease_now   that of the leases: of batches, of the last step and of seeding. It stands still while the server is away
 local clock = call('TIME')
-local micros = clock[1] * 1000000 + clock[2] -- since 1970, which a double holds exactly
-local now = math.floor(micros / 1000)        -- ms
+local server_micros = clock[1] * 1000000 + clock[2] -- a double holds it exactly
+local server_now = math.floor(server_micros / 1000)
+local last_call, clock_back, outages = unpack(call('HMGET', state, 'last_call', 'clock_back', 'outages'))
+last_call, clock_back, outages = tonumber(last_call), tonumber(clock_back or 0), tonumber(outages or 0)
+local now_micros = math.max(server_micros, (last_call or 0) * 1000) + clock_back * 1000
+local now = math.floor(now_micros / 1000)
+local lease_now = now - outages
 
 local function envelope(id, attempts, crashes, snoozes, group, payload)
   return id .. ':' .. attempts .. ':' .. crashes .. ':' .. snoozes .. ':' .. group .. ':' .. payload
@@ -123,7 +134,7 @@ end
 
 -- forget_last_step makes the last step run again, at the next end of the run.
 local function forget_last_step()
-  call('HDEL', state, 'last_step', 'last_worker', 'last_until', 'last_attempts', 'last_crashes', 'last_record')
+  call('HDEL', state, 'last_step', 'last_worker', 'last_until', 'last_attempts', 'last_crashes', 'last_record', 'last_outdated')
 end
 
 -- reopen makes the keys of a run that had ended, or was left by its workers, stay for good again.
@@ -132,14 +143,22 @@ local function reopen()
   call('HDEL', state, 'finished_at', 'left')
 end
 
--- hear notes a call after the last one, at the time heard. While nobody calls, this server is away, or all workers are, and they
--- can renew nothing. So no more than a third of a lease runs out meanwhile, or a second, within which somebody calls if anybody can.
--- Otherwise everything that was leased when Redis failed would be run a second time, and be suspected.
-local function hear(heard, lease)
-  heard = tonumber(heard or now)
-  local excess = math.floor(now - heard - math.max(lease / 3, 1000))
-  if excess > 0 then
-    for _, id in ipairs(call('ZRANGE', leases, 0, -1)) do call('ZINCRBY', leases, excess, id) end
+-- Idle workers call at least as often, in ms. And after an outage all workers come back within the other time after the first has.
+local IDLE_CALLS, RECONNECT = 1600, 10000
+
+-- note_call notes a call of a worker or seeder whose leases last that many ms. While nobody calls, this server is away, or all
+-- workers are, and they can renew nothing. So no more than a third of a lease runs out meanwhile. Otherwise everything that was leased
+-- when Redis failed would be run a second time, and be suspected. After a gap that two renewals would have filled, what is left of
+-- a short lease is made long enough for all workers to come back.
+local function note_call(lease)
+  local gap = server_now - (last_call or server_now)
+  local excess = math.floor(gap - lease / 3)
+  if gap > math.max(2 * lease / 3, IDLE_CALLS) then excess = excess + math.max(0, math.ceil(RECONNECT - lease / 3)) end
+  if gap < -500 then
+    call('HINCRBY', state, 'clock_back', -gap)
+  elseif excess > 0 then
+    lease_now = lease_now - excess
+    call('HINCRBY', state, 'outages', excess)
   end
-  if heard == now or math.abs(now - heard) > 500 then call('HSET', state, 'heard', now) end
+  if not last_call or math.abs(gap) > 500 then call('HSET', state, 'last_call', server_now) end
 end

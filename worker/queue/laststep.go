@@ -25,6 +25,7 @@ type LastStep struct {
 	Leased   bool          // this session runs it
 	Wait     time.Duration // until it may be leased, 0 if it is leased or over
 	Attempts int           // failed attempts so far
+	Again    bool          // the report of its end does not count, see EndLastStep
 }
 
 // LeaseLastStep leases the last step, unless another session has it, it is not due yet, or it is over. Call it after StatusLast.
@@ -38,33 +39,34 @@ func (s *Session) RenewLastStep(ctx context.Context) (LastStep, error) {
 }
 
 // EndLastStep reports how an attempt ended. It changes nothing if the lease was lost, or was ended before.
-// OutcomeSnoozed is an attempt that failed.
-func (s *Session) EndLastStep(ctx context.Context, o ItemOutcome) error {
-	wish := "failed"
+// OutcomeSnoozed is an attempt that failed. A report does not count if items have come back since the last step was leased: it is to run
+// again after them.
+func (s *Session) EndLastStep(ctx context.Context, o ItemOutcome) (counts bool, err error) {
+	action := "failed"
 	switch o.Outcome {
 	case OutcomeDone:
-		wish = "done"
+		action = "done"
 	case OutcomeReturned:
-		wish = "return"
+		action = "return"
 	case OutcomeDead:
-		wish = "dead"
+		action = "dead"
 	}
-	_, err := s.lastStep(ctx, wish, o.Delay, o.Text)
-	return err
+	step, err := s.lastStep(ctx, action, o.Delay, o.Text)
+	return !step.Again, err
 }
 
-func (s *Session) lastStep(ctx context.Context, wish string, d time.Duration, record string) (LastStep, error) {
-	reply, err := lastStepScript.Run(ctx, s.queue.redis, s.keys, s.worker, wish, d.Milliseconds(), s.limits.MaxCrashes, record).Int64Slice()
+func (s *Session) lastStep(ctx context.Context, action string, d time.Duration, record string) (LastStep, error) {
+	reply, err := lastStepScript.Run(ctx, s.queue.redis, s.keys, s.worker, action, d.Milliseconds(), s.limits.MaxCrashes, record, s.limits.Lease.Milliseconds()).Int64Slice()
 	if err != nil {
 		return LastStep{}, err
 	}
 	if len(reply) != 4 {
 		return LastStep{}, fmt.Errorf("reply of laststep.lua: %d fields in place of 4", len(reply))
 	}
-	return LastStep{Leased: reply[0] == 1, Wait: time.Duration(reply[1]) * time.Millisecond, Attempts: int(reply[2])}, nil
+	return LastStep{Leased: reply[0] == 1, Wait: time.Duration(reply[1]) * time.Millisecond, Attempts: int(reply[2]), Again: reply[3] == 1}, nil
 }
 
 // RetryLastStep lets a dead last step run again.
 func (q *Queue) RetryLastStep(ctx context.Context) error {
-	return lastStepScript.Run(ctx, q.redis, q.keys(), "", "again", 0, 0, "").Err()
+	return lastStepScript.Run(ctx, q.redis, q.keys(), "", "again", 0, 0, "", 0).Err()
 }

@@ -10,7 +10,7 @@ import (
 // lastLimits are limits of workers with a last step.
 func lastLimits() queue.Limits {
 	l := limits
-	l.LastStep, l.MaxCrashes, l.StopAfter = true, 2, queue.Portion{Items: 1}
+	l.LastStep, l.MaxCrashes, l.StopAfter = true, 2, queue.Portion{Items: 2}
 	return l
 }
 
@@ -42,7 +42,12 @@ func TestLastStep(t *testing.T) {
 			t.Errorf("leased %+v, want %+v", got, want)
 		}
 	}
-	end := func(s *queue.Session, o queue.ItemOutcome) { t.Helper(); must(t, s.EndLastStep(t.Context(), o)) }
+	end := func(s *queue.Session, o queue.ItemOutcome) {
+		t.Helper()
+		if counts, err := s.EndLastStep(t.Context(), o); err != nil || !counts {
+			t.Errorf("the end of the last step counts: %v, %v", counts, err)
+		}
+	}
 	lease(a, queue.LastStep{Leased: true})
 	lease(a, queue.LastStep{Leased: true}) // the reply was lost
 	if other, err := b.LeaseLastStep(t.Context()); err != nil || other.Leased || other.Wait <= 0 {
@@ -91,7 +96,10 @@ func TestLastStepCrashes(t *testing.T) {
 		}
 		must(t, client.HSet(t.Context(), "{job2}:state", "last_until", 1).Err()) // its lease expires
 	}
-	mustCounts(t, q, func(c queue.Counts) bool { return c.LastStep == queue.LastStepDead && c.Dead == 0 })
+	mustCounts(t, q, func(c queue.Counts) bool {
+		return c.LastStep == queue.LastStepDead && c.Dead == 0 &&
+			c.LastStepRecord == `{"reason":"2 workers have died that ran it, and worker.maxCrashes allows no more"}`
+	})
 	s := q.NewSession("d", lastLimits())
 	if reply := exchange(t, s, 1); reply.Status != queue.StatusDrained {
 		t.Errorf("with a dead last step, the status is %s", reply.Status)
@@ -122,7 +130,8 @@ func TestLastStepOfStoppedRun(t *testing.T) {
 	if err != nil || !step.Leased {
 		t.Fatalf("%+v, %v", step, err)
 	}
-	must(t, a.EndLastStep(t.Context(), queue.ItemOutcome{Outcome: queue.OutcomeDone}))
+	_, err = a.EndLastStep(t.Context(), queue.ItemOutcome{Outcome: queue.OutcomeDone})
+	must(t, err)
 	if reply := exchange(t, b, 1); reply.Status != queue.StatusStopped {
 		t.Errorf("after the last step, the status is %s", reply.Status)
 	}
@@ -133,5 +142,72 @@ func mustCounts(t *testing.T, q *queue.Queue, good func(queue.Counts) bool) {
 	t.Helper()
 	if c, err := q.Counts(t.Context()); err != nil || !good(c) {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestLastStepRunsAgain lets items come while the last step runs: what it reports then does not count, whether they are still there or
+// have ended meanwhile, and it runs again after them.
+func TestLastStepRunsAgain(t *testing.T) {
+	for _, outcome := range []queue.Outcome{queue.OutcomeDone, queue.OutcomeFailed, queue.OutcomeDead} {
+		for _, ended := range []bool{false, true} {
+			_, q := seeded(t, "a")
+			a, b := q.NewSession("a", lastLimits()), q.NewSession("b", lastLimits())
+			exchange(t, a, 1, allDone(exchange(t, a, 1).Batch))
+			lease := func() {
+				t.Helper()
+				if step, err := a.LeaseLastStep(t.Context()); err != nil || step != (queue.LastStep{Leased: true}) {
+					t.Fatalf("%+v, %v", step, err)
+				}
+			}
+			lease()
+			push(t, q.NewPusher(), "b")
+			if ended {
+				exchange(t, b, 1, allDone(exchange(t, b, 1).Batch))
+			}
+			counts, err := a.EndLastStep(t.Context(), queue.ItemOutcome{Outcome: outcome, Text: "{}"})
+			if err != nil || counts {
+				t.Errorf("%s, with the new item ended %v: it counts %v, %v", outcome, ended, counts, err)
+			}
+			mustCounts(t, q, func(c queue.Counts) bool { return c.LastStep == queue.LastStepWaiting && !c.Drained() })
+			if !ended {
+				exchange(t, b, 1, allDone(exchange(t, b, 1).Batch))
+			}
+			lease()
+			if counts, err := a.EndLastStep(t.Context(), queue.ItemOutcome{Outcome: queue.OutcomeDone}); err != nil || !counts {
+				t.Errorf("the second run of the last step counts %v, %v", counts, err)
+			}
+			if reply := exchange(t, b, 1); reply.Status != queue.StatusDrained {
+				t.Errorf("after that the status is %s", reply.Status)
+			}
+		}
+	}
+}
+
+// TestPauseHoldsLastStep: while the run is paused nobody starts the last step, of a drained run or a stopped one.
+func TestPauseHoldsLastStep(t *testing.T) {
+	for _, dead := range []bool{false, true} {
+		_, q := seeded(t, "a", "b", "c", "d")
+		limits := lastLimits()
+		limits.StopAfter = queue.Portion{Items: 1}
+		s := q.NewSession("a", limits)
+		batch := exchange(t, s, 1).Batch
+		must(t, q.Pause(t.Context()))
+		var reply queue.Reply
+		if dead {
+			reply = exchange(t, s, 1, queue.Report{Batch: batch.ID, Release: true, Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeDead}}})
+		} else {
+			must(t, q.Cancel(t.Context(), func(string) bool { return true }, 0))
+			reply = exchange(t, s, 1, allDone(batch))
+		}
+		if reply.Status != queue.StatusPaused || reply.Wait < time.Second {
+			t.Errorf("stopped %v: status %s, wait %v", dead, reply.Status, reply.Wait)
+		}
+		if step, err := s.LeaseLastStep(t.Context()); err != nil || step.Leased || step.Wait < time.Second {
+			t.Errorf("while paused: %+v, %v", step, err)
+		}
+		must(t, q.Resume(t.Context()))
+		if reply := exchange(t, s, 1); reply.Status != queue.StatusLast {
+			t.Errorf("after the pause the status is %s", reply.Status)
+		}
 	}
 }

@@ -1,8 +1,8 @@
--- leave.lua: forgets a worker. If it leaves a sealed run that nobody has anything of, all keys expire: unless somebody goes on
--- with the run, which makes them stay again, nobody will delete them. A queue that is not sealed is kept: more may come at any time.
+-- leave.lua: forgets a worker. If it is the last to leave a run that was stopped early, the run has ended: its items and records expire
+-- after the retention, unless somebody goes on with it before. The state stays, so that nobody takes what has expired for done; only if
+-- the queue will have no other seed, it expires too.
 --
--- This is only known when a worker leaves in an orderly way. Keys that always expire, and are refreshed by living workers, would
--- also go when all workers were killed, but a Redis with a maxmemory-policy of volatile-* would evict them in mid-run.
+-- A run that was neither drained nor stopped is kept. It may go on at any time: its Job is suspended perhaps, or scaled to 0.
 --
 -- KEYS[1..13]: see keys.lua
 --
@@ -12,8 +12,10 @@
 -- Reply: 1 if the keys expire now, else 0
 local retention = tonumber(ARGV[2])
 call('HDEL', workers, ARGV[1])
-local sealed, finished_at = unpack(call('HMGET', state, 'sealed', 'finished_at'))
-if retention == 0 or not sealed or finished_at or call('ZCARD', leases) > 0 then return 0 end
+local stopped, last_step, only_seed = unpack(call('HMGET', state, 'stopped', 'last_step', 'only_seed'))
+if retention == 0 or not stopped or last_step == 'waiting' or last_step == 'running' or call('ZCARD', leases) > 0 then return 0 end
 call('HSET', state, 'left', 1)
-each_key(function(key) call('PEXPIRE', key, retention) end)
+each_key(function(key)
+  if key ~= state or only_seed then call('PEXPIRE', key, retention) end
+end)
 return 1

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ type model struct {
 	sealed   bool
 	results  int
 	away     bool // nobody has called since Redis was away
+	stepped  bool // nobody has called since Redis's clock was set back
 	paused   bool
 	dueLast  bool   // the last batch that could have been either was of due items
 	isolated string // worker that makes itself free for a suspect
@@ -52,6 +54,8 @@ type model struct {
 
 	hasStep bool // workers have a last step
 	step    modelStep
+
+	finished bool // a worker has been told that the run is drained, and nothing has come since
 }
 
 // modelStep is the last step of the run.
@@ -59,6 +63,8 @@ type modelStep struct {
 	state             queue.LastStepState
 	worker            string
 	waits             bool // its lease is good, or its next attempt is not due
+	outages           int  // since its lease was renewed
+	outdated          bool // items were leased since it was
 	attempts, crashes int
 }
 
@@ -100,8 +106,9 @@ func (m *model) leased() (n int) {
 	return n
 }
 
-// comeBack ends an outage of Redis: it has cost each lease a third.
+// comeBack notes a call. It ends an outage of Redis, which has cost each lease a third.
 func (m *model) comeBack() {
+	m.stepped = false
 	if !m.away {
 		return
 	}
@@ -110,6 +117,9 @@ func (m *model) comeBack() {
 		if b.expired == 0 {
 			b.outages++
 		}
+	}
+	if m.step.state == queue.LastStepRunning && m.step.waits {
+		m.step.outages++
 	}
 }
 
@@ -152,6 +162,7 @@ func (m *model) add(payloads []string) (added int) {
 		m.ready = append(m.ready, payload)
 		added++
 	}
+	m.finished = m.finished && added == 0
 	return added
 }
 
@@ -262,7 +273,7 @@ type modelSession struct {
 
 func (m *machine) newSession() *modelSession {
 	m.names++
-	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxSnoozes: modelSnoozes, MaxResults: 1000, LastStep: m.hasStep}
+	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxSnoozes: modelSnoozes, MaxResults: 1000, LastStep: m.hasStep, Retention: far}
 	if m.limited {
 		limits.Rate = 1 / far.Seconds()
 	}
@@ -337,6 +348,12 @@ func TestModel(t *testing.T) {
 			},
 			"expire": m.expire,
 			"outage": m.goAway,
+			"clock":  m.setBack,
+			"leave": func(t *rapid.T) { // what it holds is not returned
+				who := rapid.IntRange(0, 2).Draw(t, "who")
+				must(t, m.sessions[who].Close(ctx))
+				m.sessions[who] = m.newSession()
+			},
 			"crash": func(t *rapid.T) { // the process is gone, what it held is not
 				m.sessions[rapid.IntRange(0, 2).Draw(t, "who")] = m.newSession()
 			},
@@ -503,10 +520,18 @@ func (m *model) awaitStep() {
 	}
 }
 
+// drained reports whether no item is left, and none comes.
+func (m *model) drained() bool {
+	return m.sealed && len(m.ready)+len(m.unjoined)+len(m.delayed)+len(m.suspects)+len(m.open) == 0
+}
+
 // status is what a call returns that leases nothing.
 func (m *model) status() queue.Status {
 	switch {
-	case m.sealed && len(m.ready)+len(m.delayed)+len(m.suspects)+len(m.open) == 0:
+	case m.drained():
+		if m.step.state.Open() && m.paused {
+			return queue.StatusPaused
+		}
 		if m.step.state.Open() {
 			return queue.StatusLast
 		}
@@ -531,6 +556,7 @@ func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, wa
 		if reply.Batch != nil || reply.Status != status {
 			t.Fatalf("status %s, want %s (batch %+v)", reply.Status, status, reply.Batch)
 		}
+		m.finished = m.finished || status == queue.StatusDrained
 		if reply.Status == queue.StatusPaused && reply.Wait < time.Second {
 			t.Fatalf("to wait for %v only while paused", reply.Wait)
 		}
@@ -563,9 +589,11 @@ func (m *machine) leasedBatch(t *rapid.T, s *modelSession, reply queue.Reply, wa
 		m.taken += len(fresh)
 	}
 	m.used = m.limited
+	m.finished = false
 	if m.hasStep && !m.step.state.Open() {
 		m.step = modelStep{}
 	}
+	m.step.outdated = m.step.outdated || m.step.state == queue.LastStepRunning
 	b := &modelBatch{Batch: *reply.Batch, finished: make([]bool, len(got))}
 	m.open[b.ID], s.all[b.ID] = b, b
 	s.held = append(s.held, b.ID)
@@ -615,6 +643,7 @@ func (m *machine) seed(t *rapid.T, name string, items []string) {
 	if _, n, err := seeder.Publish(ctx, false); err != nil || n != len(items) {
 		t.Fatalf("seeded %d of %d: %v", n, len(items), err)
 	}
+	m.finished = m.finished && len(items) == 0
 	if len(m.ready) == 0 && len(m.unjoined) == 0 {
 		m.ready = slices.Clone(items)
 	} else {
@@ -628,18 +657,22 @@ func (m *machine) lastStep(t *rapid.T) {
 	s := m.sessions[rapid.IntRange(0, 2).Draw(t, "who")]
 	step := &m.step
 	mine := step.state == queue.LastStepRunning && step.worker == s.name
-	switch wish := rapid.SampledFrom([]string{"lease", "lease", "renew", "done", "failed", "returned", "dead", "again"}).Draw(t, "wish"); wish {
+	action := rapid.SampledFrom([]string{"lease", "lease", "renew", "done", "done", "failed", "returned", "dead", "again"}).Draw(t, "action")
+	if action != "again" {
+		m.comeBack()
+	}
+	switch action {
 	case "lease":
 		reply, err := s.LeaseLastStep(ctx)
 		must(t, err)
-		leased := mine || step.state.Open() && !step.waits
+		leased := mine || step.state.Open() && !step.waits && !m.paused
 		if leased && !mine && step.state == queue.LastStepRunning {
 			if step.crashes++; step.crashes == modelCrashes {
 				leased, step.state = false, queue.LastStepDead
 			}
 		}
 		if leased {
-			step.state, step.worker, step.waits = queue.LastStepRunning, s.name, true
+			step.state, step.worker, step.waits, step.outages, step.outdated = queue.LastStepRunning, s.name, true, 0, false
 		}
 		if reply.Leased != leased || reply.Attempts != step.attempts {
 			t.Fatalf("the last step: %+v, want leased %v and %d attempts; the state is %v", reply, leased, step.attempts,
@@ -651,30 +684,42 @@ func (m *machine) lastStep(t *rapid.T) {
 		if reply.Leased != mine {
 			t.Fatalf("renewed %v, want %v", reply.Leased, mine)
 		}
-		step.waits = step.waits || mine
+		if mine {
+			step.waits, step.outages = true, 0
+		}
 	case "again":
 		must(t, m.queue.RetryLastStep(ctx))
 		if step.state == queue.LastStepDead {
-			*step = modelStep{state: queue.LastStepWaiting}
+			*step, m.finished = modelStep{state: queue.LastStepWaiting}, false
 		}
 	default:
-		outcome := queue.Outcome(wish)
-		must(t, s.EndLastStep(ctx, queue.ItemOutcome{Outcome: outcome, Delay: far, Text: "{}"}))
-		if !mine {
-			return
-		}
-		switch outcome {
-		case queue.OutcomeDone:
-			step.state = queue.LastStepDone
-		case queue.OutcomeReturned:
-			step.state, step.waits = queue.LastStepWaiting, false
-		case queue.OutcomeFailed:
-			step.attempts++
-			step.state, step.waits = queue.LastStepWaiting, true
-		case queue.OutcomeDead:
-			step.attempts++
-			step.state = queue.LastStepDead
-		}
+		m.endLastStep(t, s, mine, queue.Outcome(action))
+	}
+}
+
+// endLastStep reports the end of the last step.
+func (m *machine) endLastStep(t *rapid.T, s *modelSession, mine bool, outcome queue.Outcome) {
+	step := &m.step
+	counts, err := s.EndLastStep(context.Background(), queue.ItemOutcome{Outcome: outcome, Delay: far, Text: "{}"})
+	must(t, err)
+	isStale := mine && outcome != queue.OutcomeReturned && (step.outdated || !m.drained())
+	if counts == isStale {
+		t.Fatalf("the end of the last step counts: %v; drained %v, %+v", counts, m.drained(), step)
+	}
+	switch {
+	case !mine:
+	case isStale:
+		*step = modelStep{state: queue.LastStepWaiting}
+	case outcome == queue.OutcomeDone:
+		step.state = queue.LastStepDone
+	case outcome == queue.OutcomeReturned:
+		step.state, step.waits = queue.LastStepWaiting, false
+	case outcome == queue.OutcomeFailed:
+		step.attempts++
+		step.state, step.waits = queue.LastStepWaiting, true
+	case outcome == queue.OutcomeDead:
+		step.attempts++
+		step.state = queue.LastStepDead
 	}
 }
 
@@ -706,13 +751,49 @@ func (m *machine) goAway(t *rapid.T) {
 			return
 		}
 	}
-	if len(m.open) == 0 || m.away {
+	isRunning := m.step.state == queue.LastStepRunning && m.step.waits
+	if m.away || m.stepped || len(m.open) == 0 && !isRunning || isRunning && m.step.outages == 2 {
 		return
 	}
+	if m.redis.HExists(ctx, "{job2}:state", "last_call").Val() == false {
+		return
+	}
+	if isRunning {
+		must(t, m.redis.HIncrBy(ctx, "{job2}:state", "last_until", -long.Milliseconds()).Err())
+	}
 	m.away = true
-	must(t, m.redis.HIncrBy(ctx, "{job2}:state", "heard", -long.Milliseconds()).Err())
+	must(t, m.redis.HIncrBy(ctx, "{job2}:state", "last_call", -long.Milliseconds()).Err())
 	for id := range m.open {
 		must(t, m.redis.ZIncrBy(ctx, "{job2}:leases", -float64(long.Milliseconds()), id).Err())
+	}
+}
+
+// setBack sets Redis's clock back: all times that it has noted are as much later. Nothing takes longer because of that, nor shorter.
+func (m *machine) setBack(t *rapid.T) {
+	ctx := context.Background()
+	if m.away || !m.redis.HExists(ctx, "{job2}:state", "last_call").Val() {
+		return
+	}
+	by := rapid.Int64Range(1000, 5*far.Milliseconds()).Draw(t, "ms")
+	if !m.stepped { // the last call was just now, to the ms
+		must(t, m.redis.HSet(ctx, "{job2}:state", "last_call", m.redis.Time(ctx).Val().UnixMilli()).Err())
+	}
+	m.stepped = true
+	state := m.redis.HGetAll(ctx, "{job2}:state").Val()
+	for field, unit := range map[string]int64{"last_call": 1, "last_until": 1, "idle_until": 1, "used_until": 1000} {
+		if state[field] != "" {
+			must(t, m.redis.HIncrBy(ctx, "{job2}:state", field, by*unit).Err())
+		}
+	}
+	if worker, until, found := strings.Cut(state["isolated"], " "); found {
+		ms, err := strconv.ParseInt(until, 10, 64)
+		must(t, err)
+		must(t, m.redis.HSet(ctx, "{job2}:state", "isolated", fmt.Sprint(worker, " ", ms+by)).Err())
+	}
+	for _, key := range []string{"{job2}:delayed", "{job2}:leases"} {
+		for _, member := range m.redis.ZRange(ctx, key, 0, -1).Val() {
+			must(t, m.redis.ZIncrBy(ctx, key, float64(by), member).Err())
+		}
 	}
 }
 
@@ -746,6 +827,7 @@ func (m *machine) retry(t *rapid.T) {
 		t.Fatalf("%d of %d dead letters went back", back, len(letters))
 	}
 	m.dead = left
+	m.finished = m.finished && back == 0
 }
 
 // check holds the counts against the model, after every step.
@@ -759,6 +841,15 @@ func (m *machine) check(t *rapid.T) {
 	}
 	if c.LastStep != m.step.state {
 		t.Fatalf("the last step is %q, want %q", c.LastStep, m.step.state)
+	}
+	if m.finished == c.Finished.IsZero() {
+		t.Fatalf("the run has finished at %v, want %v", c.Finished, m.finished)
+	}
+	for _, suffix := range []string{"state", "leases", "delayed", "suspects", "joining", "dead", "results", "workers", "history", "seen", "known"} {
+		ttl := m.redis.PTTL(context.Background(), "{job2}:"+suffix).Val()
+		if ttl > 0 && !m.finished || ttl == -1 && m.finished && (suffix == "dead" || suffix == "results") {
+			t.Fatalf("%s expires in %v; the run has finished: %v", suffix, ttl, m.finished)
+		}
 	}
 	if !c.Consistent() {
 		t.Fatalf("the accounts do not balance: %+v", c)

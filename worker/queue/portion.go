@@ -1,6 +1,9 @@
 package queue
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Portion is a number of items, or a share of them.
 type Portion struct {
@@ -16,12 +19,18 @@ func (p Portion) Of(items int) int {
 	return p.Items
 }
 
-// Twice returns twice the portion.
-func (p Portion) Twice() Portion { return Portion{2 * p.Items, min(2*p.Percent, 100)} }
+// Twice returns twice the portion, as far as there is such a number or share.
+func (p Portion) Twice() Portion {
+	return Portion{p.Items + min(p.Items, math.MaxInt-p.Items), min(2*p.Percent, 100)}
+}
 
-// Less reports whether the portion is less than another one, whatever the items. A number and a share cannot be compared.
-func (p Portion) Less(than Portion) bool {
-	return (p.Percent > 0) == (than.Percent > 0) && (p.Items < than.Items || p.Percent < than.Percent)
+// Within reports whether so many items are certainly no more than another portion, a limit: it is no larger a number, or a smaller
+// share. A number and a share cannot be compared.
+func (p Portion) Within(limit Portion) bool {
+	if p.Percent > 0 {
+		return p.Percent < limit.Percent
+	}
+	return limit.Percent == 0 && p.Items <= limit.Items
 }
 
 // String returns the portion as a number, with a % at its end if it is a share.

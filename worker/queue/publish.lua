@@ -55,7 +55,10 @@ local function publish()
     end
     if call('EXISTS', seen) == 1 and #call('SINTER', seen, staging_seen) > 0 then return { 'incomplete', staged } end
   end
-  if call('HSETNX', state, 'epoch', epoch) == 1 then call('PERSIST', state) end
+  if call('HSETNX', state, 'epoch', epoch) == 1 then
+    call('PERSIST', state)
+    call('HDEL', state, 'last_call') -- it was a seeder's: no worker has called yet
+  end
   call('HSET', state, seed, staged)
   call('HSET', state, 'release', ARGV[7])
   call('HSETNX', state, 'began_at', now)

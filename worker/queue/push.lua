@@ -15,5 +15,5 @@ local payloads = {}
 for i = 3, #ARGV do payloads[i - 2] = ARGV[i] end
 appended = add(payloads)
 call('SET', mark, number .. ':' .. appended, 'PX', ARGV[2])
-if call('HEXISTS', state, 'left') == 1 then reopen() end
+if appended > 0 and call('HEXISTS', state, 'left') + call('HEXISTS', state, 'finished_at') > 0 then reopen() end
 return appended

@@ -110,6 +110,9 @@ func TestRecordsExpire(t *testing.T) {
 
 	// A late push makes it a queue again.
 	push(t, q.NewPusher(), "late")
+	if expire, _ := ttl(t, client); len(expire) > 1 || strings.Contains(strings.Join(expire, ""), "dead") {
+		t.Fatalf("expiring though an item was pushed: %v", expire)
+	}
 	if reply := exchange(t, s, 1); reply.Batch == nil {
 		t.Fatalf("a pushed item is not leased: %+v", reply)
 	}
@@ -118,31 +121,53 @@ func TestRecordsExpire(t *testing.T) {
 	}
 }
 
-// TestLeft: a run that its workers leave expires after the retention, unless somebody goes on with it.
-func TestLeft(t *testing.T) {
+// TestUnfinishedRunStays: a run that its workers leave in the middle is kept, whether for an hour or a year, and so is what was seeded.
+func TestUnfinishedRunStays(t *testing.T) {
 	client, q := seeded(t, numbered(10)...)
-	push(t, q.NewPusher(), "x")
-	client.Del(t.Context(), client.Keys(t.Context(), "*:push:*").Val()...)
-	_, _, err := q.NewSeeder("second").Publish(t.Context(), true)
-	must(t, err)
 	keep := limits
 	keep.Retention = time.Hour
+	s := q.NewSession("w", keep)
+	batch := exchange(t, s, 1).Batch
+	returned := queue.ItemOutcome{Outcome: queue.OutcomeReturned}
+	exchange(t, s, 0, queue.Report{Batch: batch.ID, Release: true, Outcomes: []queue.ItemOutcome{returned}})
+	must(t, s.Close(t.Context()))
+	if expire, _ := ttl(t, client); len(expire) > 0 {
+		t.Errorf("%v expire though the run has no end", expire)
+	}
+}
+
+// TestStoppedRunExpires: a run that was stopped early has ended. Its items expire after the retention, unless somebody goes on with it;
+// who comes later still is told that they are lost.
+func TestStoppedRunExpires(t *testing.T) {
+	client, q := seeded(t, numbered(10)...)
+	keep := limits
+	keep.Retention, keep.StopAfter = time.Hour, queue.Portion{Items: 1}
 	first, second := q.NewSession("first", keep), q.NewSession("second", keep)
-	batch := exchange(t, second, 1).Batch
-	exchange(t, first, 0)
+	one, other := exchange(t, first, 1).Batch, exchange(t, second, 1).Batch
+	dead := queue.Report{Batch: one.ID, Release: true, Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeDead, Text: "{}"}}}
+	if reply := exchange(t, first, 1, dead); reply.Status != queue.StatusStopped {
+		t.Fatalf("status %s", reply.Status)
+	}
 	must(t, first.Close(t.Context()))
 	if expire, _ := ttl(t, client); len(expire) > 0 {
 		t.Errorf("%v expire while another worker has an item", expire)
 	}
-	returned := queue.ItemOutcome{Outcome: queue.OutcomeReturned}
-	exchange(t, second, 0, queue.Report{Batch: batch.ID, Release: true, Outcomes: []queue.ItemOutcome{returned}})
+	exchange(t, second, 0, allDone(other))
 	must(t, second.Close(t.Context()))
-	if expire, stay := ttl(t, client); len(expire) == 0 || len(stay) > 0 {
-		t.Errorf("left by all workers, %v expire and %v stay", expire, stay)
+	expire, stay := ttl(t, client)
+	if !slices.Equal(stay, []string{"{job2}:state"}) || !slices.Contains(expire, "job2") {
+		t.Fatalf("left by all workers, %v expire and %v stay", expire, stay)
 	}
 	exchange(t, q.NewSession("third", keep), 0)
 	if expire, _ := ttl(t, client); len(expire) > 0 {
 		t.Errorf("%v expire though a worker is there again", expire)
+	}
+	client.Del(t.Context(), expire...) // the retention was over before
+	if _, err := q.NewSession("fourth", keep).Exchange(t.Context(), queue.Request{Want: 1}); !errors.Is(err, queue.ErrVanished) {
+		t.Errorf("a worker that comes after the retention gets %v", err)
+	}
+	if published, _, err := q.NewSeeder("test").Publish(t.Context(), true); published || err != nil {
+		t.Errorf("it was seeded again: %v, %v", published, err)
 	}
 }
 
@@ -380,7 +405,7 @@ func TestOutage(t *testing.T) {
 			for range test.times {
 				must(t, client.ZIncrBy(t.Context(), "{job2}:leases", -float64(long.Milliseconds()), batch.ID).Err())
 				if !test.heard {
-					must(t, client.HIncrBy(t.Context(), "{job2}:state", "heard", -long.Milliseconds()).Err())
+					must(t, client.HIncrBy(t.Context(), "{job2}:state", "last_call", -long.Milliseconds()).Err())
 				}
 				reply = exchange(t, other, 1)
 			}

@@ -91,13 +91,13 @@ func (l *SeedLease) Keep(ctx context.Context) (seeding context.Context, stop fun
 	}
 }
 
-func (l *SeedLease) call(ctx context.Context, wish string, d time.Duration, reason string) (SeedOutcome, int, error) {
+func (l *SeedLease) call(ctx context.Context, action string, d time.Duration, reason string) (SeedOutcome, int, error) {
 	kept := l.Kept
 	if kept > 0 {
 		kept = max(kept, stateKept)
 	}
-	reply, err := seedingScript.Run(ctx, l.queue.redis, l.queue.keys(), l.Name, l.seeder, wish, d.Milliseconds(), l.Attempts,
-		kept.Milliseconds(), reason).Slice()
+	reply, err := seedingScript.Run(ctx, l.queue.redis, l.queue.keys(), l.Name, l.seeder, action, d.Milliseconds(), l.Attempts,
+		kept.Milliseconds(), reason, l.Lease.Milliseconds()).Slice()
 	if err != nil {
 		return "", 0, err
 	}

@@ -58,8 +58,9 @@ func retry(ctx context.Context, timeout time.Duration, log *slog.Logger, try fun
 		if now.Sub(since) >= timeout {
 			return fmt.Errorf("%w for more than %v: %w", ErrUnreachable, timeout, refused(err))
 		}
-		// Whoever waits for Redis to start should not wait much longer than that; a long outage needs few tries.
-		pause := min(max(50*time.Millisecond, now.Sub(since)/4), 2*time.Second)
+		// Whoever waits for Redis to start should not wait much longer than that, so that not even a lease of a second runs out; a long
+		// outage needs few tries.
+		pause := min(max(50*time.Millisecond, now.Sub(since)/8), 2*time.Second)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

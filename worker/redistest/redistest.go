@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -21,7 +22,10 @@ type Server struct {
 	Dir  string // its working directory, where an append-only file would be
 	tb   testing.TB
 	args []string
+	env  []string // more of it
 	cmd  *exec.Cmd
+
+	clock string // the file that StepClock writes
 
 	password string
 	tls      *tls.Config
@@ -80,6 +84,7 @@ func (s *Server) Restart() {
 func (s *Server) run(args ...string) {
 	s.tb.Helper()
 	s.cmd = exec.Command("redis-server", args...)
+	s.cmd.Env = append(os.Environ(), s.env...)
 	// A test binary that is itself killed must not leave servers behind.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {

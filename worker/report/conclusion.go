@@ -98,8 +98,11 @@ func done(c queue.Counts) string {
 }
 
 func paused(c queue.Counts) string {
-	if c.Leased > 0 {
+	switch {
+	case c.Leased > 0:
 		return "paused: workers start nothing new; " + Counted(c.Leased, "item is", "items are") + " still leased"
+	case c.Open() == 0 && c.Sealed:
+		return "paused: every item that was to run has ended, and the last step (finally) waits until you resume"
 	}
 	return "paused: workers start nothing until you resume; " + left(c)
 }
@@ -156,7 +159,11 @@ func lastReason(c queue.Counts) string {
 	if c.LastStepRecord == "" || json.Unmarshal([]byte(c.LastStepRecord), &a) != nil {
 		return ""
 	}
-	return fmt.Sprintf(", after %s: %s", Counted(c.LastAttempts, "failed attempt", "failed attempts"), text.Line(a.Reason, reasonShown))
+	after := ""
+	if c.LastAttempts > 0 {
+		after = ", after " + Counted(c.LastAttempts, "failed attempt", "failed attempts")
+	}
+	return after + ": " + text.Line(a.Reason, reasonShown)
 }
 
 func left(c queue.Counts) string { return Counted(c.Open(), "item is", "items are") + " left" }

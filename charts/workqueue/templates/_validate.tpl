@@ -188,8 +188,9 @@ worker.terminationGracePeriodSeconds: {{ int64 .terminationGracePeriodSeconds }}
 {{- if and (eq .kind "Job") (not (kindIs "invalid" .stopAfterDead)) }}
 {{- $share := hasSuffix "%" (toString .stopAfterDead) }}
 {{- $stop := trimSuffix "%" (toString .stopAfterDead) | float64 }}
-{{- if and (gt $stop 0.0) (eq $share (hasSuffix "%" (toString .maxDead))) (lt $stop (trimSuffix "%" (toString .maxDead) | float64)) }}
-worker.stopAfterDead: {{ .stopAfterDead }} is less than worker.maxDead, {{ .maxDead }}, so that a run could stop early and still be a success; leave it out
+{{- $most := trimSuffix "%" (toString .maxDead) | float64 }}
+{{- if and (gt $stop 0.0) (eq $share (hasSuffix "%" (toString .maxDead))) (ternary (lt $stop $most) (le $stop $most) $share) }}
+worker.stopAfterDead: {{ .stopAfterDead }} is not above worker.maxDead, {{ .maxDead }}: a run with so many dead items is still a success, and does not stop; raise it or leave it out
 {{- end }}
 {{- end }}
 {{- end }}
