@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"syscall"
 
 	"github.com/workqueue/workqueue/worker/dispatch"
@@ -64,8 +65,10 @@ func init() { // not in the declaration: help lists the verbs, and is one
 }
 
 func main() {
-	// As the first process of a container, adopt and reap what the items' commands leave behind.
-	initproc.Main()
+	// As the first process of a container, reap orphans, and start a worker again that was killed. Other verbs are not started again:
+	// a second push would push twice.
+	first := slices.IndexFunc(os.Args[1:], func(arg string) bool { return !assignment.MatchString(arg) })
+	initproc.Main(first >= 0 && os.Args[1+first] == "work")
 	os.Exit(run(os.Args[1:]))
 }
 

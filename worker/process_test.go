@@ -59,6 +59,19 @@ func watchMemory(pid int) <-chan int {
 	return peaks
 }
 
+// pidNamespace returns a command that runs another as process 1 of a PID namespace.
+func pidNamespace(t *testing.T) []string {
+	t.Helper()
+	command := []string{"unshare", "--pid", "--fork", "--mount-proc"}
+	if os.Getuid() != 0 {
+		command = append(command, "--user", "--map-root-user")
+	}
+	if out, err := exec.Command(command[0], append(command[1:], "true")...).CombinedOutput(); err != nil {
+		t.Fatalf("a PID namespace takes root, or leave to make user namespaces: %v %s", err, out)
+	}
+	return command
+}
+
 // TestProcess runs the real program, and looks at it from outside.
 func TestProcess(t *testing.T) {
 	t.Parallel()
@@ -120,18 +133,37 @@ func TestProcess(t *testing.T) {
 
 	// As process 1 it reaps what commands leave behind, and still knows how they ended.
 	t.Run("init", func(t *testing.T) {
-		if err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").Run(); err != nil {
-			t.Skip("a new PID namespace takes root:", err)
-		}
+		container := pidNamespace(t)
 		command := `WQ_COMMAND=["sh","-c","(sleep 0.01 &); case $1 in bad) exit 3;; last) sleep 0.3; cat /proc/[0-9]*/stat | grep -c ') Z ';; esac; exit 0","sh"]`
 		env := []string{`WQ_ITEMS_COMMAND=["sh","-c","seq 20; echo bad; echo last"]`, command, "WQ_MAX_DEAD=1", "WQ_MAX_ATTEMPTS=1"}
 		run(t, []string{path, "seed"}, "init", env...)
-		_, out := run(t, []string{"unshare", "--pid", "--fork", "--mount-proc", path}, "init", env...)
+		_, out := run(t, append(container, path, "work"), "init", env...)
 		if strings.TrimSpace(out) != "0" {
 			t.Errorf("zombies: %s", out)
 		}
 		if _, dead := run(t, []string{path, "dead"}, "init"); !strings.Contains(dead, `"exit_code":3`) {
 			t.Errorf("dead letters: %s", dead)
+		}
+	})
+
+	// A worker that is killed costs no container: process 1 ends what it has left behind and starts another.
+	t.Run("restart", func(t *testing.T) {
+		container := pidNamespace(t)
+		dir := t.TempDir()
+		command := fmt.Sprintf(`WQ_COMMAND=["sh","-c","cd %s; setsid sleep 1234 & if [ $1 = 3 ] && ! [ -e killed ]; then touch killed; kill -9 $PPID; sleep 1000; fi; [ $1 != 3 ] || ps -eo args >ps; :","sh"]`, dir)
+		env := []string{`WQ_ITEMS_COMMAND=["seq","5"]`, command, "WQ_LEASE=1s", "WQ_LOG_LEVEL=warn"}
+		run(t, []string{path, "seed"}, "restart", env...)
+		began := time.Now()
+		run(t, append(container, path, "work"), "restart", env...)
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		seen, err := os.ReadFile(filepath.Join(dir, "ps"))
+		if _, killed := os.Stat(filepath.Join(dir, "killed")); err != nil || killed != nil || strings.Contains(string(seen), "\nsleep 1000\n") {
+			t.Errorf("%v %v, the processes after the restart:\n%s", err, killed, seen)
+		}
+		if _, out := run(t, []string{path, "verify"}, "restart"); !strings.Contains(out, "5") {
+			t.Error(out)
 		}
 	})
 

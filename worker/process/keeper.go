@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ var ownMark = rand.Text()[:12] + "-"
 type keeper struct {
 	begin sync.Once
 	wake  chan struct{}
+	died  chan os.Signal // some child has ended
 	// starting is held for reading while a leader starts, so that a look never finds a child that is not known yet.
 	starting sync.RWMutex
 
@@ -40,7 +42,7 @@ type keeper struct {
 	strays map[ident]time.Time // processes of no attempt, by the time of their TERM
 }
 
-var keep = &keeper{wake: make(chan struct{}, 1), trees: map[*tree]bool{}, leaders: map[int]*tree{}, strays: map[ident]time.Time{}}
+var keep = &keeper{wake: make(chan struct{}, 1), died: make(chan os.Signal, 1), trees: map[*tree]bool{}, leaders: map[int]*tree{}, strays: map[ident]time.Time{}}
 
 // How often the keeper looks.
 const (
@@ -53,6 +55,7 @@ const (
 func (k *keeper) start(cmd *exec.Cmd, t *tree) error {
 	k.begin.Do(func() {
 		_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+		signal.Notify(k.died, syscall.SIGCHLD)
 		go k.run()
 	})
 	k.starting.RLock()
@@ -98,6 +101,23 @@ func (k *keeper) hasOrphans() bool {
 	return false
 }
 
+// reap reaps adopted processes that have ended.
+func (k *keeper) reap() {
+	if !k.hasOrphans() {
+		return
+	}
+	k.starting.Lock()
+	defer k.starting.Unlock()
+	children, _ := mainThreadsChildren()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, pid := range children {
+		if k.leaders[pid] == nil {
+			_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		}
+	}
+}
+
 // hurry makes the keeper look at once.
 func (k *keeper) hurry() {
 	select {
@@ -108,17 +128,22 @@ func (k *keeper) hurry() {
 
 func (k *keeper) run() {
 	delay := leisurely
+	next := time.NewTimer(delay)
 	for {
 		select {
 		case <-k.wake:
 			delay = quickly
-		case <-time.After(delay):
+		case <-k.died:
+			k.reap()
+			continue
+		case <-next.C:
 		}
 		if !k.look(time.Now()) {
 			delay = leisurely
 		} else {
 			delay = min(2*delay, slowest)
 		}
+		next.Reset(delay)
 	}
 }
 
