@@ -18,9 +18,11 @@ func Names(ctx context.Context, client redis.UniversalClient) ([]string, error) 
 	var names []string
 	const prefix, suffix = "{", "}:state"
 	list := func(ctx context.Context, node redis.Cmdable) error {
-		return scan(ctx, node, prefix+"*"+suffix, func(key string) {
-			names = append(names, strings.TrimSuffix(strings.TrimPrefix(key, prefix), suffix))
-		})
+		states := node.ScanType(ctx, 0, prefix+"*"+suffix, scanCount, "hash").Iterator() // a key of another type is somebody else's
+		for states.Next(ctx) {
+			names = append(names, strings.TrimSuffix(strings.TrimPrefix(states.Val(), prefix), suffix))
+		}
+		return states.Err()
 	}
 	var err error
 	if cluster, ok := client.(*redis.ClusterClient); ok {

@@ -312,6 +312,7 @@ func TestPurge(t *testing.T) {
 			t.Errorf("purging %s deleted %d keys, want 2, and left %d, want %d", name, deleted, left, want)
 		}
 	}
+	must(t, client.Set(t.Context(), "{foreign}:state", "x", 0).Err())
 	names, err := queue.Names(t.Context(), client)
 	must(t, err)
 	if !slices.Equal(names, []string{"job2"}) {
