@@ -3,7 +3,6 @@ package handler
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +21,9 @@ import (
 // attempt.
 type Batch struct {
 	Command
-	Size      int
-	Delimiter byte
+	Size        int
+	Delimiter   byte
+	ResultBytes int // bytes of a result that are kept
 
 	slots slots
 	paces paces
@@ -125,69 +125,89 @@ type runEnd struct {
 
 // runOnce runs the command once, and passes on what the command reports.
 func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int, report func(int, Attempt)) runEnd {
-	read, write, err := os.Pipe()
-	if err != nil {
-		return runEnd{Attempt: Unstarted(b.Args[0], err), rest: positions}
-	}
-	defer read.Close()
-	defer write.Close()
 	r := &run{report: report, rest: slices.Clone(positions)}
+	var err error
 	if r.feed, err = newFeed(items, positions, b.Delimiter, &b.paces); err != nil {
 		return runEnd{Attempt: Unstarted(b.Args[0], err), rest: positions}
 	}
 	b.enter(r)
 	tail := &process.Tail{}
-	started := time.Now()
-	last, lastNumber := started, 0 // of the reports
-	reported := time.Duration(0)   // taken by the items that were reported
-	allRead := make(chan error, 1)
-	go func() {
-		allRead <- readReports(read, len(positions), func(number int, attempt Attempt) {
+	running, end := context.WithCancel(ctx)
+	defer end()
+	shares := shares{last: time.Now()}
+	reports := reports{items: len(positions), read: r.feed.read, end: end, resultBytes: b.ResultBytes,
+		settle: func(number int, attempt Attempt) {
 			r.settle(number-1, func() Attempt {
-				// Items between two reports share the time between them.
-				now := time.Now()
-				attempt.Started, attempt.Duration = last, now.Sub(last)/time.Duration(max(number-lastNumber, 1))
-				reported += attempt.Duration
-				last, lastNumber = now, number
+				attempt.Started, attempt.Duration = shares.next(number)
 				if attempt.Outcome != queue.OutcomeDone {
 					attempt.Output, attempt.Truncated = tail.Lines()
 				}
 				return attempt
 			})
-		})
-	}()
-
+		},
+	}
 	from := origin(items[positions[0]])
 	if others := len(positions) - 1; others > 0 {
 		from = process.Origin{Label: fmt.Sprintf("%s +%d", from.Label, others)}
 	}
 	slot, slotVariable := b.slots.enter()
 	defer b.slots.leave(slot)
-	attempt := b.runProcess(ctx, from, tail, process.Process{
-		Args:    b.Args,
-		Env:     []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions)), slotVariable},
-		Stdin:   r.feed.stdin,
-		Files:   []*os.File{write},
-		Timeout: b.Timeout * time.Duration(len(positions)),
+	attempt := b.runProcess(running, from, tail, process.Process{
+		Args:     b.Args,
+		Env:      []string{"WQ_BATCH_ITEMS=" + strconv.Itoa(len(positions)), slotVariable},
+		Stdin:    r.feed.stdin,
+		Timeout:  b.Timeout * time.Duration(len(positions)),
+		Messages: reports.readFrom,
 	})
 	b.leave(r)
-	ended, kept := r.feed.close()
-	write.Close()
-	_ = read.SetReadDeadline(time.Now().Add(process.PipeDelay)) // another process may hold the other end
-	if err := <-allRead; err != nil && attempt.Outcome == queue.OutcomeDone {
-		attempt.Outcome, attempt.Reason = queue.OutcomeFailed, "file descriptor 3: "+err.Error()
+	read, kept := r.feed.close()
+	if attempt.Outcome == queue.OutcomeDone && read > 0 && !reports.said && !reports.held {
+		b.paces.noteEnd(read, attempt.Duration)
+	}
+	ended := kept // the outcome is that of the whole batch
+	if attempt.Outcome == queue.OutcomeDone && read > 0 {
+		ended = read
+	}
+	if reason := reports.undone(read); reason != "" && ctx.Err() == nil && (reports.broken != nil || attempt.Outcome == queue.OutcomeDone) {
+		attempt.Outcome, attempt.Reason = queue.OutcomeFailed, reason
 		attempt.Output, attempt.Truncated = tail.Lines()
 	}
-	if attempt.Outcome == queue.OutcomeDone {
-		ended = max(ended, 1) // a command that reads nothing would be run for ever
-		b.paces.noteEnd(ended, attempt.Duration)
-	} else {
-		ended = kept // the outcome is that of the whole batch
-	}
 	unreported := func(rest []int) []int { return slices.DeleteFunc(rest, func(i int) bool { return i < 0 }) }
-	end := runEnd{Attempt: attempt, left: unreported(slices.Clone(r.rest[ended:kept])), rest: unreported(r.rest[:ended])}
-	end.Duration = max(attempt.Duration-reported, 0) / time.Duration(max(len(end.rest), 1))
-	return end
+	result := runEnd{Attempt: attempt, left: unreported(slices.Clone(r.rest[ended:kept])), rest: unreported(r.rest[:ended])}
+	result.Duration = max(attempt.Duration-shares.sum, 0) / time.Duration(max(len(result.rest), 1))
+	return result
+}
+
+// undone returns why the items that a batch program has not settled are not done, though its exit code was 0. It returns "" for a program that
+// has said nothing: its exit code says that what it has read is done.
+func (r *reports) undone(read int) string {
+	switch {
+	case r.broken != nil:
+		return r.broken.Error()
+	case read == 0:
+		return "the program has read no item: its exit code 0 proves nothing"
+	case r.said:
+		return "the program did not say that the item is done: once it has said anything, its exit code 0 counts for no item"
+	case r.held:
+		return "the program has ended, but a process that it has left behind holds file descriptor 3 and may have more to say: " +
+			"wait for it, or start it with 3>&-"
+	}
+	return ""
+}
+
+// shares divides a process's time among its items: those between two messages share the time between these.
+type shares struct {
+	last   time.Time
+	number int // of the item that was settled last
+	sum    time.Duration
+}
+
+func (s *shares) next(number int) (started time.Time, took time.Duration) {
+	now := time.Now()
+	started, took = s.last, now.Sub(s.last)/time.Duration(max(number-s.number, 1))
+	s.last, s.number = now, number
+	s.sum += took
+	return started, took
 }
 
 func (b *Batch) enter(r *run) {

@@ -22,42 +22,53 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-func TestBatchReports(t *testing.T) {
-	long := strings.Repeat("x", 100<<10)
-	for _, test := range []struct {
-		line, outcome, reason string
-	}{
-		{"1", "failed", "reported by the command"},
-		{"1 failed", "failed", "reported by the command"},
-		{"1 snoozed because", "snoozed", "because"},
-		{"1 dead", "dead", "reported by the command"},
-		{" 1 some reason ", "failed", "some reason"},
-		{"1 done", "done", ""},
-		{"1 done with it", "done", ""},
-		{"1 dead " + long, "dead", long[:maxReport-8] + "…"},
-	} {
-		var got []Attempt
-		err := readReports(strings.NewReader(test.line+"\n\n2\n"), 2, func(_ int, attempt Attempt) { got = append(got, attempt) })
-		if err != nil || len(got) != 2 || string(got[0].Outcome) != test.outcome || got[0].Reason != test.reason {
-			t.Errorf("%.40q: error %v, %.200v", test.line, err, got)
+// contract is what a program may and may not say in the modes exec and batch. It has read the items 1 and 2 of 3.
+var contract = []struct {
+	name, said string
+	want       string // outcome and reason of each item that is settled, then what is wrong
+}{
+	{"every word", "1 failed no answer\n2 done\n", `1 failed "no answer", 2 done ""`},
+	{"no reason", "1 dead\n2 snoozed\n", `1 dead "reported by the program", 2 snoozed "reported by the program"`},
+	{"JSON", `{"id":2,"status":"done"}` + "\n", `2 done ""`},
+	{"alive", "alive\n1 alive\n1 done\n", `1 done ""`},
+	{"pushes of another item", "2 push x\n1 done\n", `1 done ""`},
+	{"counts from 0", "0 done\n1 done\n", `: "0 done": "0" is no item of this process`},
+	{"counts too far", "1 done\n4 done\n", `1 done "": "4 done": "4" is no item of this process`},
+	{"has not read it", "1 done\n3 done\n2 done\n", `1 done "": "3 done": the program has not read item 3 yet`},
+	{"says it twice", "1 done\n1 failed\n", `1 done "": "1 failed": item 1 was settled before`},
+	{"pushes when it is too late", "1 done\n1 push x\n", `1 done "": "1 push x": item 1 was settled before`},
+	{"a number with a zero", "01 done\n", `: "01 done": "01" is no item of this process`},
+	{"no word", "1\n", `: "1": a message is ITEM WORD TEXT or a JSON object`},
+	{"a log line", "starting\n1 done\n", `: "starting": a message is ITEM WORD TEXT or a JSON object`},
+	{"a cut line", "1 done\n2 do", `1 done "": "2 do": the line has no end`},
+	{"two on a line", `{"id":"1","status":"done"}{"id":"2","status":"done"}` + "\n\n", `: "{\"id\":\"1\",\"status\":\"done\"}{\"id\":\"2\",\"status\":\"done\"}": something follows`},
+}
+
+func TestReports(t *testing.T) {
+	for _, test := range contract {
+		var got []string
+		ended := false
+		r := reports{items: 3, read: func() int { return 2 }, end: func() { ended = true },
+			settle: func(number int, a Attempt) { got = append(got, fmt.Sprintf("%d %s %q", number, a.Outcome, a.Reason)) }}
+		r.readFrom(strings.NewReader(test.said))
+		result := strings.Join(got, ", ")
+		if r.broken != nil {
+			result += strings.TrimPrefix(r.broken.Error(), "file descriptor 3")
 		}
-	}
-	for _, line := range []string{"0", "3", "x", "1failed", "item 1"} {
-		reports := 0
-		err := readReports(strings.NewReader(line+"\n1\n"), 2, func(int, Attempt) { reports++ })
-		if err == nil || reports != 1 {
-			t.Errorf("%q: error %v, %d reports after it", line, err, reports)
+		if !strings.HasPrefix(result, test.want) || ended != (r.broken != nil) || !r.said {
+			t.Errorf("%s: got %s, ended: %v", test.name, result, ended)
 		}
 	}
 	broken := io.MultiReader(strings.NewReader("1 done\n2 de"), iotest.ErrReader(io.ErrClosedPipe))
-	if err := readReports(broken, 2, func(int, Attempt) {}); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("a read error is lost: %v", err)
+	r := reports{items: 3, read: func() int { return 3 }, end: func() {}, settle: func(int, Attempt) {}}
+	if r.readFrom(broken); !errors.Is(r.broken, io.ErrClosedPipe) {
+		t.Errorf("a read error is lost: %v", r.broken)
 	}
 }
 
 // A batch that is cut off has done what it reported, whatever its exit code.
 func TestBatchCutOff(t *testing.T) {
-	const script = `trap 'exit 0' TERM; echo 1 done >&3; echo 2 >&3; while :; do sleep 0.02; done`
+	const script = `trap 'exit 0' TERM; read a; read b; echo 1 done >&3; echo 2 failed >&3; while :; do sleep 0.02; done`
 	items := []queue.Item{{ID: "1", Payload: "1"}, {ID: "2", Payload: "2"}, {ID: "3", Payload: "3"}, {ID: "4", Payload: "4"}}
 	for _, timeout := range []time.Duration{0, 500 * time.Millisecond} {
 		b := &Batch{Command: newExec("sh", "-c", script).Command, Size: 10, Delimiter: '\n'}
@@ -86,15 +97,24 @@ func TestBatchChildren(t *testing.T) {
 		want    string        // the outcome of each item: done, failed
 	}{
 		{name: "reads all", script: "cat", want: "done done done"},
-		{name: "does not read", script: ":", want: "done done done"},
+		{name: "does not read", script: ":", want: "failed failed failed"},
 		{name: "reads all before it begins", script: `test "$(sort | wc -l)" = "$WQ_BATCH_ITEMS"`, want: "done done done"},
-		{name: "closes its input early", script: "exec <&-; sleep 0.2", want: "done done done"},
-		{name: "closes its report", script: "exec 3>&-; cat", want: "done done done"},
-		{name: "reports and leaves a grandchild with all pipes", script: "cat; echo 2 >&3; sleep 30 &", want: "done failed done"},
-		{name: "reports before it fails", script: "echo 1 >&3; exit 1", want: "failed failed failed"},
+		{name: "closes its input early", script: "exec <&-; sleep 0.2", want: "failed failed failed"},
+		{name: "closes the descriptor", script: "exec 3>&-; cat", want: "done done done"},
+		{name: "says something, and leaves a grandchild with all pipes", script: "while read -r i; do echo alive >&3; done; sleep 30 &", want: "failed failed failed"},
+		{name: "says nothing, and leaves a grandchild with the descriptor", script: "cat; sleep 30 & exit 0", want: "failed failed failed"},
+		{name: "says nothing, and leaves a grandchild without the descriptor", script: "cat; sleep 30 3>&- & exit 0", want: "done done done"},
+		{name: "reports after its end", script: `items=$(cat); (sleep 1; echo "1 done") >&3 & exit 0`, want: "failed failed failed"},
+		{name: "reports all", script: `n=0; while read -r i; do n=$((n+1)); echo "$n done" >&3; done`, want: "done done done"},
+		{name: "reports all before it fails", script: `n=0; while read -r i; do n=$((n+1)); echo "$n done" >&3; done; exit 1`, want: "done done done"},
+		{name: "swallows its input", script: `n=0; while read -r i; do n=$((n+1)); cat >/dev/null; echo "$n done" >&3; done`, want: "done done done"},
+		{name: "reports one, never the others", script: `while read -r i; do test $i != 2 || echo "1 done" >&3; done`, want: "done done done"},
+		{name: "never says one", script: `n=0; while read -r i; do n=$((n+1)); echo alive >&3; test $i = 2 || echo "$n done" >&3; done`, want: "done failed done"},
+		{name: "reports before it fails", script: "read -r i; echo 1 failed >&3; exit 1", want: "failed failed failed"},
 		{name: "reports done before it fails", script: "if grep 3; then exit 1; fi; echo 1 done >&3", want: "done done failed"},
-		{name: "quotes a large page", script: "cat; (printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2) >&3", want: "dead failed done"},
-		{name: "reports with the wrong number", script: "echo 0 >&3", want: "failed failed failed"},
+		{name: "quotes a large page", script: "cat; (printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2 failed; echo 3 done) >&3", want: "dead failed done"},
+		{name: "reports with the wrong number", script: "cat; echo 0 done >&3", want: "failed failed failed"},
+		{name: "reports what it did not read", script: "read -r i; for n in 1 2 3 4; do echo $n done >&3; done", want: "done done done"},
 		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
 		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 300 * time.Millisecond, want: "done failed done"},
 	} {

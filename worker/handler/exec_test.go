@@ -2,7 +2,9 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,13 +45,13 @@ var awkward = map[string]string{
 
 func TestExecItems(t *testing.T) {
 	dir := t.TempDir()
-	script := `cd "$0"; printf %s "$1" >arg; printf %s "$WQ_ITEM" >var; cat >in`
+	script := `cd "$0"; printf %s "$1" >arg; printf %s "$WQ_ITEM" >var; test -z "$(cat)"`
 	for name, payload := range awkward {
 		for _, args := range [][]string{{"sh", "-c", script, dir, "{}"}, {"sh", "-c", script, dir}} {
 			if o := runOne(t, newExec(args...), payload); o.Outcome != queue.OutcomeDone {
 				t.Errorf("%s: %+v", name, o)
 			}
-			for _, file := range []string{"arg", "var", "in"} {
+			for _, file := range []string{"arg", "var"} {
 				if got, _ := os.ReadFile(filepath.Join(dir, file)); string(got) != payload {
 					t.Errorf("%s, %s: got %.40q", name, file, got)
 				}
@@ -61,27 +63,41 @@ func TestExecItems(t *testing.T) {
 // TestExecPath: a program that was looked for before is called by the name it was given.
 func TestExecPath(t *testing.T) {
 	e := newExec("a-name", "-c", `printf %s "$0"`)
-	e.Path, e.ResultBytes = "/bin/sh", 100
-	if o := runOne(t, e, "no argument\x00"); o.Outcome != queue.OutcomeDone || o.Output != "a-name" {
+	e.Path, e.Stdin, e.ResultBytes, e.Results = "/bin/sh", true, 100, true
+	if o := runOne(t, e, "x"); o.Outcome != queue.OutcomeDone || o.Output != "a-name" {
 		t.Errorf("%+v", o)
 	}
 }
 
-func TestExecItemsThatAreNoArguments(t *testing.T) {
+// TestExecStdin runs items that come on standard input, whatever they are. None is an argument or a variable then.
+func TestExecStdin(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "in")
-	for name, payload := range map[string]string{
-		"NUL":   "a\x00b",
-		"1 MiB": strings.Repeat("m", 1<<20),
-	} {
-		if o := runOne(t, newExec("sh", "-c", `cat >"$0"`, file), payload); o.Outcome != queue.OutcomeDone {
+	payloads := map[string]string{"NUL": "a\x00b", "1 MiB": strings.Repeat("m", 1<<20)}
+	maps.Copy(payloads, awkward)
+	for name, payload := range payloads {
+		e := newExec("sh", "-c", `test -z "$1$WQ_ITEM" && cat >"$0"`, file)
+		e.Stdin = true
+		if o := runOne(t, e, payload); o.Outcome != queue.OutcomeDone {
 			t.Errorf("%s: %+v", name, o)
 		}
 		if got, _ := os.ReadFile(file); string(got) != payload {
 			t.Errorf("%s: got %d bytes, %.40q", name, len(got), got)
 		}
-		o := runOne(t, newExec("true", "{}"), payload)
-		if o.Outcome != queue.OutcomeDead || !strings.Contains(o.Reason, "leave {} out of the command") {
-			t.Errorf("%s: %+v", name, o)
+	}
+}
+
+// TestExecUndeliverable runs items that fit into no argument or no variable. They are dead, and never delivered in part.
+func TestExecUndeliverable(t *testing.T) {
+	for name, payload := range map[string]string{
+		"NUL":            "a\x00b",
+		"1 MiB":          strings.Repeat("m", 1<<20),
+		"no variable":    strings.Repeat("m", maxArgument-2),
+		"a large number": `{"a":` + strings.Repeat("1", maxArgument) + `}`,
+	} {
+		for _, args := range [][]string{{"true", "{}"}, {"true"}, {"true", "{#}"}} {
+			if o := runOne(t, newExec(args...), payload); o.Outcome != queue.OutcomeDead || !strings.Contains(o.Reason, "WQ_INPUT=stdin") {
+				t.Errorf("%s, %q: %.200v", name, args, o)
+			}
 		}
 	}
 	// Each argument is short enough, but not all together.
@@ -117,7 +133,7 @@ func TestExecChildren(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			e := newExec("sh", "-c", test.script, "sh")
-			e.Timeout = test.timeout
+			e.Timeout, e.Stdin = test.timeout, test.payload != ""
 			started := time.Now()
 			o := runOne(t, e, test.payload)
 			if o.Outcome != test.outcome || o.ExitCode != test.code {
@@ -168,7 +184,7 @@ func TestExecFlood(t *testing.T) {
 	for _, format := range []string{"raw", "tagged", "json"} {
 		e := newExec("sh", "-c", "head -c 64M /dev/zero; yes | head -c 1M >&2; exit 1")
 		e.Output.Format = format
-		e.ResultBytes = 100
+		e.ResultBytes, e.Results = 100, true
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
@@ -180,5 +196,33 @@ func TestExecFlood(t *testing.T) {
 		if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 16<<20 {
 			t.Errorf("%s: memory has grown by %d MiB", format, grown>>20)
 		}
+	}
+}
+
+// TestExecSays runs programs that say something on descriptor 3. The first word that settles the item is final; if there is none, the exit
+// code counts.
+func TestExecSays(t *testing.T) {
+	for script, want := range map[string]string{
+		`echo "1 push b" >&3; echo "1 push c d" >&3`:                                `done "" ["b" "c d"]`,
+		`echo "1 push b" >&3; exit 3`:                                               `failed "exit code 3" []`,
+		`echo "1 push b" >&3; echo "1 failed sour" >&3`:                             `failed "sour" []`,
+		`echo "1 done" >&3; exit 3`:                                                 `done "" []`,
+		`echo "1 done" >&3; echo "1 failed late" >&3`:                               `done "" []`,
+		`echo "1 dead rotten" >&3`:                                                  `dead "rotten" []`,
+		`echo alive >&3`:                                                            `done "" []`,
+		`echo "2 done" >&3; sleep 60`:                                               `failed "file descriptor 3: \"2 done\": \"2\" is no item of this process: they are numbered from 1 to 1" []`,
+		`echo "downloading" >&3; sleep 60`:                                          `failed "file descriptor 3: \"downloading\": a message is ITEM WORD TEXT or a JSON object" []`,
+		`printf "1 do" >&3`:                                                         `failed "file descriptor 3: \"1 do\": the line has no end" []`,
+		`sleep 60 & echo "1 push b" >&3`:                                            `done "" ["b"]`,
+		`(sleep 1; echo "1 failed late" >&3) & exit 0`:                              `done "" []`,
+		`echo '{"id":"1","status":"push","push":["bg=="],"encoding":"base64"}' >&3`: `done "" ["n"]`,
+	} {
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+			a := runOne(t, newExec("sh", "-c", script, "sh"), "x")
+			if got := fmt.Sprintf("%s %q %q", a.Outcome, a.Reason, a.Push); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
 	}
 }

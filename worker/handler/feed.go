@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/workqueue/workqueue/worker/pace"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
@@ -32,14 +32,15 @@ type feed struct {
 	delimiter byte
 	paces     *paces
 	stdin     *os.File // the program's end of the pipe
-	write     *os.File
+	write     *process.Input
 	ended     chan struct{} // closed when no more is written
 	started   time.Time
 
 	mu      sync.Mutex
 	given   int           // how many of the positions the program has been given
 	kept    int           // how many it may be given; the others went back to the queue
-	sent    int           // bytes that were written to the pipe and not taken back
+	seen    int           // how many items the program is known to have read
+	seenEnd int           // size of these
 	written int           // size of the portion that is in the pipe, as a whole; 0 while it is being written
 	portion int           // size of the portion that the program works on
 	taken   time.Time     // when it took this portion
@@ -52,8 +53,8 @@ func newFeed(items []queue.Item, positions []int, delimiter byte, paces *paces) 
 		ended: make(chan struct{}), started: time.Now()}
 	f.taken = f.started
 	var err error
-	if f.stdin, f.write, err = os.Pipe(); err == nil {
-		setPipeSize(f.write, os.Getpagesize()) // without that, the program gets its items sooner than need be
+	if f.stdin, f.write, err = process.NewInput(); err == nil {
+		setPipeSize(f.stdin, os.Getpagesize()) // without that, the program gets its items sooner than need be
 		first, last := f.give(f.paces.firstPortion())
 		go f.run(first, last)
 	}
@@ -71,10 +72,10 @@ func setPipeSize(pipe *os.File, size int) {
 func (f *feed) run(positions []int, last bool) {
 	defer close(f.ended)
 	defer f.write.Close()
-	lines := bufio.NewWriterSize(f, 4<<10)
+	lines := bufio.NewWriterSize(f.write, 4<<10)
 	for ; ; positions, last = f.give(f.nextPortion()) {
 		if last {
-			setPipeSize(f.write, pipeSize)
+			setPipeSize(f.stdin, pipeSize)
 		}
 		for _, i := range positions {
 			_, _ = lines.WriteString(f.items[i].Payload)
@@ -84,20 +85,11 @@ func (f *feed) run(positions []int, last bool) {
 			return
 		}
 		f.wrote(len(positions))
-		if last || f.awaitRead() != nil {
+		if last || f.write.AwaitRead() != nil {
 			return
 		}
 		f.took(len(positions), time.Now())
 	}
-}
-
-// Write implements io.Writer for run.
-func (f *feed) Write(p []byte) (int, error) {
-	n, err := f.write.Write(p)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.sent += n
-	return n, err
 }
 
 // give takes the next positions for the program, and reports whether they are the last ones.
@@ -114,18 +106,6 @@ func (f *feed) wrote(size int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.written = size
-}
-
-// awaitRead waits until the program has read all that is in the pipe.
-func (f *feed) awaitRead() error {
-	conn, err := f.write.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return conn.Write(func(fd uintptr) bool {
-		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
-		return ready > 0 || err != nil && err != syscall.EINTR
-	})
 }
 
 // took notes that the program has taken a portion, so that it has ended the one before.
@@ -230,7 +210,7 @@ func (f *feed) takeBack() {
 			break
 		}
 		n -= size
-		f.sent -= size
+		f.write.TakeBack(size)
 		f.given--
 		f.kept--
 	}
@@ -245,11 +225,23 @@ func (f *feed) close() (read, kept int) {
 	<-f.ended
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for bytes := f.sent - f.unread(); read < f.given && f.size(read) <= bytes; read++ {
-		bytes -= f.size(read)
-	}
+	read = f.countRead()
 	_ = f.stdin.Close()
 	return read, f.kept
+}
+
+// read returns how many items the program has read.
+func (f *feed) read() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.countRead()
+}
+
+func (f *feed) countRead() int {
+	for bytes := f.write.Written() - f.unread(); f.seen < f.given && f.seenEnd+f.size(f.seen) <= bytes; f.seen++ {
+		f.seenEnd += f.size(f.seen)
+	}
+	return f.seen
 }
 
 // paces are what the programs of a command have shown so far.

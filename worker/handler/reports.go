@@ -1,71 +1,108 @@
 package handler
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
+	"github.com/workqueue/workqueue/worker/message"
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/text"
 )
 
-// maxReport is the number of bytes of a line on file descriptor 3 that are used.
-const maxReport = 4 << 10
+// maxReason is how many bytes of a reason are kept.
+const maxReason = 4 << 10
 
-// readReports reads what a command writes to file descriptor 3: reports, one a line, of any length. It returns an error about the
-// first line that is not a report, or about a read that failed.
-func readReports(r io.Reader, items int, report func(number int, attempt Attempt)) (invalid error) {
-	lines := bufio.NewReaderSize(r, maxReport)
-	for {
-		raw, err := lines.ReadSlice('\n')
-		line := string(raw)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			line = text.Shorten(line, maxReport-1)
-			for errors.Is(err, bufio.ErrBufferFull) {
-				_, err = lines.ReadSlice('\n')
-			}
-		}
-		if line = strings.TrimSpace(line); line != "" {
-			number, attempt, ok := readReport(line)
-			if ok = ok && number >= 1 && number <= items; ok {
-				report(number, attempt)
-			} else if invalid == nil {
-				invalid = fmt.Errorf("%q does not begin with the number of an item, 1 to %d", text.Shorten(line, 100), items)
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
-			return invalid
-		case err != nil:
-			return err
-		}
+// reports are what a process says of its items, which it knows by their numbers from 1.
+type reports struct {
+	items  int
+	read   func() int                        // how many items the process has read
+	settle func(number int, attempt Attempt) // for each item once
+	end    context.CancelFunc                // ends the process
+
+	resultBytes int
+	pushed      map[int][]string // by number, of items that are not settled
+	settled     map[int]bool
+
+	said   bool  // there was a message
+	held   bool  // another process holds the descriptor, though the process has ended
+	broken error // why the contract is broken, nil if it is not
+}
+
+// readFrom reads all messages. It ends the process if one breaks the contract.
+func (r *reports) readFrom(descriptor io.Reader) {
+	r.pushed, r.settled = map[int][]string{}, map[int]bool{}
+	err := message.Read(descriptor, r.accept)
+	switch {
+	case errors.Is(err, io.EOF):
+	case process.IsHeld(err):
+		r.held = true
+	default:
+		r.said, r.broken = true, err
+		r.end()
 	}
 }
 
-// readReport reads a report: the item's number, counted from 1, then an outcome (done, failed, dead or snoozed; failed if there is none)
-// and a reason.
-func readReport(line string) (number int, attempt Attempt, ok bool) {
-	first, rest, _ := strings.Cut(line, " ")
-	number, err := strconv.Atoi(first)
-	if err != nil {
-		return 0, Attempt{}, false
+// accept implements the contract for one message.
+func (r *reports) accept(m message.Message) error {
+	r.said = true
+	if m.ID == "" {
+		return nil
 	}
-	rest = strings.TrimSpace(rest)
-	word, reason, _ := strings.Cut(rest, " ")
-	switch outcome := queue.Outcome(word); outcome {
-	case queue.OutcomeDone:
-		return number, Attempt{Outcome: outcome}, true
-	case queue.OutcomeFailed, queue.OutcomeDead, queue.OutcomeSnoozed:
-		attempt.Outcome = outcome
-	default:
-		attempt.Outcome, reason = queue.OutcomeFailed, rest
+	number, err := strconv.Atoi(m.ID)
+	switch {
+	case err != nil || strconv.Itoa(number) != m.ID || number < 1 || number > r.items:
+		return fmt.Errorf("%q is no item of this process: they are numbered from 1 to %d", text.Shorten(m.ID, 40), r.items)
+	case r.settled[number]:
+		return fmt.Errorf("item %d was settled before", number)
+	case number > r.read():
+		return fmt.Errorf("the program has not read item %d yet", number)
 	}
-	if attempt.Reason = strings.TrimSpace(reason); attempt.Reason == "" {
-		attempt.Reason = "reported by the command"
+	r.pushed[number] = AddPush(r.pushed[number], m.Push)
+	if m.Settles() {
+		r.settled[number] = true
+		r.settle(number, NewAttempt(m, r.pushed[number], r.resultBytes))
+		delete(r.pushed, number)
 	}
-	return number, attempt, true
+	return nil
+}
+
+// AddPush adds to what an item has pushed. It adds nothing more to what is more than an item can push.
+func AddPush(pushed, more []string) []string {
+	if len(pushed) > queue.MaxPush {
+		return pushed
+	}
+	bytes := 0
+	for _, payload := range pushed {
+		bytes += len(payload)
+	}
+	for _, payload := range more {
+		if bytes > queue.MaxPushBytes {
+			break
+		}
+		bytes += len(payload)
+		pushed = append(pushed, payload)
+	}
+	return pushed
+}
+
+// NewAttempt returns the attempt that a message ends. It has the items that were pushed if it is done, and at most resultBytes of a result.
+func NewAttempt(m message.Message, pushed []string, resultBytes int) Attempt {
+	if m.Word != message.Done {
+		reason := strings.TrimSpace(text.Shorten(m.Reason, maxReason))
+		if reason == "" {
+			reason = "reported by the program"
+		}
+		return Attempt{Outcome: queue.Outcome(m.Word), Reason: reason}
+	}
+	a := Attempt{Outcome: queue.OutcomeDone, Push: pushed}
+	if m.Result != nil {
+		kept := min(len(*m.Result), resultBytes)
+		a.Result, a.Output, a.Truncated = true, strings.Clone((*m.Result)[:kept]), kept < len(*m.Result)
+	}
+	return a
 }

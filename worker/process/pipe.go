@@ -17,7 +17,7 @@ func unpolledPipe() (readEnd int, writeEnd *os.File, err error) {
 	return ends[0], os.NewFile(uintptr(ends[1]), "|1"), nil
 }
 
-// pipe carries a process's output to the worker. With a pipe of package os the runtime would wake a thread for every write of the
+// pipe carries the messages of a process to the worker. With a pipe of package os the runtime would wake a thread for every write of the
 // process, even while the reader pauses.
 type pipe struct {
 	writeEnd *os.File // for the process
@@ -39,14 +39,18 @@ func newPipe() (*pipe, error) {
 	return p, nil
 }
 
-// Read implements io.Reader. Only one goroutine may read.
+// errHeld means that the process has ended, but another one still holds the write end.
+var errHeld = errors.New("another process still holds it open")
+
+// Read implements io.Reader. Only one goroutine may read. After stopReading it returns what is in the pipe, and then io.EOF if no process
+// holds the write end, or else errHeld.
 func (p *pipe) Read(b []byte) (int, error) {
 	for {
 		ready := []unix.PollFd{{Fd: int32(p.stop), Events: unix.POLLIN}, {Fd: int32(p.readEnd), Events: unix.POLLIN}}
 		n, err := unix.Poll(ready, -1)
 		if err == nil {
-			if ready[0].Revents != 0 {
-				return 0, io.EOF
+			if ready[1].Revents == 0 {
+				return 0, errHeld
 			}
 			n, err = unix.Read(p.readEnd, b)
 		}
@@ -62,7 +66,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 	}
 }
 
-// stopReading ends Read even if some process still holds the write end open.
+// stopReading keeps Read from waiting, even if some process still holds the write end open.
 func (p *pipe) stopReading() { _, _ = unix.Write(p.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
 // close closes the pipe. No call of Read may follow.

@@ -32,8 +32,12 @@ type Process struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
-	Files   []*os.File    // file descriptors from 3 on
 	Timeout time.Duration // 0 for none
+
+	// Messages reads what the process writes to file descriptor 3. It returns when r ends: with io.EOF after all that was written before the
+	// process ended, or with another error if some other process still holds the descriptor open then. Without Messages the process has no
+	// descriptor 3.
+	Messages func(r io.Reader)
 
 	KillAfter time.Duration // from TERM to KILL, DefaultKillAfter if it is 0
 	Origin    Origin        // names the process in the log
@@ -57,8 +61,15 @@ func (p *Process) Run(ctx context.Context) Ending {
 	cmd := p.command(env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, buffered{p.Stdout}, buffered{p.Stderr}
 	cmd.WaitDelay = PipeDelay
+	messages, err := p.startMessages(cmd)
+	if err != nil {
+		return Ending{Err: err}
+	}
 	t := newTree(p)
-	if err := t.start(cmd); err != nil {
+	err = t.start(cmd)
+	messages.started()
+	if err != nil {
+		messages.end()
 		return Ending{Err: err}
 	}
 	if p.Timeout > 0 {
@@ -69,6 +80,7 @@ func (p *Process) Run(ctx context.Context) Ending {
 	stop := context.AfterFunc(limited, t.terminate)
 	cutOff := t.awaitLeader()
 	stop()
+	messages.end() // what others write after the leader's end is no message of this process
 	_ = cmd.Wait()
 	t.leave()
 	ending := newEnding(cmd.ProcessState)
@@ -85,7 +97,6 @@ func (p *Process) command(env []string) *exec.Cmd {
 	}
 	cmd := exec.Command(program, p.Args[1:]...)
 	cmd.Args[0] = p.Args[0]
-	cmd.ExtraFiles = p.Files
 	cmd.Env = append(Environment(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
