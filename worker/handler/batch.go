@@ -161,7 +161,7 @@ func (b *Batch) runOnce(ctx context.Context, items []queue.Item, positions []int
 	})
 	b.leave(r)
 	read, kept := r.feed.close()
-	if attempt.Outcome == queue.OutcomeDone && read > 0 && !reports.said && !reports.held {
+	if attempt.Outcome == queue.OutcomeDone && read > 0 {
 		b.paces.noteEnd(read, attempt.Duration)
 	}
 	ended := kept // the outcome is that of the whole batch

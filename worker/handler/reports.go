@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/message"
 	"github.com/workqueue/workqueue/worker/process"
@@ -29,7 +30,7 @@ type reports struct {
 	settled     map[int]bool
 
 	said   bool  // there was a message
-	held   bool  // another process holds the descriptor, though the process has ended
+	held   bool  // there was none, and another process holds the descriptor, though the process has ended
 	broken error // why the contract is broken, nil if it is not
 }
 
@@ -40,11 +41,24 @@ func (r *reports) readFrom(descriptor io.Reader) {
 	switch {
 	case errors.Is(err, io.EOF):
 	case process.IsHeld(err):
-		r.held = true
+		r.held = !r.said && !isReleased(descriptor)
 	default:
 		r.said, r.broken = true, err
 		r.end()
 	}
+}
+
+// isReleased reports whether nothing more comes from a descriptor that was held when its process ended. A process that was started without it
+// holds it for an instant.
+func isReleased(descriptor io.Reader) bool {
+	for range 20 {
+		n, err := descriptor.Read(make([]byte, 1))
+		if n > 0 || errors.Is(err, io.EOF) {
+			return n == 0
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
 }
 
 // accept implements the contract for one message.
