@@ -24,14 +24,13 @@ func (p *Process) Start() (*Child, error) {
 	}
 	defer stdin.Close()
 	c.Stdin, c.cmd.Stdin = input, stdin
-	if c.messages, err = p.startMessages(c.cmd); err != nil {
+	if c.messages, err = p.newMessages(c.cmd); err != nil {
 		_ = input.Close()
 		return nil, err
 	}
 	err = c.tree.start(c.cmd)
-	c.messages.started()
+	c.messages.start(p.Messages, err)
 	if err != nil {
-		c.messages.end()
 		_ = input.Close()
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"io"
 	"os/exec"
 )
 
@@ -11,8 +12,8 @@ type messages struct {
 	read chan struct{} // closed when all have been read
 }
 
-// startMessages gives the command a file descriptor 3, if p.Messages reads it.
-func (p *Process) startMessages(cmd *exec.Cmd) (*messages, error) {
+// newMessages gives the command a file descriptor 3, if p.Messages reads it.
+func (p *Process) newMessages(cmd *exec.Cmd) (*messages, error) {
 	if p.Messages == nil {
 		return nil, nil
 	}
@@ -21,18 +22,21 @@ func (p *Process) startMessages(cmd *exec.Cmd) (*messages, error) {
 		return nil, err
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, pipe.writeEnd)
-	m := &messages{pipe: pipe, read: make(chan struct{})}
-	go func() {
-		defer close(m.read)
-		p.Messages(pipe)
-	}()
-	return m, nil
+	return &messages{pipe: pipe, read: make(chan struct{})}, nil
 }
 
-// started leaves the write end to the command, so that it can be seen to close it.
-func (m *messages) started() {
-	if m != nil {
+// start starts to read, unless the process could not be started. It leaves the write end to the process, so that the reader sees if it is closed.
+func (m *messages) start(read func(io.Reader), failed error) {
+	switch {
+	case m == nil:
+	case failed != nil:
+		m.pipe.close()
+	default:
 		_ = m.pipe.writeEnd.Close()
+		go func() {
+			defer close(m.read)
+			read(m.pipe)
+		}()
 	}
 }
 

@@ -61,15 +61,14 @@ func (p *Process) Run(ctx context.Context) Ending {
 	cmd := p.command(env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, buffered{p.Stdout}, buffered{p.Stderr}
 	cmd.WaitDelay = PipeDelay
-	messages, err := p.startMessages(cmd)
+	messages, err := p.newMessages(cmd)
 	if err != nil {
 		return Ending{Err: err}
 	}
 	t := newTree(p)
 	err = t.start(cmd)
-	messages.started()
+	messages.start(p.Messages, err)
 	if err != nil {
-		messages.end()
 		return Ending{Err: err}
 	}
 	if p.Timeout > 0 {

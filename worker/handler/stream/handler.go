@@ -1,5 +1,5 @@
-// Package stream runs items in programs that keep running: they read requests as lines of JSON from standard input and write responses
-// as lines of JSON to standard output, see docs/stream.md.
+// Package stream runs items in programs that keep running: they read requests as lines of JSON from standard input and write messages
+// to file descriptor 3, see docs/programs.md.
 package stream
 
 import (
@@ -80,4 +80,10 @@ func (h *Handler) run(ctx context.Context, slot *slot, c *call, positions []int)
 
 func interrupted() handler.Attempt {
 	return handler.Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted", Started: time.Now()}
+}
+
+func (h *Handler) warn(message string) {
+	if h.Log != nil {
+		h.Log.Warn(message, "command", h.Args[0])
+	}
 }

@@ -8,46 +8,45 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
-// writeLine writes the line of an item to the program. The item is the last field, where a program without a JSON parser can find it.
+// writeLine writes the line of an item to the program, and returns its size. The item is the last field, where a program without a JSON parser can find it.
 // Package json would make a copy of a large item, and take most of the worker's time for that.
-func writeLine(w *bufio.Writer, id string, item queue.Item) {
+func writeLine(w *bufio.Writer, id string, item queue.Item) (size int) {
 	payload, encoding := text.Encode(item.Payload)
-	_, _ = w.WriteString(`{"id":`)
-	writeString(w, id)
-	_, _ = w.WriteString(`,"attempt":`)
-	_, _ = w.WriteString(strconv.Itoa(item.Attempts + 1))
+	size += writeText(w, `{"id":`) + writeString(w, id) + writeText(w, `,"attempt":`+strconv.Itoa(item.Attempts+1))
 	if encoding != "" {
-		_, _ = w.WriteString(`,"encoding":`)
-		writeString(w, encoding)
+		size += writeText(w, `,"encoding":`) + writeString(w, encoding)
 	}
-	_, _ = w.WriteString(`,"item":`)
-	writeString(w, payload)
-	_, _ = w.WriteString("}\n")
+	return size + writeText(w, `,"item":`) + writeString(w, payload) + writeText(w, "}\n")
 }
 
-// writeString writes a string, which is UTF-8, as JSON.
-func writeString(w *bufio.Writer, s string) {
+func writeText(w *bufio.Writer, s string) (size int) {
+	size, _ = w.WriteString(s)
+	return size
+}
+
+// writeString writes a string, which is UTF-8, as JSON, and returns its size there.
+func writeString(w *bufio.Writer, s string) (size int) {
 	const hex = "0123456789abcdef"
-	_ = w.WriteByte('"')
+	size = writeText(w, `"`)
 	for {
 		n := plain(s)
-		_, _ = w.WriteString(s[:n])
+		size += writeText(w, s[:n])
 		if n == len(s) {
 			break
 		}
 		switch c := s[n]; c {
 		case '"', '\\':
-			_, _ = w.Write([]byte{'\\', c})
+			size += writeText(w, string([]byte{'\\', c}))
 		case '\n':
-			_, _ = w.WriteString(`\n`)
+			size += writeText(w, `\n`)
 		case '\t':
-			_, _ = w.WriteString(`\t`)
+			size += writeText(w, `\t`)
 		default:
-			_, _ = w.Write([]byte{'\\', 'u', '0', '0', hex[c>>4], hex[c&15]})
+			size += writeText(w, string([]byte{'\\', 'u', '0', '0', hex[c>>4], hex[c&15]}))
 		}
 		s = s[n+1:]
 	}
-	_ = w.WriteByte('"')
+	return size + writeText(w, `"`)
 }
 
 // plain returns the number of bytes before the first one that JSON escapes. It looks at eight bytes at once: of a word, less a byte

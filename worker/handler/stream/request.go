@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bufio"
+	"math"
 	"slices"
 	"time"
 
@@ -31,10 +32,12 @@ type request struct {
 	position int
 	id       string    // in the line, once in flight
 	sent     time.Time // when it was given to the writer
+	end      int       // how many bytes the program has read when it has read the request
+	pushed   []string  // payloads of new items, which count once the item is done
 }
 
-// end notes that the item is no longer waiting or in flight.
-func (r request) end() {
+// close notes that the item is no longer waiting or in flight.
+func (r *request) close() {
 	if r.open--; r.open == 0 {
 		close(r.done)
 	}
@@ -51,7 +54,7 @@ func (p *program) add(c *call, positions []int) {
 		return
 	}
 	for _, i := range positions {
-		p.waiting = append(p.waiting, request{call: c, position: i})
+		p.waiting = append(p.waiting, &request{call: c, position: i})
 	}
 	p.wakeWriter()
 }
@@ -60,12 +63,12 @@ func (p *program) add(c *call, positions []int) {
 func (p *program) giveBack(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.waiting = slices.DeleteFunc(p.waiting, func(r request) bool {
+	p.waiting = slices.DeleteFunc(p.waiting, func(r *request) bool {
 		if r.call != c {
 			return false
 		}
 		c.report(r.position, handler.Attempt{Outcome: queue.OutcomeReturned, Reason: "not started", Started: time.Now()})
-		r.end()
+		r.close()
 		return true
 	})
 }
@@ -76,7 +79,7 @@ func (p *program) abandon(c *call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.abandoned = true
-	p.waiting = slices.DeleteFunc(p.waiting, func(r request) bool {
+	p.waiting = slices.DeleteFunc(p.waiting, func(r *request) bool {
 		if r.call == c {
 			c.report(r.position, interrupted())
 		}
@@ -103,33 +106,39 @@ func (p *program) wakeWriter() {
 }
 
 // write writes requests until the program has ended. It has a goroutine of its own because the program may not read while it writes
-// responses. Errors need no handling: the program has closed its input, and will end or time out.
+// messages.
 func (p *program) write() {
 	lines := bufio.NewWriterSize(p.child.Stdin, 4*writeSize)
-	var next []request
+	written := 0
+	var next []*request
 	for {
 		select {
 		case <-p.ready:
 		case <-p.ended:
 			return
 		}
-		for next = p.take(next[:0]); len(next) > 0; next = p.take(next[:0]) {
+		for next = p.nextRequests(next[:0]); len(next) > 0; next = p.nextRequests(next[:0]) {
 			for _, r := range next {
-				writeLine(lines, r.id, r.items[r.position])
+				written += writeLine(lines, r.id, r.items[r.position])
+				p.mu.Lock()
+				r.end = written - 1 // the newline may be left unread
+				p.mu.Unlock()
 			}
-			_ = lines.Flush()
+			if lines.Flush() != nil {
+				return // the watch ends the program, if it has not ended
+			}
 		}
 	}
 }
 
-// take appends the next requests to write, about writeSize bytes of them, and counts them as in flight.
-func (p *program) take(requests []request) []request {
+// nextRequests appends the next requests to write, about writeSize bytes of them, and counts them as in flight.
+func (p *program) nextRequests(requests []*request) []*request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for size := 0; size < writeSize && len(p.waiting) > 0 && len(p.inFlight) < p.window(); {
 		r := p.waiting[0]
 		p.waiting = p.waiting[1:]
-		p.send(&r)
+		p.send(r)
 		requests = append(requests, r)
 		size += len(r.items[r.position].Payload) + len(`{"id":"","attempt":1,"item":""}`)
 	}
@@ -141,28 +150,47 @@ func (p *program) send(r *request) {
 	now := time.Now()
 	if len(p.inFlight) == 0 {
 		p.busySince = now
-		if p.responses > 0 { // or else the start timeout runs
-			p.idle.restart()
-		}
 	}
-	r.id, r.sent = r.items[r.position].ID, now
+	r.id, r.sent, r.end = r.items[r.position].ID, now, math.MaxInt
 	for _, taken := p.inFlight[r.id]; taken; _, taken = p.inFlight[r.id] { // by the same item in an abandoned call
 		r.id += "+"
 	}
-	p.inFlight[r.id] = *r
+	p.inFlight[r.id] = r
+	if p.order = append(p.order, r); len(p.order) == 1 && p.said { // or else the start timeout runs
+		p.restartTimeout()
+	}
+}
+
+// remove notes that a request is no longer in flight.
+func (p *program) remove(r *request) {
+	delete(p.inFlight, r.id)
+	i := slices.Index(p.order, r)
+	p.order = slices.Delete(p.order, i, i+1)
+	switch {
+	case len(p.order) == 0:
+		p.timeout.stop()
+	case i == 0 || !p.timeout.running():
+		p.restartTimeout()
+	}
 }
 
 // settle reports the attempt of a request that was in flight.
-func (p *program) settle(r request, attempt handler.Attempt) {
+func (p *program) settle(r *request, attempt handler.Attempt) {
 	now := time.Now()
 	attempt.Started = r.sent
+	if attempt.Started.IsZero() {
+		attempt.Started = now
+	}
 	if p.handler.InFlight <= 1 && p.lastResponse.After(r.sent) {
 		attempt.Started = p.lastResponse // the program began with it only then
 	}
 	attempt.Duration = now.Sub(attempt.Started)
 	p.lastResponse = now
 	if !r.abandoned {
+		if attempt.Outcome != queue.OutcomeDone && attempt.Output == "" {
+			attempt.Output, attempt.Truncated = p.tail.Lines()
+		}
 		r.report(r.position, attempt)
 	}
-	r.end()
+	r.close()
 }

@@ -1,12 +1,12 @@
 package stream
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,7 +46,7 @@ var programs = map[string]func(requests <-chan requestLine, respond func(id, sta
 			}
 			n := len(had)
 			for _, q := range had {
-				respond(q.ID, "", n)
+				respond(q.ID, "done", n)
 			}
 			had = nil
 		}
@@ -54,7 +54,7 @@ var programs = map[string]func(requests <-chan requestLine, respond func(id, sta
 	// Responds with its process ID, and writes that it is alive when it has nothing to do.
 	"lively": func(requests <-chan requestLine, respond func(id, status string, result any)) {
 		for q := range requests {
-			respond(q.ID, "", os.Getpid())
+			respond(q.ID, "done", os.Getpid())
 			respond("", "alive", nil)
 		}
 	},
@@ -73,10 +73,13 @@ func TestMain(m *testing.M) {
 				requests <- q
 			}
 		}()
-		out := bufio.NewWriter(os.Stdout)
+		messages := json.NewEncoder(os.NewFile(3, "messages"))
 		programs[os.Args[2]](requests, func(id, status string, result any) {
-			_ = json.NewEncoder(out).Encode(map[string]any{"id": id, "status": status, "result": result})
-			out.Flush()
+			m := map[string]any{"status": status}
+			if id != "" {
+				m["id"], m["result"] = id, result
+			}
+			_ = messages.Encode(m)
 		})
 		os.Exit(0)
 	}
@@ -148,7 +151,7 @@ func TestStreamIdle(t *testing.T) {
 func TestStreamInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	s := newStream(t, "sh", "-c", `cd "$0"; while read -r line; do
-		touch started; until test -e go; do sleep 0.05; done; echo "$line" | sed 's/,.*/}/'
+		touch started; until test -e go; do sleep 0.05; done; echo "$line" | sed 's/,.*/,"status":"done"}/' >&3
 	done`, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -181,17 +184,23 @@ func TestStreamChildren(t *testing.T) {
 		code    int
 		reason  string
 	}{
-		{name: "never responds", script: "sleep 60", code: process.ExitTimeout, reason: "wrote nothing for 300ms"},
-		{name: "ignores TERM", script: "trap '' TERM; read -r line; sleep 60", code: process.ExitTimeout, reason: "wrote nothing"},
-		{name: "stops itself", script: "read -r line; kill -STOP $$", code: process.ExitTimeout, reason: "wrote nothing"},
-		{name: "closes its input early", script: "exec <&-; sleep 60", code: process.ExitTimeout, reason: "wrote nothing"},
+		{name: "never responds", script: "read -r line; sleep 60", code: process.ExitTimeout, reason: "said nothing of its oldest item for 300ms"},
+		{name: "ignores TERM", script: "trap '' TERM; read -r line; sleep 60", code: process.ExitTimeout, reason: "said nothing"},
+		{name: "stops itself", script: "read -r line; kill -STOP $$", code: process.ExitTimeout, reason: "said nothing"},
+		{name: "closes its input", script: "read -r line; exec <&-; sleep 60", timeout: time.Minute, reason: "closed its standard input"},
+		{name: "closes the descriptor", script: "read -r line; exec 3>&-; sleep 60", timeout: time.Minute, reason: "closed file descriptor 3"},
 		{name: "closes its output", script: "exec >&-; read -r line; exit 4", code: 4, reason: "exit code 4"},
-		{name: "ends while it is written to", script: "head -c 10 >/dev/null; exit 5", payload: strings.Repeat("x", 1<<20),
-			code: 5, reason: "exit code 5"},
 		{name: "is killed", script: "read -r line; kill -SEGV $$", code: 139, reason: "signal 11"},
 		{name: "leaves a grandchild with the pipes", script: "read -r line; sleep 30 & exit 6", timeout: time.Minute, code: 6, reason: "exit code 6"},
 		{name: "leaves a grandchild of its own session", script: "read -r line; setsid sleep 30 & exit 7", timeout: time.Minute, code: 7, reason: "exit code 7"},
-		{name: "responds without end", script: "read -r line; printf '{'; yes | tr -d '\\n'", timeout: time.Minute, reason: "longer than 4 MiB"},
+		{name: "responds without end", script: "read -r line; (printf '{'; yes | tr -d '\\n') >&3", timeout: time.Minute, reason: "longer than 4 MiB"},
+		{name: "cuts its line", script: `read -r line; printf '1 done' >&3; exit 1`, timeout: time.Minute, reason: "the line has no end"},
+		{name: "cuts its object", script: `read -r line; printf '{"id":"1","status":"done"}' >&3`, timeout: time.Minute, reason: "the line has no end"},
+		{name: "says nothing", script: "read -r line", timeout: time.Minute, reason: "exit code 0"},
+		{name: "logs on the descriptor", script: `read -r line; echo '{"level":"info","msg":"processing","id":"1"}' >&3; sleep 60`, timeout: time.Minute, reason: "not a field of a message"},
+		{name: "has another item", script: `read -r line; echo 2 done >&3; sleep 60`, timeout: time.Minute, reason: "no item that this program has"},
+		{name: "responds on standard output", script: `read -r line; echo '{"id":"1","status":"done"}'; sleep 60`, code: process.ExitTimeout, reason: "said nothing"},
+		{name: "an older item hangs", script: `read -r line; while sleep 0.1; do echo alive; echo 1 alive; done`, code: process.ExitTimeout, reason: "said nothing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -209,19 +218,55 @@ func TestStreamChildren(t *testing.T) {
 	}
 }
 
-// A program may print other output between its responses.
+// What a program prints is log, whatever it looks like. One warning says where messages belong.
 func TestStreamNoise(t *testing.T) {
-	var printed strings.Builder
+	var printed, logged strings.Builder
 	s := newStream(t, "sh", "-c", `while read -r line; do
-		printf 'no '; sleep 0.05; echo '{"id":"1"}'; echo; head -c 100000 /dev/zero | tr '\0' z; echo; echo '{"id":"1"}'
+		echo '{"id":"1","status":"done"}'; sleep 0.05; echo '{"id":"1","status":"failed"}'; printf 'no '; head -c 100000 /dev/zero | tr '\0' z; echo '1 done' >&3
 	done; printf 'the end'`)
-	s.Output.Out = &printed
+	s.Output.Out, s.Log = &printed, slog.New(slog.NewTextHandler(&logged, nil))
 	if o := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]; o.Outcome != queue.OutcomeDone {
 		t.Errorf("%+v", o)
 	}
 	s.Close()
-	if want := fmt.Sprintf("no {\"id\":\"1\"}\n\n%s\nthe end", strings.Repeat("z", 100000)); printed.String() != want {
-		t.Errorf("printed %.40q…, %d bytes, not %d", printed.String(), printed.Len(), len(want))
+	if want := fmt.Sprintf("{\"id\":\"1\",\"status\":\"done\"}\n{\"id\":\"1\",\"status\":\"failed\"}\nno %sthe end", strings.Repeat("z", 100000)); printed.String() != want {
+		t.Errorf("printed %.100q…, %d bytes, not %d", printed.String(), printed.Len(), len(want))
+	}
+	if n := strings.Count(logged.String(), "only messages there count"); n != 1 {
+		t.Errorf("logged %s", logged.String())
+	}
+}
+
+// TestStreamUnread runs programs that end with requests in their input that they have not read. No attempt at these has failed.
+func TestStreamUnread(t *testing.T) {
+	for name, script := range map[string]string{
+		"exits with 3 after each message": `read -r line; id=${line#*'"id":"'}; echo "${id%%'"'*} done" >&3; exit 3`,
+		"closes its input after each":     `read -r line; id=${line#*'"id":"'}; exec <&-; echo "${id%%'"'*} done" >&3; sleep 60`,
+		"closes the descriptor":           `read -r line; id=${line#*'"id":"'}; echo "${id%%'"'*} done" >&3; exec 3>&-; sleep 60`,
+		"is killed":                       `read -r line; id=${line#*'"id":"'}; echo "${id%%'"'*} done" >&3; kill -KILL $$`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStream(t, "sh", "-c", script)
+			s.InFlight = 5
+			for i, o := range handlertest.Handle(t.Context(), s, numbered(1, 5)) {
+				if o.Outcome != queue.OutcomeDone {
+					t.Errorf("item %d: %+v", i, o)
+				}
+			}
+		})
+	}
+	// A program that cannot start for now fails no attempt either.
+	if o := handlertest.Handle(t.Context(), newStream(t, "sh", "-c", "exit 1"), numbered(1, 1))[0]; o.Outcome != queue.OutcomeSnoozed {
+		t.Errorf("not started: %+v", o)
+	}
+}
+
+// TestStreamPushes accumulates pushes until their item is done.
+func TestStreamPushes(t *testing.T) {
+	s := newStream(t, "sh", "-c", `while read -r line; do echo 1 push a >&3; echo '{"id":"1","status":"done","push":["b"],"result":"r"}' >&3; done`)
+	if o := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]; fmt.Sprint(o.Outcome, o.Push, o.Output) != "done[a b]r" {
+		t.Errorf("%+v", o)
 	}
 }
 
@@ -236,9 +281,9 @@ func TestStreamReturnsWaiting(t *testing.T) {
 	}{
 		{name: "the first hangs", script: `read -r line; exec sleep 60`, returned: 49},
 		{name: "slow from the first", script: `while read -r line; do
-			sleep 0.4; echo "$line" | sed 's/,.*/}/'; n=$((n + 1)); test $n != 2 || exec sleep 60; done`, done: 2, returned: 47},
+			sleep 0.4; echo "$line" | sed 's/,.*/,"status":"done"}/' >&3; n=$((n + 1)); test $n != 2 || exec sleep 60; done`, done: 2, returned: 47},
 		{name: "fast, then slow", script: `while read -r line; do
-			echo "${line%%,*}}"; n=$((n + 1)); test $n -lt 30 || sleep 0.3; test $n != 32 || exec sleep 60; done`, done: 32},
+			echo "${line%%,*},\"status\":\"done\"}" >&3; n=$((n + 1)); test $n -lt 30 || sleep 0.3; test $n != 32 || exec sleep 60; done`, done: 32},
 		{name: "crashes, then hangs", script: `if mkdir crashed; then read -r line; read -r line; exit 3; fi; read -r line; exec sleep 60`,
 			inFlight: 4, returned: 49},
 		{name: "crashes with all in flight, then hangs", script: `if mkdir crashed; then read -r line; read -r line; exit 3; fi

@@ -1,0 +1,59 @@
+package stream
+
+import (
+	"errors"
+	"time"
+)
+
+const (
+	watchInterval = time.Second
+	silenceLimit  = time.Minute // with requests in flight and without a message, before a warning
+)
+
+// watch looks after a program from which nothing may come any more, until it has ended.
+func (p *program) watch() {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	warned := false
+	var before error
+	for {
+		select {
+		case <-ticker.C:
+		case <-p.ended:
+			return
+		}
+		// A program that exits closes what it has open, too. It has until the next look.
+		closed := p.closed()
+		if closed != nil && before != nil {
+			p.terminate(closed)
+		}
+		before = closed
+		p.mu.Lock()
+		silent := len(p.order) > 0 && time.Since(later(p.lastMessage, p.order[0].sent)) > silenceLimit
+		p.mu.Unlock()
+		if silent && !warned {
+			warned = true
+			p.handler.warn("the program has said nothing on file descriptor 3 for a minute, and has items: if it writes through a buffer, flush that after each message")
+		}
+	}
+}
+
+// closed returns the reason to end a program that can get or say nothing more, nil for none.
+func (p *program) closed() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.mute:
+		return errors.New("the program has closed file descriptor 3")
+	case p.child.Stdin.Closed():
+		return errors.New("the program has closed its standard input")
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
