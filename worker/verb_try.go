@@ -37,7 +37,8 @@ func runTry(ctx context.Context, args []string) error {
 	h := newHandler(settings, s.log)
 	describe("command", commandFor(settings, h, item))
 	if settings.Mode == config.Exec {
-		for _, one := range handler.Variables(item) {
+		variables, _ := handler.Variables(item) // an item of which one cannot be a variable ends below
+		for _, one := range variables {
 			describe("variable", one)
 		}
 	}

@@ -154,22 +154,15 @@ func newHandler(settings *config.Work, log *slog.Logger) handler.Handler {
 	}
 	switch settings.Mode {
 	case config.Batch:
-		return &handler.Batch{Command: command, Size: settings.BatchSize, Delimiter: settings.Delimiter.Byte()}
+		return &handler.Batch{Command: command, Size: settings.BatchSize, Delimiter: settings.Delimiter.Byte(),
+			ResultBytes: settings.ResultBytes}
 	case config.Stream:
 		return &stream.Handler{Command: command, Processes: settings.Concurrency,
 			InFlight: settings.InFlight, StartTimeout: settings.StartTimeout,
-			ResultBytes: settings.ResultBytes}
+			ResultBytes: settings.ResultBytes, Log: log}
 	}
-	single := &handler.Exec{Command: command}
-	if pushes, err := handler.NewPushes(settings.Delimiter.Byte()); err != nil {
-		log.Warn("programs cannot push items, and have no WQ_PUSH: there is no folder for temporary files", "reason", err)
-	} else {
-		single.Pushes = pushes
-	}
-	if settings.Record != config.RecordFailures {
-		single.ResultBytes = settings.ResultBytes
-	}
-	return single
+	return &handler.Exec{Command: command, Stdin: settings.Input == config.Stdin, ResultBytes: settings.ResultBytes,
+		Results: settings.Record != config.RecordFailures}
 }
 
 func ending(err error) string {

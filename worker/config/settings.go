@@ -128,14 +128,15 @@ type Work struct {
 	Lists
 	Waiting
 	Leasing
-	Command      Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended. Without a command the worker prints Working on <item>"`
-	Mode         Mode          `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and responses as lines of JSON (docs/stream.md)"`
+	Command      Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended, unless WQ_INPUT is stdin. Without a command the worker prints Working on <item>"`
+	Mode         Mode          `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and messages as lines of JSON (docs/stream.md)"`
+	Input        Input         `envconfig:"WQ_INPUT" default:"argument" oneof:"argument stdin" value:"worker.input" desc:"how an item reaches its process in the mode exec: argument (also in WQ_ITEM; standard input is at its end) or stdin (standard input, for items of any bytes or size)"`
 	BatchSize    int           `envconfig:"WQ_BATCH_SIZE" default:"100" min:"1" max:"1000" value:"worker.batchSize" desc:"items that one process gets in the mode batch, if there are as many"`
 	InFlight     int           `envconfig:"WQ_IN_FLIGHT" default:"1" min:"1" value:"worker.inFlight" desc:"items that one process may have in flight in the mode stream"`
-	StartTimeout time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" min:"0s" value:"worker.startTimeout" desc:"how long a process may take to its first response in the mode stream, if items have a timeout"`
+	StartTimeout time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" min:"0s" value:"worker.startTimeout" desc:"how long a process may take to its first message in the mode stream, if items have a timeout"`
 	Concurrency  int           `envconfig:"WQ_CONCURRENCY" default:"1" min:"1" value:"worker.concurrency" desc:"processes that run at the same time"`
 	Rate         Rate          `envconfig:"WQ_RATE" value:"worker.rate" desc:"items that all workers together may start, such as 10/s, 100/m, 2.5/h or 1000/d; no limit if empty"`
-	ItemTimeout  time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" min:"0s" value:"worker.itemTimeout" desc:"how long one attempt may take, 0s for no limit; a batch may take that long for each of its items, and a stream program may write nothing for that long"`
+	ItemTimeout  time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" min:"0s" value:"worker.itemTimeout" desc:"how long one attempt may take, 0s for no limit; a batch may take that long for each of its items, and a stream program that long for its oldest item"`
 	MaxAttempts  int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" min:"1" value:"worker.maxAttempts" desc:"failed attempts after which an item is dead"`
 	MaxSnoozes   int           `envconfig:"WQ_MAX_SNOOZES" default:"0" min:"0" value:"worker.maxSnoozes" desc:"snoozes after which an item is dead, 0 for no limit"`
 	MaxCrashes   int           `envconfig:"WQ_MAX_CRASHES" default:"3" min:"1" value:"worker.maxCrashes" desc:"workers that may die while they run an item alone before it is dead"`
@@ -174,7 +175,13 @@ func (w *Work) Validate() (wrong []error) {
 		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: %w", err))
 	}
 	if w.Mode == Exec {
+		if found := fields.Command(w.Command).Placeholder(); found == "{}" && w.Input == Stdin {
+			wrong = append(wrong, errors.New("WQ_COMMAND: {} stands for the item, but with WQ_INPUT=stdin the item is on standard input; leave out one of them"))
+		}
 		return wrong
+	}
+	if w.Input != Argument {
+		wrong = append(wrong, fmt.Errorf("WQ_INPUT: %s is for WQ_MODE=exec; with WQ_MODE=%s items always come on standard input; leave it out", w.Input, w.Mode))
 	}
 	if len(w.Command) == 0 {
 		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: missing: WQ_MODE=%s needs a program that reads the items", w.Mode))
@@ -185,7 +192,7 @@ func (w *Work) Validate() (wrong []error) {
 	if w.Record == RecordResults {
 		way := "use WQ_MODE=exec"
 		if w.Mode == Stream {
-			way = "leave it out: the program's responses contain its results"
+			way = "leave it out: the program's messages contain its results"
 		}
 		wrong = append(wrong, fmt.Errorf("WQ_RECORD: with WQ_MODE=%s standard output is not one item's result; %s", w.Mode, way))
 	}

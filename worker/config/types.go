@@ -21,6 +21,15 @@ const (
 	Stream Mode = "stream"
 )
 
+// Input names how an item reaches its process in the mode Exec.
+type Input string
+
+// The inputs.
+const (
+	Argument Input = "argument"
+	Stdin    Input = "stdin"
+)
+
 // Record is what is kept of attempts.
 type Record string
 

@@ -150,6 +150,7 @@ The volumes of a worker pod and the mounts of its worker that are the chart's ow
 {{- with .Values.worker }}
 {{- $env = merge $env (dict
   "WQ_MODE" .mode
+  "WQ_INPUT" .input
   "WQ_DELIMITER" .delimiter
   "WQ_RECORD" .record
   "WQ_RESULT_BYTES" .resultBytes
