@@ -112,8 +112,8 @@ func TestProcess(t *testing.T) {
 		for name, env := range map[string][]string{
 			"flood":         {one, `WQ_COMMAND=["sh","-c","head -c 1G /dev/zero"]`},
 			"flood, batch":  {one, "WQ_MODE=batch", `WQ_COMMAND=["sh","-c","head -c 500M /dev/zero; head -c 500M /dev/zero >&3"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
-			"flood, stream": {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; head -c 1G /dev/zero; echo; echo '{\"id\":\"1\"}'"]`},
-			"endless":       {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; printf {; head -c 1G /dev/zero"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
+			"flood, stream": {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; head -c 1G /dev/zero; echo 1 done >&3"]`},
+			"endless":       {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; (printf {; head -c 1G /dev/zero) >&3"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
 			"lines":         {one, `WQ_COMMAND=["sh","-c","yes | head -c 10M"]`, "WQ_OUTPUT=json"},
 			"large":         {large, `WQ_COMMAND=["wc","-c"]`, "WQ_CONCURRENCY=2"},
 			"large, batch":  {large, `WQ_COMMAND=["wc","-c"]`, "WQ_MODE=batch"},

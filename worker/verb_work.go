@@ -159,7 +159,7 @@ func newHandler(settings *config.Work, log *slog.Logger) handler.Handler {
 	case config.Stream:
 		return &stream.Handler{Command: command, Processes: settings.Concurrency,
 			InFlight: settings.InFlight, StartTimeout: settings.StartTimeout,
-			ResultBytes: settings.ResultBytes, Log: log}
+			ResultBytes: settings.ResultBytes}
 	}
 	return &handler.Exec{Command: command, Stdin: settings.Input == config.Stdin, ResultBytes: settings.ResultBytes,
 		Results: settings.Record != config.RecordFailures}
