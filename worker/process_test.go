@@ -108,14 +108,14 @@ func TestProcess(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		one := `WQ_ITEMS_COMMAND=["echo","x"]`
 		large := `WQ_ITEMS_COMMAND=["sh","-c","for i in $(seq 12); do head -c 1M /dev/zero | tr '\\0' x; echo; done"]`
-		echo := `WQ_COMMAND=["sed","-u","s/\"attempt\":1,\"item\"/\"result\"/"]`
+		echo := `WQ_COMMAND=["sh","-c","exec sed -u 's/\"attempt\":1,\"item\"/\"status\":\"done\",\"result\"/' >&3"]`
 		for name, env := range map[string][]string{
 			"flood":         {one, `WQ_COMMAND=["sh","-c","head -c 1G /dev/zero"]`},
 			"flood, batch":  {one, "WQ_MODE=batch", `WQ_COMMAND=["sh","-c","head -c 500M /dev/zero; head -c 500M /dev/zero >&3"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
 			"flood, stream": {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; head -c 1G /dev/zero; echo 1 done >&3"]`},
 			"endless":       {one, "WQ_MODE=stream", `WQ_COMMAND=["sh","-c","read -r l; (printf {; head -c 1G /dev/zero) >&3"]`, "WQ_MAX_ATTEMPTS=1", "WQ_MAX_DEAD=1"},
 			"lines":         {one, `WQ_COMMAND=["sh","-c","yes | head -c 10M"]`, "WQ_OUTPUT=json"},
-			"large":         {large, `WQ_COMMAND=["wc","-c"]`, "WQ_CONCURRENCY=2"},
+			"large":         {large, `WQ_COMMAND=["wc","-c"]`, "WQ_CONCURRENCY=2", "WQ_INPUT=stdin"},
 			"large, batch":  {large, `WQ_COMMAND=["wc","-c"]`, "WQ_MODE=batch"},
 			"large, stream": {large, echo, "WQ_MODE=stream"},
 			"stream":        {`WQ_ITEMS_COMMAND=["seq","5000"]`, "WQ_MODE=stream", echo},
