@@ -131,7 +131,7 @@ func (s aclServer) verbs(queue string) {
 	s.run(queue, nil, "", "cancel", "unwanted")
 	s.run(queue, nil, "", "seal")
 	work := []string{"WQ_MAX_ATTEMPTS=2", "WQ_MAX_DEAD=1", "WQ_BACKOFF_INITIAL=10ms", "WQ_RECORD=all", "WQ_SKIP_DONE=true",
-		`WQ_COMMAND=["sh", "-c", "echo $1; [ $1 != good ] || echo more >>$WQ_PUSH; [ $1 != bad ]", "sh"]`}
+		`WQ_COMMAND=["sh", "-c", "echo $1; [ $1 != good ] || echo 1 push more >&3; [ $1 != bad ]", "sh"]`}
 	s.run(queue, work, "", "work")
 	for _, verb := range []string{"watch", "results", "dead", "records"} {
 		if out := s.run(queue, nil, "", verb); out == "" {

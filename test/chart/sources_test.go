@@ -16,6 +16,7 @@ func TestModesReachTheWorker(t *testing.T) {
 		"mode: exec, record: results, resultBytes: 10000000, maxResults: 7, output: tagged": {
 			"WQ_MODE": "exec", "WQ_RECORD": "results", "WQ_RESULT_BYTES": "10000000", "WQ_MAX_RESULTS": "7", "WQ_OUTPUT": "tagged",
 		},
+		"input: stdin": {"WQ_INPUT": "stdin"},
 		"mode: batch, batchSize: 50, delimiter: nul":  {"WQ_MODE": "batch", "WQ_BATCH_SIZE": "50", "WQ_DELIMITER": "nul"},
 		"mode: stream, inFlight: 9, startTimeout: 1h": {"WQ_MODE": "stream", "WQ_IN_FLIGHT": "9", "WQ_START_TIMEOUT": "1h"},
 	} {

@@ -29,7 +29,7 @@ while IFS= read -r line; do
   id=${id%%'"'*} item=${item%%'"'*}
   sleep 0.05 & wait
   echo "$item" >>"$RUNS"
-  echo "{\"id\":\"$id\",\"status\":\"done\"}"
+  echo "{\"id\":\"$id\",\"status\":\"done\"}" >&3
 done
 `
 )

@@ -30,11 +30,11 @@ echo "$1" >>"$RUNS"
 case $1 in
 bad*) exit 1 ;;
 flaky*) [ "$WQ_ATTEMPT" -gt 1 ] ;;
-parent*) printf '%s\n' "child-a-$1" "child-b-$1" >>"$WQ_PUSH" ;;
+parent*) printf '1 push %s\n' "child-a-$1" "child-b-$1" >&3 ;;
 esac
 `
 
-// The same for many items at once. Programs for many items cannot push, so they leave parents to others.
+// The same for many items at once. It leaves parents to others.
 const many = `
 n=0
 while read -r item; do
@@ -45,7 +45,7 @@ while read -r item; do
   parent*) echo "$n snoozed" >&3; continue ;;
   esac
   echo "$item" >>"$RUNS"
-  case $item in bad*) echo "$n failed" >&3 ;; esac
+  case $item in bad*) echo "$n failed" ;; *) echo "$n done" ;; esac >&3
 done
 `
 
@@ -64,7 +64,10 @@ while IFS= read -r line; do
   flaky*) [ "$attempt" -gt 1 ] || status=failed ;;
   parent*) push='"child-a-'$item'","child-b-'$item'"' ;;
   esac
-  echo "{\"id\":\"$id\",\"status\":\"$status\",\"push\":[$push]}"
+  case $status in
+  failed) echo "$id failed" ;;
+  *) echo "{\"id\":\"$id\",\"status\":\"done\",\"push\":[$push]}" ;;
+  esac >&3
 done
 `
 
