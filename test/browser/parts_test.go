@@ -156,7 +156,7 @@ func TestNothingMoves(t *testing.T) {
 	s.seed(numbered(60, "item-%02d")...)
 	p := s.open()
 	p.do(chromedp.EmulateViewport(1200, 3000)) // all of it is in view
-	p.awaitText("#state", "running")
+	p.awaitText("#state", "waiting")
 	p.await("the fonts are there", "document.fonts.status === 'loaded'")
 	p.run(`window.moved = []; new PerformanceObserver((list) => { for (const e of list.getEntries()) if (e.value >= .0001) moved.push(...e.sources.map((s) =>
 		e.value.toFixed(4) + " " + (s.node ? (s.node.id || s.node.className || s.node.nodeName) : "?") + " " + s.previousRect.y + " to " + s.currentRect.y)); }).observe({type: "layout-shift"})`)
