@@ -4,7 +4,7 @@ import "time"
 
 const (
 	lead        = 250 * time.Millisecond // work that is leased before a slot is free for it
-	stalled     = 500 * time.Millisecond // without any item started, after which leased items go back
+	stalled     = 250 * time.Millisecond // without any item started, after which leased items go back
 	holdLimit   = time.Second            // longest time for which a leased item waits for a slot
 	reportDelay = time.Second            // longest time for which an outcome waits for the next call
 	reportTime  = reportDelay / 2        // longest time that it may take to report all that is leased
@@ -87,11 +87,7 @@ func (s *schedule) leaseSize() int {
 // chunkSize returns how many of the unstarted items the next idle slot takes: an equal share, but enough to be worth a
 // process of the batch mode.
 func (s *schedule) chunkSize() int {
-	fill := s.together()
-	least := (fill + 3) / 4
-	if s.unstarted >= fill {
-		least = fill
-	}
+	least := (s.together() + 3) / 4
 	share := (s.unstarted + s.idle - 1) / s.idle
 	return min(max(share, least), s.most, s.unstarted)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	portionWork   = 50 * time.Millisecond  // that the items of a portion are likely to take
+	portionWork   = 2 * time.Millisecond   // that the items of a portion are likely to take: some of the next may take seconds
 	portionGrowth = 8                      // how much larger than the last portion the next may be
 	holdLimit     = 500 * time.Millisecond // of work that a program may still be given while a slot is idle
 	pipeSize      = 64 << 10

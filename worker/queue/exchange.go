@@ -18,6 +18,7 @@ type Status string
 const (
 	StatusItems    Status = "items"    // a batch was leased
 	StatusWait     Status = "wait"     // nothing to lease now, but the run goes on
+	StatusHeld     Status = "held"     // items are waiting, but this worker can have none of them now
 	StatusLimited  Status = "limited"  // items are waiting, but the rate allows no more now
 	StatusPaused   Status = "paused"   // nobody leases for now
 	StatusLast     Status = "last"     // nothing is left but the last step, see LeaseLastStep

@@ -46,7 +46,7 @@
 --               are items pushed
 --
 -- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back, idle }
---   status       items | wait | limited | paused | last | drained | stopped | unseeded | vanished
+--   status       items | wait (for a push, or for the time) | held (though items are waiting, for the time) | limited | paused | last | drained | stopped | unseeded | vanished
 --   wait         ms until something is due to change by itself; a second at least while paused
 --   batch id     worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
 --                trip: to send payloads by way of a script costs several times as much
@@ -338,10 +338,9 @@ local function gather_ready(n)
 end
 
 -- fair_share is how many of so many waiting items one worker may lease. By guided self-scheduling nobody takes more than half
--- of an equal share of what is left. But it does not cut a slot's fill up while there are two of them, nor into crumbs later.
+-- of an equal share of what is left, nor does anybody take crumbs of a slot's fill.
 local function fair_share(waiting, open)
-  local least = waiting >= 2 * fill and fill or math.ceil(fill / 4)
-  return math.max(math.ceil(waiting / (2 * (open + 1))), least)
+  return math.max(math.ceil(waiting / (2 * (open + 1))), math.ceil(fill / 4))
 end
 
 -- isolate decides whether this worker should make itself free for a suspect. One worker at a time does, for one lease's time,
@@ -462,7 +461,7 @@ local function pending(limited)
     -- often, but all of them together no more than 500 times a second.
     wait = math.min(wait, math.max(50, 2 * call('HLEN', workers)))
   end
-  return 'wait', wait
+  return ready_len > 0 and 'held' or 'wait', wait
 end
 
 if unjoined > 0 then ready_len = join() end
@@ -481,7 +480,7 @@ if too_many_dead() then
   elseif call('ZCARD', leases) == 0 then
     status = 'last'
   else
-    wait = 100 -- a worker that left now would fail the Job, and end the others' pods, before the last step
+    status, wait = 'held', 100 -- a worker that left now would fail the Job, and end the others' pods, before the last step
   end
   if not stopped or reports > 0 then call('HSET', state, 'stopped', 1, 'stopped_at', now) end
 else

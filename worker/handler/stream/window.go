@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	ahead    = 100 * time.Millisecond // work that is sent ahead to a program that works on one item at a time
-	maxAhead = 400                    // requests that are sent ahead at most
+	ahead    = 2 * time.Millisecond // work that is sent ahead to a program that works on one item at a time: it cannot come back
+	maxAhead = 400                  // requests that are sent ahead at most
 )
 
 // window returns how many requests may be in flight. A program that works on one item at a time is sent requests ahead, but only as many
