@@ -25,7 +25,8 @@ var ownMark = rand.Text()[:12] + "-"
 // keeper adopts the processes that programs leave behind, and ends those whose attempt has ended. A process belongs to the attempt
 // whose leader is its ancestor. One whose ancestors have ended belongs to the attempt that is known by the process's group, by the
 // mark in its environment, or from an earlier look. One that has changed all of these may come from any leader that is older than
-// itself, and is left alone until none of them runs.
+// itself, and is left alone until none of them runs. What is older than the first leader, or is in the worker's own group, comes from
+// no attempt: an entrypoint may have started it before it became the worker.
 type keeper struct {
 	begin sync.Once
 	wake  chan struct{}
@@ -34,6 +35,7 @@ type keeper struct {
 	starting sync.RWMutex
 
 	mu      sync.Mutex
+	first   uint64 // start of the first leader
 	trees   map[*tree]bool
 	leaders map[int]*tree // by process ID, until the leader was waited for
 	log     *slog.Logger
@@ -67,6 +69,10 @@ func (k *keeper) start(cmd *exec.Cmd, t *tree) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.trees[t], k.leaders[t.leader], k.log = true, t, t.log
+	if k.first == 0 {
+		s, _ := readStat(t.leader)
+		k.first = s.started
+	}
 	return nil
 }
 
@@ -215,6 +221,8 @@ func (k *keeper) endStrays(now time.Time, v *view) bool {
 // view is what the keeper sees in one look.
 type view struct {
 	self    int
+	group   int    // the worker's own
+	first   uint64 // start of the first leader
 	stats   map[int]stat
 	leaders map[int]*tree
 	groups  map[int]*tree
@@ -228,11 +236,11 @@ type view struct {
 func (k *keeper) view() *view {
 	k.starting.Lock()
 	defer k.starting.Unlock()
-	v := &view{self: os.Getpid(), leaders: map[int]*tree{}, groups: map[int]*tree{}, marks: map[string]*tree{},
+	v := &view{self: os.Getpid(), group: unix.Getpgrp(), leaders: map[int]*tree{}, groups: map[int]*tree{}, marks: map[string]*tree{},
 		owners: map[int]*tree{}, oldest: 1<<64 - 1}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	v.stats = readStats()
+	v.first, v.stats = k.first, readStats()
 	for t := range k.trees {
 		v.trees = append(v.trees, t)
 		v.marks[t.mark] = t
@@ -292,7 +300,10 @@ func (v *view) adopted(s stat) *tree {
 
 // isStray reports whether an adopted process without an owner cannot have come from an attempt that runs.
 func (v *view) isStray(s stat) bool {
-	return strings.HasPrefix(markOf(s.pid), ownMark) || s.started < v.oldest
+	if strings.HasPrefix(markOf(s.pid), ownMark) {
+		return true
+	}
+	return s.group != v.group && v.first <= s.started && s.started < v.oldest
 }
 
 // markOf returns the mark in a process's environment, "" if it has none or may not be read.

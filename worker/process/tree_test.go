@@ -166,6 +166,38 @@ func TestOthersAreLeftAlone(t *testing.T) {
 	await(t, "end of all processes", func() bool { return living(t, other) == 0 })
 }
 
+// TestNeighboursAreLeftAlone has processes that this one started by other means: before the first attempt, and in its own group.
+func TestNeighboursAreLeftAlone(t *testing.T) {
+	if os.Getenv("WQ_TEST_NEIGHBOURS") == "" { // in a process of its own, whose first attempt is yet to come
+		cmd := exec.Command(os.Args[0], "-test.run", t.Name())
+		cmd.Env = append(os.Environ(), "WQ_TEST_NEIGHBOURS=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	start := func(attributes *syscall.SysProcAttr) *exec.Cmd {
+		cmd := exec.Command("sleep", "100")
+		cmd.SysProcAttr = attributes
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	early := start(&syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL})
+	time.Sleep(30 * time.Millisecond) // a process's start is known by the hundredth of a second
+	script(t, t.TempDir(), "true", nil)
+	late := start(&syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL})
+	script(t, t.TempDir(), "sleep 2.5", nil) // the keeper looks once a second
+	for name, cmd := range map[string]*exec.Cmd{"early": early, "late": late} {
+		if stat, ok := readStat(cmd.Process.Pid); !ok || stat.ended {
+			t.Errorf("the %s neighbour was ended", name)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+}
+
 // TestTidyUp lets a program tidy up after TERM, for as long as it may, whoever leads the group and whatever happens to its output.
 func TestTidyUp(t *testing.T) {
 	const tidy = `sh -c 'trap "sleep 1; echo \$\$ >$DIR/tidy; exit 1" TERM; echo $$ >$DIR/a.pid; while :; do sleep 0.05; done'`
