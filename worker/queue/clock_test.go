@@ -172,3 +172,32 @@ func TestLeasesOutliveAnOutage(t *testing.T) {
 		})
 	}
 }
+
+// TestDeadWorkersLeaseEnds has a worker die. Its lease ends in time however often the others call, and however short it is: of the time
+// between two calls, a third of a lease counts.
+func TestDeadWorkersLeaseEnds(t *testing.T) {
+	for _, lease := range []time.Duration{time.Second, 1400 * time.Millisecond, 2 * time.Second, 30 * time.Second} {
+		for _, every := range []time.Duration{100 * time.Millisecond, 350 * time.Millisecond, 480 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond} {
+			t.Run(fmt.Sprintf("%v, a call every %v", lease, every), func(t *testing.T) {
+				t.Parallel()
+				server := redistest.StartWithClock(t)
+				client := server.Client()
+				defer client.Close()
+				q := queue.New(client, "job2")
+				limits := limits
+				limits.Lease = lease
+				seed(t, q, true, "a")
+				exchange(t, q.NewSession("dead", limits), 1)
+				counted := min(every, lease/3) // of the time before a call
+				calls := int(lease/counted) + 3
+				for call := range calls {
+					server.StepClock(time.Duration(call) * every)
+					if exchange(t, q.NewSession("living", limits), 1).Batch != nil {
+						return
+					}
+				}
+				t.Errorf("the lease has not ended after %d calls", calls)
+			})
+		}
+	}
+}

@@ -160,5 +160,5 @@ local function note_call(lease)
     lease_now = lease_now - excess
     call('HINCRBY', state, 'outages', excess)
   end
-  if not last_call or math.abs(gap) > 500 then call('HSET', state, 'last_call', server_now) end
+  if not last_call or math.abs(gap) > 500 or excess > 0 then call('HSET', state, 'last_call', server_now) end
 end
