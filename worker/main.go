@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"slices"
+	"strings"
 	"syscall"
+	"time"
 
+	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/dispatch"
 	"github.com/workqueue/workqueue/worker/initproc"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -31,38 +33,20 @@ const (
 	exitStopped     = 143
 )
 
-// verb is one thing that the worker can do.
-type verb struct {
-	name    string
-	summary string
-	run     func(ctx context.Context, args []string) error
+// exitMeanings says what the exit codes mean, for help.
+var exitMeanings = map[int]string{
+	exitOK:          "it is done",
+	1:               "it failed; the message says why",
+	exitUsage:       "no such verb, or wrong arguments: nothing was done",
+	exitDead:        "too many items are dead",
+	exitUnreachable: "Redis was unreachable for WQ_REDIS_UNREACHABLE_TIMEOUT",
+	exitVanished:    "the queue's data is gone",
+	exitConfig:      "a variable is wrong, or Redis or the command cannot be used",
+	exitStopped:     "ended by SIGINT or SIGTERM",
 }
 
-var verbs []verb
-
-func init() { // not in the declaration: help lists the verbs, and is one
-	verbs = []verb{
-		{"work", "lease, run and acknowledge items until the queue is drained (the default)", runWork},
-		{"seed", "fill the queue, once and exactly", runSeed},
-		{"try", "run the command for one item, as the worker would, and touch no queue: worker try ITEM", runTry},
-		{"verify", "wait for the end of the run and report on it", runVerify},
-		{"push", "add the items on standard input, one a line or in a format of WQ_ITEMS_FORMAT: worker push csv", runPush},
-		{"seal", "close the queue: no more items will be added, so the run can end", runSeal},
-		{"pause", "lease no more items until resume; items that run go on", runPause},
-		{"resume", "lease items again", runResume},
-		{"watch", "show the progress of the run until it ends", runWatch},
-		{"results", "print the results; with a pattern, those of matching items", runResults},
-		{"dead", "print the dead letters; with a pattern, those of matching items", runDead},
-		{"records", "print a line for each attempt (WQ_RECORD=all) and each item that was cancelled; with a pattern, those of matching items", runRecords},
-		{"cancel", "take the waiting items out of the queue in which the pattern is found: worker cancel PATTERN", runCancel},
-		{"retry", "put dead items back into the queue; with a pattern, matching ones", runRetry},
-		{"runs", "list the runs of the release that are still in Redis; without WQ_QUEUE, all that are there", runRuns},
-		{"purge", "delete the queue; with a pattern, every queue whose whole name matches", runPurge},
-		{"monitor", "serve a page that shows the run", runMonitor},
-		{"install", "copy this program to a folder: worker install DIR", runInstall},
-		{"help", "print this", runHelp},
-	}
-}
+// signalTimeout is how long a verb other than work may take to end after a signal.
+const signalTimeout = 10 * time.Second
 
 func main() {
 	// As the first process of a container, reap orphans, and start a worker again that was killed. Other verbs are not started again:
@@ -72,36 +56,69 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// assignment is a variable before the verb, as in worker WQ_FORMAT=csv results: kubectl exec can set none, and the image has no env.
-var assignment = regexp.MustCompile(`^(WQ_\w+)=(?s:(.*))$`)
-
 // run runs a verb, prints its error and returns the exit code.
 func run(args []string) int {
-	for len(args) > 0 {
+	err := runVerb(args)
+	if message := explain(err); message != "" {
+		fmt.Fprintln(os.Stderr, text.Printable("worker: "+message))
+	}
+	return exitCode(err)
+}
+
+// runVerb runs the verb in the arguments. Nothing acts before all of them are known to be right.
+func runVerb(args []string) error {
+	var assigned []string
+	for ; len(args) > 0; args = args[1:] {
 		variable := assignment.FindStringSubmatch(args[0])
 		if variable == nil {
 			break
 		}
 		_ = os.Setenv(variable[1], variable[2]) // a value with a NUL cannot be an argument
-		args = args[1:]
+		assigned = append(assigned, variable[1])
 	}
-	name := "work"
-	if len(args) > 0 {
-		name, args = args[0], args[1:]
+	if len(args) == 0 {
+		_ = printVerbs(os.Stderr)
+		return codeError{code: exitUsage}
+	}
+	name, args := args[0], args[1:]
+	switch name {
+	case "-h", "--help":
+		name = helpVerb.name
+	case "--version":
+		return printVersion()
+	}
+	v := verbNamed(name)
+	if v == nil {
+		return usageError(fmt.Sprintf("there is no verb %q; worker help lists them", name))
+	}
+	operands, help, err := v.operandsOf(args)
+	switch {
+	case err != nil:
+		return err
+	case help:
+		return v.printHelp()
+	}
+	if err := v.refuseForeign(assigned); err != nil {
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	for _, v := range verbs {
-		if v.name == name {
-			err := v.run(ctx, args)
-			if message := explain(err); message != "" {
-				fmt.Fprintln(os.Stderr, text.Printable("worker: "+message))
-			}
-			return exitCode(err)
-		}
+	if v != &workVerb { // which has a grace of its own
+		context.AfterFunc(ctx, func() { time.AfterFunc(signalTimeout, func() { os.Exit(exitStopped) }) })
 	}
-	fmt.Fprintf(os.Stderr, "worker: there is no verb %q; worker help lists them\n", name)
-	return exitUsage
+	return v.run(ctx, operands)
+}
+
+// refuseForeign refuses variables that the verb does not read: those before it, and those that a person sets for one call.
+func (v *verb) refuseForeign(assigned []string) error {
+	var settings any
+	if v.settings != nil {
+		settings = v.settings()
+	}
+	if names := config.Foreign(settings, assigned); len(names) > 0 {
+		return usageError(fmt.Sprintf("%s does not read %s; worker help %s lists its variables", v.name, strings.Join(names, ", "), v.name))
+	}
+	return nil
 }
 
 // usageError is a verb called with wrong arguments.

@@ -8,14 +8,17 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
@@ -104,4 +107,82 @@ func writeExamples(page, dir string) error {
 		}
 	}
 	return nil
+}
+
+// TestEveryVerbHasHelp: purpose, an example, exit codes and variables, in lines of 80 columns, without any Redis.
+func TestEveryVerbHasHelp(t *testing.T) {
+	t.Parallel()
+	worker, err := exec.LookPath("worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(code int, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(worker, args...)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "WQ_REDIS_URL=redis://127.0.0.1:1", "WQ_REDIS_UNREACHABLE_TIMEOUT=0s"}
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		_ = cmd.Run()
+		if cmd.ProcessState.ExitCode() != code {
+			t.Errorf("worker %q: exit code %d, want %d: %s", args, cmd.ProcessState.ExitCode(), code, out.String())
+		}
+		for line := range strings.Lines(out.String()) {
+			if !strings.HasPrefix(line, "worker: ") && utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > helpWidth {
+				t.Errorf("worker %q: the line is too long: %s", args, line)
+			}
+		}
+		return out.String()
+	}
+	for _, v := range verbs {
+		help := call(exitOK, "help", v.name)
+		for _, args := range [][]string{{v.name, "-h"}, {v.name, "--help"}, {v.name, "x", "--help"}, {"WQ_LOG_LEVEL=debug", v.name, "-h"}} {
+			if got := call(exitOK, args...); got != help {
+				t.Errorf("worker %q prints %s", args, got)
+			}
+		}
+		for _, part := range []string{"Examples:\n  ", "Exit codes:\n", strings.ToUpper(v.summary[:1]) + v.summary[1:12]} {
+			if !strings.Contains(help, part) {
+				t.Errorf("the help of %s lacks %q", v.name, part)
+			}
+		}
+		for _, args := range [][]string{{"--nonesuch"}, {"-x"}, {"a", "b"}, {"a", "--nonesuch"}, {"WQ_FORMAT=csv"}, {"--", "a", "b"}} {
+			call(exitUsage, append([]string{v.name}, args...)...)
+		}
+	}
+	short := call(exitUsage)
+	if all := call(exitOK, "help"); !strings.HasPrefix(all, short) || call(exitOK, "-h") != all || call(exitOK, "--help") != all {
+		t.Errorf("help does not begin with what a bare worker prints: %s", short)
+	} else {
+		for _, s := range config.All() {
+			if strings.Count(all, "\n  "+s.Name+"\n")+strings.Count(all, "\n  "+s.Name+" (") != 1 {
+				t.Errorf("help does not have %s once", s.Name)
+			}
+		}
+	}
+	if version := call(exitOK, "--version"); !strings.HasPrefix(version, "workqueue worker ") {
+		t.Errorf("--version prints %s", version)
+	}
+	call(exitUsage, "help", "nonesuch")
+	call(exitUsage, "--nonesuch")
+}
+
+// TestVariablesAreThoseOfTheVerbs: package config has the settings of the verbs, and no others.
+func TestVariablesAreThoseOfTheVerbs(t *testing.T) {
+	read := map[string]bool{}
+	for _, v := range verbs {
+		if v.settings != nil {
+			for _, s := range config.Of(v.settings()) {
+				read[s.Name] = true
+			}
+		}
+	}
+	all := config.All()
+	for _, s := range all {
+		if !read[s.Name] {
+			t.Errorf("no verb reads %s", s.Name)
+		}
+	}
+	if len(all) != len(read) {
+		t.Errorf("the verbs read %d variables, and config.All has %d", len(read), len(all))
+	}
 }

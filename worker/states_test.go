@@ -116,9 +116,15 @@ func TestEveryVerbOutlastsPassingStates(t *testing.T) {
 			server := redistest.Start(t, state.args...)
 			verb := func(queue, name string, env ...string) *exec.Cmd {
 				cmd := exec.CommandContext(t.Context(), worker, name)
+				switch name {
+				case "purge":
+					cmd.Args = append(cmd.Args, queue)
+				case "cancel":
+					cmd.Args = append(cmd.Args, ".")
+				}
 				cmd.Stdin = strings.NewReader("a\nb\n")
 				cmd.Env = append(os.Environ(), append(env, "WQ_REDIS_URL="+server.URL(), "WQ_QUEUE="+queue, "WQ_ITEMS_RANGE="+`{"start":1,"end":3}`, "WQ_MAX_DEAD=3",
-					"WQ_REDIS_UNREACHABLE_TIMEOUT=20s", `WQ_COMMAND=["sh","-c","test $1 != 2","sh"]`, "WQ_MAX_ATTEMPTS=1", "WQ_VERIFY_TIMEOUT=20s", "WQ_MATCH=.")...)
+					"WQ_REDIS_UNREACHABLE_TIMEOUT=20s", `WQ_COMMAND=["sh","-c","test $1 != 2","sh"]`, "WQ_MAX_ATTEMPTS=1", "WQ_VERIFY_TIMEOUT=20s")...)
 				return cmd
 			}
 			must := func(cmd *exec.Cmd) {

@@ -9,6 +9,19 @@ import (
 	"github.com/workqueue/workqueue/worker/report"
 )
 
+var cancelVerb = verb{
+	name:     "cancel",
+	summary:  "take waiting items out of the queue",
+	operands: "[PATTERN]",
+	help:     "It takes the items in which the pattern, a regular expression, is found. It needs one, as its argument or in WQ_MATCH; a dot is every item. What runs already runs to its end.",
+	settings: func() any { return &config.Cancel{} },
+	examples: []string{
+		`kubectl exec deploy/fruits-monitor -- worker cancel '\.tmp$'`,
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runCancel,
+}
+
 // runCancel takes waiting items out of the queue. It needs a pattern: to cancel everything by a slip of the keyboard is too easy.
 func runCancel(ctx context.Context, args []string) error {
 	settings := &config.Cancel{}

@@ -7,10 +7,18 @@ import (
 	"path/filepath"
 )
 
+var installVerb = verb{
+	name:     "install",
+	summary:  "copy this program to a folder",
+	operands: "DIR",
+	help:     "An init container does that, so that it can run inside your image.",
+	examples: []string{
+		"worker install /workqueue",
+	},
+	run: runInstall,
+}
+
 func runInstall(_ context.Context, args []string) error {
-	if len(args) != 1 {
-		return usageError("install takes one folder: worker install /workqueue")
-	}
 	return install(args[0])
 }
 

@@ -8,6 +8,17 @@ import (
 	"github.com/workqueue/workqueue/worker/monitor"
 )
 
+var monitorVerb = verb{
+	name:     "monitor",
+	summary:  "serve a page that shows the run",
+	settings: func() any { return &config.Monitor{} },
+	examples: []string{
+		"WQ_QUEUE=jobs worker monitor",
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runMonitor,
+}
+
 func runMonitor(ctx context.Context, _ []string) error {
 	settings := &config.Monitor{}
 	s, err := dial(ctx, settings, &settings.Common)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -13,20 +15,30 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
+var purgeVerb = verb{
+	name:     "purge",
+	summary:  "delete a queue and all its records",
+	operands: "NAME",
+	help:     "NAME is the name of a queue, as runs lists it, or a regular expression for whole names. This cannot be undone.",
+	settings: func() any { return &config.Purge{} },
+	examples: []string{
+		"kubectl exec deploy/fruits-monitor -- worker purge fruits-1f0c5a9e12",
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runPurge,
+}
+
 func runPurge(ctx context.Context, args []string) error {
+	if os.Getenv("WQ_QUEUE") == "" {
+		_ = os.Setenv("WQ_QUEUE", args[0])
+	}
 	settings := &config.Purge{}
 	s, err := start(settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	if _, each := settings.EachRun(); each && len(args) == 0 {
-		return configError{fmt.Errorf("WQ_QUEUE: %q stands for all runs of a schedule; say which are to be deleted: worker purge PATTERN", settings.Queue)}
-	}
-	var match config.Pattern
-	if len(args) == 1 { // the whole name: a part of one is too easily in the names of others' queues
-		args = []string{"^(?:" + args[0] + ")$"}
-	}
-	if err := parsePattern(&match, args); err != nil {
+	match, err := wholeName(args[0])
+	if err != nil {
 		return err
 	}
 	if err := purge(ctx, s, settings, match); err != nil {
@@ -36,7 +48,22 @@ func runPurge(ctx context.Context, args []string) error {
 	return nil
 }
 
-func purge(ctx context.Context, s *session, settings *config.Purge, match config.Pattern) error {
+// plainName is a name without anything that only a regular expression has. A dot in it is a dot.
+var plainName = regexp.MustCompile(`^[\w.:/-]+$`)
+
+// wholeName returns a regular expression for the whole names of queues: a part of one is too easily in the names of others' queues.
+func wholeName(name string) (*regexp.Regexp, error) {
+	if plainName.MatchString(name) {
+		name = regexp.QuoteMeta(name)
+	}
+	match, err := regexp.Compile("^(?:" + name + ")$")
+	if err != nil {
+		return nil, usageError(fmt.Sprintf("%q is neither the name of a queue nor %s", name, (&config.Pattern{}).Expected()))
+	}
+	return match, nil
+}
+
+func purge(ctx context.Context, s *session, settings *config.Purge, match *regexp.Regexp) error {
 	client, err := redisclient.Connect(ctx, *s.common, s.log)
 	if err != nil {
 		return err
@@ -44,16 +71,13 @@ func purge(ctx context.Context, s *session, settings *config.Purge, match config
 	defer client.Close()
 	deleted := 0
 	err = s.retry(ctx, func(ctx context.Context) error {
-		names := []string{s.common.Queue}
-		if match.Regexp != nil {
-			var err error
-			if names, err = queue.Names(ctx, client); err != nil {
-				return err
-			}
+		names, err := queue.Names(ctx, client)
+		if err != nil {
+			return err
 		}
 		for _, name := range names {
 			q := queue.New(client, name)
-			if !match.Matches(name) {
+			if !match.MatchString(name) {
 				if ours, err := isFormer(ctx, q, settings); err != nil {
 					return err
 				} else if !ours {
@@ -89,11 +113,11 @@ func isFormer(ctx context.Context, q *queue.Queue, settings *config.Purge) (bool
 	}
 	switch release {
 	case "":
-		fmt.Println(text.Printable(fmt.Sprintf("queue %s is left: nothing tells whose it is", q.Name)))
+		fmt.Println(text.Printable(fmt.Sprintf("queue %s is kept: its release is unknown", q.Name)))
 	case settings.Release:
 		return true, nil
 	default:
-		fmt.Println(text.Printable(fmt.Sprintf("queue %s is left: it belongs to the release %s now", q.Name, release)))
+		fmt.Println(text.Printable(fmt.Sprintf("queue %s is kept: it belongs to the release %s now", q.Name, release)))
 	}
 	return false, nil
 }

@@ -12,15 +12,26 @@ import (
 	"github.com/workqueue/workqueue/worker/source"
 )
 
+var pushVerb = verb{
+	name:     "push",
+	summary:  "add the items on standard input to the queue",
+	operands: "[FORMAT]",
+	help:     "They are one a line, or in the format: csv, tsv, jsonl or lines.",
+	settings: func() any { return &config.Push{} },
+	examples: []string{
+		"kubectl exec -i deploy/fruits-monitor -- worker push < more.txt",
+		"kubectl exec -i deploy/fruits-monitor -- worker push csv < more.csv",
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runPush,
+}
+
 const (
 	pushItems = 1000    // items in one call to Redis
 	pushBytes = 1 << 20 // payload bytes in one call, about
 )
 
 func runPush(ctx context.Context, args []string) error {
-	if len(args) > 1 {
-		return usageError("push takes one format at most, and the items on standard input: worker push csv < items.csv")
-	}
 	if len(args) == 1 { // where a pod's variables cannot be changed
 		if err := os.Setenv("WQ_ITEMS_FORMAT", args[0]); err != nil {
 			return err

@@ -19,6 +19,20 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
+var resultsVerb = verb{
+	name:     "results",
+	summary:  "print the results, as lines of JSON",
+	operands: "[PATTERN]",
+	help:     "There are results if WQ_RECORD is results or all. Without a pattern it takes all of them. The pattern is a regular expression that is looked for in the item.",
+	settings: func() any { return &config.List{} },
+	examples: []string{
+		"kubectl exec deploy/fruits-monitor -- worker results > results.jsonl",
+		"kubectl exec deploy/fruits-monitor -- worker WQ_FORMAT=csv results '^2024-'",
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runResults,
+}
+
 func runResults(ctx context.Context, args []string) error { return list(ctx, queue.KindResults, args) }
 
 // list prints the records of a kind whose items match.
@@ -87,9 +101,6 @@ func openRecords(ctx context.Context, settings any, records *config.Records, arg
 
 // parsePattern reads the pattern that a verb has as its only argument, if it has any.
 func parsePattern(pattern *config.Pattern, args []string) error {
-	if len(args) > 1 {
-		return usageError("a verb takes one pattern, a regular expression: put it in quotes")
-	}
 	if len(args) == 1 {
 		if err := pattern.Decode(args[0]); err != nil {
 			return usageError(fmt.Sprintf("%q is not %s", args[0], pattern.Expected()))

@@ -10,6 +10,20 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
+var retryVerb = verb{
+	name:     "retry",
+	summary:  "put dead items back into the queue",
+	operands: "[PATTERN]",
+	help:     "Without a pattern it takes all of them. The pattern is a regular expression that is looked for in the item. A last step (WQ_FINALLY) that has failed runs again, too, if there is no pattern.",
+	settings: func() any { return &config.Records{} },
+	examples: []string{
+		"kubectl exec deploy/fruits-monitor -- worker retry",
+		`kubectl exec deploy/fruits-monitor -- worker retry '\.pdf$'`,
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runRetry,
+}
+
 func runRetry(ctx context.Context, args []string) error {
 	settings := &config.Records{}
 	s, err := openRecords(ctx, settings, settings, args)

@@ -12,6 +12,18 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
+var runsVerb = verb{
+	name:     "runs",
+	summary:  "list the runs of the release that are still in Redis",
+	help:     "Without WQ_QUEUE it lists all queues in Redis.",
+	settings: func() any { return &config.Runs{} },
+	examples: []string{
+		"kubectl exec deploy/fruits-monitor -- worker runs",
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runRuns,
+}
+
 func runRuns(ctx context.Context, _ []string) error {
 	if os.Getenv("WQ_QUEUE") == "" {
 		_ = os.Setenv("WQ_QUEUE", monitor.EveryQueue)

@@ -8,15 +8,32 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/fields"
+	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/monitor"
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/record"
 	"github.com/workqueue/workqueue/worker/source"
 )
+
+var seedVerb = verb{
+	name:     "seed",
+	summary:  "fill the queue, once and exactly",
+	help:     "If any list cannot be read, nothing is seeded. With WQ_DRY_RUN=true it prints the items, with WQ_COMMAND also the command of each, and touches no queue.",
+	settings: func() any { return &config.Seed{} },
+	examples: []string{
+		"WQ_QUEUE=jobs WQ_ITEMS_PATHS=list.txt worker seed",
+		`WQ_QUEUE=jobs WQ_ITEMS_PATHS=list.csv WQ_ITEMS_FORMAT=csv WQ_DRY_RUN=true \
+      worker seed`,
+	},
+	codes: []int{exitUnreachable, exitConfig},
+	run:   runSeed,
+}
 
 const (
 	progressEvery = 5 * time.Second        // how often a long seed says how far it is
@@ -170,13 +187,36 @@ func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, er
 	return published, items, err
 }
 
-// printItems prints the items that a seed would take, each as a line of JSON.
+// printItems prints the items that a seed would take, each as a line of JSON, with the command of each if there is one.
 func printItems(ctx context.Context, settings *config.Seed) error {
 	out := bufio.NewWriter(os.Stdout)
 	encoder := json.NewEncoder(forTerminal(out))
 	encoder.SetEscapeHTML(false)
-	err := readSources(ctx, settings, func(payload string) error { return encoder.Encode(record.NewPayload(payload, math.MaxInt)) })
+	exec := &handler.Exec{Command: handler.Command{Args: settings.Command}}
+	number := 0
+	err := readSources(ctx, settings, func(payload string) error {
+		number++
+		line := dryItem{Payload: record.NewPayload(payload, math.MaxInt)}
+		switch {
+		case len(settings.Command) == 0:
+		case settings.Mode != config.Exec:
+			line.Command = fields.Command(settings.Command).Literal()
+		default:
+			var err error
+			if line.Command, err = exec.Arguments(queue.Item{ID: strconv.Itoa(number), Payload: payload}); err != nil {
+				line.Dead = err.Error()
+			}
+		}
+		return encoder.Encode(line)
+	})
 	return errors.Join(out.Flush(), err)
+}
+
+// dryItem is an item that would be seeded.
+type dryItem struct {
+	record.Payload
+	Command []string `json:"command,omitempty"`
+	Dead    string   `json:"dead,omitempty"` // why it would be dead at once
 }
 
 // readSources reads all sources that are set, one after another. If items are unique, it passes on each once.

@@ -17,30 +17,44 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
+var tryVerb = verb{
+	name:     "try",
+	summary:  "run the command for one item, and touch no queue",
+	operands: "ITEM",
+	help:     "It prints the arguments and variables that the command gets, runs it as the worker would, and says what a worker would do next. It needs no Redis. With WQ_DRY_RUN=true it prints and runs nothing.",
+	settings: func() any { return &config.Try{} },
+	examples: []string{
+		`WQ_COMMAND='["echo", "{.name}"]' worker try '{"name": "apple"}'`,
+		"worker try -- -n",
+	},
+	codes: []int{exitConfig},
+	run:   runTry,
+}
+
 // runTry runs the command for one item. The command's output is the verb's own; what is said about it goes to standard error. It needs no
 // Redis.
 func runTry(ctx context.Context, args []string) error {
-	if len(args) != 1 {
-		return usageError("try takes one item: worker try ITEM; put it in quotes")
-	}
 	if os.Getenv("WQ_QUEUE") == "" {
 		if err := os.Setenv("WQ_QUEUE", "try"); err != nil {
 			return err
 		}
 	}
-	settings := &config.Work{}
+	settings := &config.Try{}
 	s, err := start(settings, &settings.Common)
 	if err != nil {
 		return err
 	}
 	item := queue.Item{ID: "1", Payload: args[0]}
-	h := newHandler(settings, s.log)
-	describe("command", commandFor(settings, h, item))
+	h := newHandler(&settings.Work, s.log)
+	describe("command", commandFor(&settings.Work, h, item))
 	if settings.Mode == config.Exec {
 		variables, _ := handler.Variables(item) // an item of which one cannot be a variable ends below
 		for _, one := range variables {
 			describe("variable", one)
 		}
+	}
+	if settings.DryRun {
+		return nil
 	}
 	var attempt handler.Attempt
 	started := time.Now()
@@ -53,7 +67,7 @@ func runTry(ctx context.Context, args []string) error {
 	}
 	describe("exit code", fmt.Sprint(attempt.ExitCode))
 	describe("seconds", fmt.Sprintf("%.3f", time.Since(started).Seconds()))
-	describe("outcome", outcome(settings, attempt))
+	describe("outcome", outcome(&settings.Work, attempt))
 	for _, payload := range attempt.Push {
 		describe("push", payload)
 	}
@@ -70,16 +84,28 @@ func describe(name, value string) { fmt.Fprintf(os.Stderr, "%-9s  %s\n", name, t
 
 // commandFor returns the arguments that an item's command gets, as JSON.
 func commandFor(settings *config.Work, h handler.Handler, item queue.Item) string {
-	if len(settings.Command) == 0 {
+	args, err := arguments(settings, h, item)
+	switch {
+	case err != nil:
+		return "none: " + err.Error()
+	case args == nil:
 		return "none: the worker prints Working on <item>"
 	}
-	args := fields.Command(settings.Command).Literal()
-	if e, ok := h.(*handler.Exec); ok {
-		var err error
-		if args, err = e.Arguments(item); err != nil {
-			return "none: " + err.Error()
-		}
+	return jsonOf(args)
+}
+
+// arguments returns the arguments that an item's command gets, nil without a command.
+func arguments(settings *config.Work, h handler.Handler, item queue.Item) ([]string, error) {
+	if len(settings.Command) == 0 {
+		return nil, nil
 	}
+	if e, ok := h.(*handler.Exec); ok {
+		return e.Arguments(item)
+	}
+	return fields.Command(settings.Command).Literal(), nil
+}
+
+func jsonOf(args []string) string {
 	var line strings.Builder
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)

@@ -14,6 +14,18 @@ import (
 	"github.com/workqueue/workqueue/worker/report"
 )
 
+var verifyVerb = verb{
+	name:     "verify",
+	summary:  "wait for the end of the run and report on it",
+	help:     "Exit code 0 means that every item is done, but for WQ_MAX_DEAD.",
+	settings: func() any { return &config.Verify{} },
+	examples: []string{
+		"kubectl exec deploy/fruits-monitor -- worker verify",
+	},
+	codes: []int{exitUnreachable, exitConfig, exitDead, exitVanished},
+	run:   runVerify,
+}
+
 const (
 	verifyPoll     = 250 * time.Millisecond
 	verifyProgress = 10 * time.Second // between two lines of progress

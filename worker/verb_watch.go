@@ -18,6 +18,18 @@ import (
 	"github.com/workqueue/workqueue/worker/report"
 )
 
+var watchVerb = verb{
+	name:     "watch",
+	summary:  "show the progress of the run until it ends",
+	help:     "At the end it prints the report. Its exit code says whether it could watch; that of verify says whether the run is a success.",
+	settings: func() any { return &config.Runs{} },
+	examples: []string{
+		"kubectl exec -it deploy/fruits-monitor -- worker watch",
+	},
+	codes: []int{exitUnreachable, exitConfig, exitVanished},
+	run:   runWatch,
+}
+
 const (
 	watchBar   = 500 * time.Millisecond // between two updates of a bar
 	watchLines = 2 * time.Second        // between two lines, where there is no terminal

@@ -24,6 +24,18 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
+var workVerb = verb{
+	name:     "work",
+	summary:  "lease, run and acknowledge items until the queue is drained",
+	help:     "What it runs is WQ_COMMAND; with WQ_PRINT_ITEMS=true it prints Working on <item> for each instead. After SIGTERM running items have WQ_GRACE to end.",
+	settings: func() any { return &config.Work{} },
+	examples: []string{
+		`WQ_QUEUE=jobs WQ_COMMAND='["gzip", "{}"]' worker work`,
+	},
+	codes: []int{exitUnreachable, exitConfig, exitDead, exitVanished, exitStopped},
+	run:   runWork,
+}
+
 const (
 	batchBytes      = 2 << 20 // payload bytes in one batch: what one reply may cost Redis and this worker
 	terminationPath = "/dev/termination-log"

@@ -180,7 +180,7 @@ func (s *server) work(ctx context.Context, fill func(add func(string) error) err
 	var running []*exec.Cmd
 	var stderr bytes.Buffer
 	for range workers {
-		cmd := exec.CommandContext(ctx, goProgram("worker")[0])
+		cmd := exec.CommandContext(ctx, goProgram("worker")[0], "work")
 		cmd.Env, cmd.Stdout, cmd.Stderr = append(environment, variables...), io.Discard, &stderr
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {

@@ -30,6 +30,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a last step of a run without an end", "{queue: {seal: false}, worker: {kind: Deployment, image: busybox, command: [echo]}, finally: {command: [echo]}}", []string{"finally.command: with worker.kind=Deployment"}},
 		{"an image without a command", "{items: [a], worker: {image: busybox}}", []string{"worker.command", "cannot read an image's entrypoint", "command: ["}},
 		{"a command without an image", "{items: [a], worker: {command: [ls]}}", []string{"worker.image", "holds no other program"}},
+		{"neither an image nor a command", "{items: [a], worker: {printItems: false}}", []string{"worker.command: missing, and worker.image", "worker.printItems=true"}},
+		{"a script with carriage returns", `{items: [a], worker: {image: b, command: [sh, -c, "a\r\nb\r\n"]}}`, []string{"worker.command[2] has a carriage return", "dos2unix"}},
 		{"a shell line as a command", "{items: [a], worker: {image: b, command: ls -l}}", []string{"worker.command: expected a list of arguments, and found text", `write ["ls","-l"], or ["sh","-c","ls -l"] for a shell`}},
 		{"a number as an argument", "{items: [a], worker: {image: b, command: [sleep, 5]}}", []string{"worker.command[1] is a number", "quote it"}},
 		{"a shell line that lists items", "itemsFrom: {image: b, command: find / -name x}", []string{"itemsFrom.command: expected a list of arguments"}},

@@ -258,17 +258,23 @@ func TestVariablesExist(t *testing.T) {
 
 var (
 	verb        = regexp.MustCompile(`(?:^|[ /])worker ([a-z]+)\b`)
-	verbInTable = regexp.MustCompile(`(?m)^\t+\{(?:name: )?"([a-z]+)",`)
+	verbInTable = regexp.MustCompile(`(?m)^\tname: +"([a-z]+)",`)
 	target      = regexp.MustCompile(`(?:^|\s|&& )make ([a-z][a-z-]*)\b`)
 )
 
 func TestVerbsAndTargetsExist(t *testing.T) {
 	verbs := map[string]bool{}
-	for _, found := range verbInTable.FindAllStringSubmatch(read(t, filepath.Join(root, "worker/main.go")), -1) {
-		verbs[found[1]] = true
+	files, err := filepath.Glob(filepath.Join(root, "worker/verb_*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		for _, found := range verbInTable.FindAllStringSubmatch(read(t, path), -1) {
+			verbs[found[1]] = true
+		}
 	}
 	if len(verbs) < 10 {
-		t.Fatalf("found %d verbs in worker/main.go only", len(verbs))
+		t.Fatalf("found %d verbs in worker/verb_*.go only", len(verbs))
 	}
 	makefile := read(t, filepath.Join(root, "Makefile"))
 	for _, p := range pages(t) {

@@ -31,7 +31,7 @@ func TestTheClusterTakesEveryExample(t *testing.T) {
 items: [apple]
 redis: {password: secret, acl: {enabled: true}, persistence: {enabled: true}}
 serviceAccount: {create: true}
-worker: {metrics: {enabled: true, podMonitor: {enabled: true}}}
+worker: {printItems: true, metrics: {enabled: true, podMonitor: {enabled: true}}}
 monitor: {clients: [{namespaceSelector: {}}], podMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}}
 `), 0o600); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ monitor: {clients: [{namespaceSelector: {}}], podMonitor: {enabled: true}, prome
 	autoscaled := filepath.Join(t.TempDir(), "autoscaled.yaml")
 	if err := os.WriteFile(autoscaled, []byte(`
 queue: {seal: false}
-worker: {kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {enabled: true}}
+worker: {printItems: true, kind: Deployment, resources: {requests: {cpu: 100m}}, autoscaling: {enabled: true}}
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ func (n *Namespace) Helm(major string, args ...string) (string, error) {
 
 // Values are the arguments that give Helm values: those that the cluster needs, those of files, and single ones as JSON.
 func Values(files []string, single map[string]string) []string {
-	args := []string{"--values", ValuesFile()}
+	// What is run is beside the point of most tests. With a command it has no effect.
+	args := []string{"--values", ValuesFile(), "--set", "worker.printItems=true"}
 	for _, file := range files {
 		args = append(args, "--values", file)
 	}

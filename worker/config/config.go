@@ -34,23 +34,57 @@ type Validator interface {
 // Setting is one variable of the worker.
 type Setting struct {
 	Name     string
+	Required bool
 	Default  string   // "" for none
 	Help     string   // what it means
 	Values   []string // the chart's values that set it, such as worker.lease
 	Internal string   // why there is no such value
 }
 
-// All returns the variables of all verbs, each once, in the order of worker help.
+// All returns the variables of all verbs, each once.
 func All() []Setting {
 	var all []Setting
 	for _, settings := range everyVerb() {
-		for _, f := range fieldsOf(reflect.ValueOf(settings).Elem()) {
-			if !slices.ContainsFunc(all, func(s Setting) bool { return s.Name == f.name() }) {
-				all = append(all, Setting{f.name(), f.tag("default"), f.tag("desc"), strings.Fields(f.tag("value")), f.tag("internal")})
+		for _, one := range Of(settings) {
+			if !has(all, one.Name) {
+				all = append(all, one)
 			}
 		}
 	}
 	return all
+}
+
+// Of returns the variables of a verb's settings.
+func Of(settings any) []Setting {
+	var all []Setting
+	for _, f := range fieldsOf(reflect.ValueOf(settings).Elem()) {
+		all = append(all, Setting{f.name(), f.tag("required") != "", f.tag("default"), f.tag("desc"), strings.Fields(f.tag("value")), f.tag("internal")})
+	}
+	return all
+}
+
+func has(all []Setting, name string) bool {
+	return slices.ContainsFunc(all, func(s Setting) bool { return s.Name == name })
+}
+
+// perCall begins the tag internal of a variable that a person sets for one call. A verb that does not read it would do something
+// else than the person wants.
+const perCall = "a person "
+
+// Foreign returns the variables that the settings of a verb, which may be nil, do not have: of those given by name, and of those
+// that are set for one call.
+func Foreign(settings any, given []string) []string {
+	var own []Setting
+	if settings != nil {
+		own = Of(settings)
+	}
+	names := slices.Clone(given)
+	for _, s := range All() {
+		if strings.HasPrefix(s.Internal, perCall) && os.Getenv(s.Name) != "" && os.Getenv(s.Name) != s.Default && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return has(own, name) })
 }
 
 // Shown is a setting that somebody has set, as people see it.
@@ -95,31 +129,11 @@ func Unknown() []string {
 	var unknown []string
 	for _, assignment := range os.Environ() {
 		name, _, _ := strings.Cut(assignment, "=")
-		if strings.HasPrefix(name, "WQ_") && !slices.ContainsFunc(all, func(s Setting) bool { return s.Name == name }) {
+		if strings.HasPrefix(name, "WQ_") && !has(all, name) {
 			unknown = append(unknown, name)
 		}
 	}
 	return unknown
-}
-
-// Help describes the variables of the settings, one paragraph each, without those of embedded structs.
-func Help(settings any) string {
-	var text strings.Builder
-	for i := range reflect.TypeOf(settings).Elem().NumField() {
-		f := field{reflect.TypeOf(settings).Elem().Field(i), reflect.ValueOf(settings).Elem().Field(i)}
-		if f.Anonymous {
-			continue
-		}
-		fmt.Fprintf(&text, "  %s", f.name())
-		switch {
-		case f.tag("required") != "":
-			text.WriteString(" (required)")
-		case f.tag("default") != "":
-			fmt.Fprintf(&text, " (default %s)", f.tag("default"))
-		}
-		fmt.Fprintf(&text, "\n        %s\n", f.tag("desc"))
-	}
-	return text.String()
 }
 
 // field is one variable: a leaf of a settings struct.

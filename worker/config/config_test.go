@@ -15,6 +15,7 @@ import (
 func TestSettingsAreDeclaredOnce(t *testing.T) {
 	os.Clearenv()
 	t.Setenv("WQ_QUEUE", "job2")
+	t.Setenv("WQ_PRINT_ITEMS", "true")
 	declared := map[string]reflect.StructTag{}
 	for _, settings := range everyVerb() {
 		if err := Load(settings); err != nil {
@@ -74,6 +75,7 @@ func TestStopAfter(t *testing.T) {
 	} {
 		os.Clearenv()
 		t.Setenv("WQ_QUEUE", "job2")
+		t.Setenv("WQ_PRINT_ITEMS", "true")
 		t.Setenv("WQ_MAX_DEAD", test.maxDead)
 		t.Setenv("WQ_STOP_AFTER_DEAD", test.stopAfter)
 		var w Work

@@ -28,6 +28,7 @@ func FuzzLoad(f *testing.F) {
 		name := names[uint(i)%uint(len(names))]
 		os.Clearenv()
 		t.Setenv("WQ_QUEUE", "job2")
+		t.Setenv("WQ_COMMAND", `["true"]`)
 		t.Setenv(name, value)
 		err := Load(&Work{})
 		if err == nil {

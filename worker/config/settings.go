@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // everyVerb returns the settings of each verb that has any.
 func everyVerb() []any {
-	return []any{&Work{}, &Seed{}, &Verify{}, &Push{}, &List{}, &Cancel{}, &Monitor{}, &Purge{}}
+	return []any{&Common{}, &Runs{}, &Verify{}, &Work{}, &Try{}, &Seed{}, &Push{}, &List{}, &Cancel{}, &Monitor{}, &Purge{}}
 }
 
 // Common is the settings of every verb.
@@ -121,6 +122,32 @@ type Owner struct {
 	Release string `envconfig:"WQ_RELEASE" internal:"the chart knows its release" desc:"namespace and name of the release, such as default/fruits; seeds and workers leave it in the queue"`
 }
 
+// Running says what is run for an item.
+type Running struct {
+	Command Command `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended, unless WQ_INPUT is stdin. Without a command the worker prints Working on <item>"`
+	Mode    Mode    `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and messages as lines of JSON (docs/stream.md)"`
+	Input   Input   `envconfig:"WQ_INPUT" default:"argument" oneof:"argument stdin" value:"worker.input" desc:"how an item reaches its process in the mode exec: argument (also in WQ_ITEM; standard input is at its end) or stdin (standard input, for items of any bytes or size)"`
+}
+
+// validate returns what is wrong with the command.
+func (r *Running) validate() []error {
+	if err := fields.Command(r.Command).Check(); err != nil {
+		return []error{fmt.Errorf("WQ_COMMAND: %w", err)}
+	}
+	return nil
+}
+
+// Dry asks to show what would be done.
+type Dry struct {
+	DryRun bool `envconfig:"WQ_DRY_RUN" default:"false" internal:"a person sets it for one call" desc:"true to print the items, or the command of an item, and to do nothing"`
+}
+
+// Try is the settings of the verb try.
+type Try struct {
+	Work
+	Dry
+}
+
 // Work is the settings of the verb work.
 type Work struct {
 	Common
@@ -129,11 +156,10 @@ type Work struct {
 	Lists
 	Waiting
 	Leasing
-	Command      Command       `envconfig:"WQ_COMMAND" value:"worker.command" desc:"JSON array of the program and its arguments to run per item; in an argument {} is replaced by the item, {.name} by a field of an item that is a JSON object, {#} by the item's ID, and \\{.name} by {.name}; without any of them the item is appended, unless WQ_INPUT is stdin. Without a command the worker prints Working on <item>"`
-	Mode         Mode          `envconfig:"WQ_MODE" default:"exec" oneof:"exec batch stream" value:"worker.mode" desc:"exec: one process per item; batch: one process for up to WQ_BATCH_SIZE items, which it reads from standard input; stream: a process that stays, with requests and messages as lines of JSON (docs/stream.md)"`
-	Input        Input         `envconfig:"WQ_INPUT" default:"argument" oneof:"argument stdin" value:"worker.input" desc:"how an item reaches its process in the mode exec: argument (also in WQ_ITEM; standard input is at its end) or stdin (standard input, for items of any bytes or size)"`
+	Running
 	BatchSize    int           `envconfig:"WQ_BATCH_SIZE" default:"100" min:"1" max:"1000" value:"worker.batchSize" desc:"items that one process gets in the mode batch, if there are as many"`
 	InFlight     int           `envconfig:"WQ_IN_FLIGHT" default:"1" min:"1" value:"worker.inFlight" desc:"items that one process may have in flight in the mode stream"`
+	PrintItems   bool          `envconfig:"WQ_PRINT_ITEMS" default:"false" value:"worker.printItems" desc:"true to print Working on <item> for each item, in place of a command; such an item is done"`
 	StartTimeout time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" min:"0s" value:"worker.startTimeout" desc:"how long a process may take to its first message in the mode stream, if items have a timeout"`
 	Concurrency  int           `envconfig:"WQ_CONCURRENCY" default:"1" min:"1" value:"worker.concurrency" desc:"processes that run at the same time"`
 	Rate         Rate          `envconfig:"WQ_RATE" value:"worker.rate" desc:"items that all workers together may start, such as 10/s, 100/m, 2.5/h or 1000/d; no limit if empty"`
@@ -172,8 +198,12 @@ func (w *Work) Validate() (wrong []error) {
 	if w.BackoffMax < w.Backoff {
 		wrong = append(wrong, fmt.Errorf("WQ_BACKOFF_MAX: %v is less than WQ_BACKOFF_INITIAL, %v", w.BackoffMax, w.Backoff))
 	}
-	if err := fields.Command(w.Command).Check(); err != nil {
-		wrong = append(wrong, fmt.Errorf("WQ_COMMAND: %w", err))
+	wrong = append(wrong, w.Running.validate()...)
+	switch {
+	case w.PrintItems && len(w.Command) > 0:
+		wrong = append(wrong, errors.New("WQ_PRINT_ITEMS: contradicts WQ_COMMAND; leave one of them out"))
+	case !w.PrintItems && len(w.Command) == 0 && w.Mode == Exec:
+		wrong = append(wrong, errors.New("WQ_COMMAND: missing: the program to run for each item; to print the items instead, set WQ_PRINT_ITEMS=true"))
 	}
 	if w.Mode == Exec {
 		if found := fields.Command(w.Command).Placeholder(); found == "{}" && w.Input == Stdin {
@@ -234,18 +264,21 @@ type Seed struct {
 	Items
 	Leasing
 	EarlierRuns
+	Running
+	Dry
 	ItemsFile    string       `envconfig:"WQ_ITEMS_FILE" value:"items" desc:"file with a JSON array of items: strings are taken as they are, numbers as they are written, objects as compact JSON"`
 	ItemsPaths   []string     `envconfig:"WQ_ITEMS_PATHS" value:"itemsFrom.configMap itemsFrom.secret itemsFrom.volume" desc:"comma-separated files or folders that list items"`
 	ItemsRange   source.Range `envconfig:"WQ_ITEMS_RANGE" value:"itemsFrom.range" desc:"numbered items: a JSON object with start, end, step (default 1) and format (default %d)"`
 	ItemsCommand Command      `envconfig:"WQ_ITEMS_COMMAND" value:"itemsFrom.command" desc:"JSON array of a program and its arguments that prints a list of items; if it fails, nothing is seeded"`
 	Unique       bool         `envconfig:"WQ_UNIQUE" default:"false" value:"queue.unique" desc:"true to take equal items once in a run, whether they are seeded or pushed"`
-	DryRun       bool         `envconfig:"WQ_DRY_RUN" default:"false" internal:"a person sets it for one call" desc:"true to print the items as lines of JSON, and to touch no queue"`
 	SeedID       string       `envconfig:"WQ_SEED_ID" default:"items" internal:"the chart makes it from the inputs" desc:"name of this seed: what was seeded under a name is not seeded again under it"`
 	Seal         bool         `envconfig:"WQ_SEAL" default:"true" value:"queue.seal" desc:"whether the queue is complete after this seed; if not, workers wait for more items"`
 }
 
 // Validate implements Validator.
-func (s *Seed) Validate() []error { return append(s.validateRun(), s.Items.validate()...) }
+func (s *Seed) Validate() []error {
+	return slices.Concat(s.validateRun(), s.Items.validate(), s.Running.validate())
+}
 
 // Verify is the settings of the verb verify.
 type Verify struct {

@@ -117,3 +117,21 @@ func escapeJSON(out *strings.Builder, r rune) {
 	}
 	fmt.Fprintf(out, `\u%04x`, r)
 }
+
+// Wrap breaks a text between words into lines of width columns, each after an indent. A longer word has a line of its own.
+func Wrap(text, indent string, width int) string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = indent + word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = indent + word
+		}
+	}
+	return strings.Join(append(lines, line), "\n")
+}

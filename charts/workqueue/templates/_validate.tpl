@@ -70,6 +70,8 @@ items: {{ len $items }} items take {{ div $size 1024 }} KiB, more than the 900 K
 {{- range $i, $argument := $command }}
 {{- if not (kindIs "string" $argument) }}
 {{ $path }}[{{ $i }}] is {{ include "workqueue.kind" $argument }}; an argument is text, so quote it
+{{- else if contains "\r" $argument }}
+{{ $path }}[{{ $i }}] has a carriage return, which a program takes for a part of a word; save the file with line feeds alone (dos2unix)
 {{- end }}
 {{- end }}
 {{- else if kindIs "string" $command }}
@@ -137,6 +139,9 @@ worker.command[{{ $i }}]: {{ $found }} stands for one item, but with worker.mode
 worker.command[{{ $i }}]: {{ $found }} is not a field; write {.name} or {.name.name}, with letters, digits, _, - and single spaces, or \{{ $found }} for the text itself
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and (eq .mode "exec") (not .image) (not .command) (not .printItems) }}
+worker.command: missing, and worker.image; name the image and what to run in it for each item, such as `image: busybox:1.36, command: [echo, "{}"]`, or set worker.printItems=true to print the items only
 {{- end }}
 {{- if and .image (not .command) }}
 worker.command: needed with worker.image, because a chart cannot read an image's entrypoint; write what to run for each item, such as `command: [python, /app/main.py, "{}"]`

@@ -175,6 +175,7 @@ The volumes of a worker pod and the mounts of its worker that are the chart's ow
   "WQ_SEED_TIMEOUT" (include "workqueue.fieldRef" "metadata.annotations['workqueue/seed-timeout']" | fromYaml)
 ) }}
 {{- with .command }}{{ $_ := set $env "WQ_COMMAND" . }}{{ end }}
+{{- if and .printItems (not .command) }}{{ $_ := set $env "WQ_PRINT_ITEMS" true }}{{ end }}
 {{- with .rate }}{{ $_ := set $env "WQ_RATE" . }}{{ end }}
 {{- with .image }}{{ $_ := set $env "WQ_IMAGE" . }}{{ end }}
 {{- if $.Values.queue.skipDone }}{{ $_ := set $env "WQ_SKIP_DONE" true }}{{ end }}
