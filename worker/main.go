@@ -157,7 +157,6 @@ var advice = []struct {
 	text string
 }{
 	{dispatch.ErrStopped, "worker dead lists them; correct the cause, then put them back with worker retry"},
-	{redisclient.ErrUnreachable, "check WQ_REDIS_URL, and that Redis runs"},
 	{queue.ErrVanished, "which items are done is lost; install again, or upgrade with another value of rerun"},
 	{dispatch.ErrUnseeded, "if the seed Job has not run, see its log; if Redis lost its data, install again or upgrade with another value of rerun"},
 }

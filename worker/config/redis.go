@@ -78,7 +78,7 @@ func (c *Redis) validateTLS(refuse func(name, format string, args ...any)) {
 			name string
 			is   bool
 		}{
-			{"WQ_REDIS_TLS_CA", c.RedisTLSCA.Pool != nil},
+			{"WQ_REDIS_TLS_CA", c.RedisTLSCA.File != ""},
 			{"WQ_REDIS_TLS_CERT", c.RedisTLSCert != ""},
 			{"WQ_REDIS_TLS_KEY", c.RedisTLSKey != ""},
 			{"WQ_REDIS_TLS_SERVER_NAME", c.RedisTLSServerName != ""},
@@ -149,24 +149,30 @@ func (*Addrs) Expected() string {
 	return "a comma-separated list of addresses with ports, such as sentinel-0:26379,sentinel-1:26379"
 }
 
-// CertPool is the certificates in a file.
-type CertPool struct{ Pool *x509.CertPool }
+// CertPool is a file of certificates.
+type CertPool struct{ File string }
 
 // Decode implements envconfig.Decoder.
 func (p *CertPool) Decode(value string) error {
-	if value == "" {
-		return nil
+	p.File = value
+	_, err := p.Read()
+	return err
+}
+
+// Read returns the certificates that are in the file now, nil without a file.
+func (p *CertPool) Read() (*x509.CertPool, error) {
+	if p.File == "" {
+		return nil, nil
 	}
-	pem, err := os.ReadFile(value)
+	pem, err := os.ReadFile(p.File)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return errors.New("no certificate")
+		return nil, errors.New("no certificate")
 	}
-	p.Pool = pool
-	return nil
+	return pool, nil
 }
 
 // Expected says what Decode takes.

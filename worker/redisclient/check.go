@@ -18,7 +18,7 @@ import (
 // replicaTimeout is how long to wait for a replica to become a master: a name that follows the master soon leads to one.
 const replicaTimeout = 10 * time.Second
 
-// errReplica counts as passing until it has lasted for replicaTimeout.
+// errReplica counts as transient until it has lasted for replicaTimeout.
 var errReplica = errors.New("redis: the server is a read-only replica")
 
 // check returns an error unless the server of the queue is fit for it.
@@ -32,11 +32,11 @@ func check(ctx context.Context, client redis.UniversalClient, c config.Common, s
 		server = node
 	}
 	text, err := server.Info(ctx).Result()
-	switch speaksTLS := tlsConfig(c) != nil; {
-	case !speaksTLS && errors.Is(err, io.EOF):
-		err = fmt.Errorf("%w (if the server speaks TLS, set WQ_REDIS_TLS=true)", err)
+	switch speaksTLS := usesTLS(c); {
+	case !speaksTLS && errors.Is(err, io.EOF) && !hasOwnHint(err):
+		err = &explainedError{fmt.Sprintf("%v (check that Redis runs; if the server speaks TLS, set WQ_REDIS_TLS=true)", err), err}
 	case speaksTLS && errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("%w (does the server speak TLS, as WQ_REDIS_TLS or rediss:// says?)", err)
+		err = &explainedError{fmt.Sprintf("%v (does the server speak TLS, as WQ_REDIS_TLS or rediss:// says?)", err), err}
 	}
 	var reply redis.Error
 	if err != nil && !(errors.As(err, &reply) && mayForbid(reply)) {

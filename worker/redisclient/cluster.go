@@ -71,5 +71,7 @@ func (h clusterHook) after(ctx context.Context, err error) error {
 // isConnection reports whether an error is one of the connection, not of the server.
 func isConnection(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	var broken hidden
+	var full *fullError
+	return errors.As(err, &broken) || errors.As(err, &full) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

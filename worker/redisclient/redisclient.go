@@ -4,7 +4,7 @@ package redisclient
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -26,7 +26,10 @@ func Connect(ctx context.Context, c config.Common, log *slog.Logger) (redis.Univ
 	replicaSince := time.Now()
 	err := retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		return check(ctx, client, c, replicaSince, log)
-	}, passing)
+	}, transient)
+	if explained := (*explainedError)(nil); errors.As(err, &explained) && !errors.Is(err, ErrUnreachable) {
+		err = &RefusedError{explained.text, explained.err}
+	}
 	if err != nil {
 		client.Close()
 		return nil, err
@@ -46,9 +49,14 @@ func Open(c config.Common) redis.UniversalClient {
 		SentinelUsername: c.RedisSentinelUsername,
 		SentinelPassword: c.RedisSentinelPassword,
 		IsClusterMode:    c.RedisCluster,
-		TLSConfig:        tlsConfig(c),
-		ClientName:       "workqueue",
+		Dialer:           dialer(c),
+		// The name is for people who look at CLIENT LIST. A proxy or an ACL may forbid it.
+		OnConnect: func(ctx context.Context, conn *redis.Conn) error {
+			_ = conn.ClientSetName(ctx, "workqueue").Err()
+			return nil
+		},
 
+		PipelinePoolSize:         -1, // one connection a worker: pipelines use the same
 		ReadTimeout:              replyTimeout,
 		ContextTimeoutEnabled:    true,
 		MaxRetries:               -1, // Retry decides what is tried again
@@ -59,30 +67,15 @@ func Open(c config.Common) redis.UniversalClient {
 		options.Addrs = c.RedisAddrs
 	}
 	client := redis.NewUniversalClient(options)
+	client.AddHook(outageHook{}) // the first one, which gets the errors that the others leave
 	if cluster, ok := client.(*redis.ClusterClient); ok {
 		cluster.AddHook(clusterHook{cluster})
-		cluster.OnNewNode(func(node *redis.Client) { node.AddHook(nodeHook{}) })
+		cluster.OnNewNode(func(node *redis.Client) {
+			node.AddHook(outageHook{})
+			node.AddHook(nodeHook{})
+		})
 	}
 	return client
-}
-
-func tlsConfig(c config.Common) *tls.Config {
-	inURL := c.RedisURL.Options.TLSConfig
-	if inURL == nil && !c.RedisTLS {
-		return nil
-	}
-	publicRoots()
-	// Without a name here, the certificate must be for the host of the address.
-	tc := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.RedisTLSServerName, RootCAs: c.RedisTLSCA.Pool}
-	tc.InsecureSkipVerify = inURL != nil && inURL.InsecureSkipVerify // only as the URL says: ?skip_verify=true
-	if c.RedisTLSCert != "" {
-		// Read for each connection, since certificates in a Secret are renewed in place.
-		tc.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(c.RedisTLSCert, c.RedisTLSKey)
-			return &pair, err
-		}
-	}
-	return tc
 }
 
 // debug logs go-redis's own messages at level debug. The user sees the same problems as errors.

@@ -23,7 +23,7 @@ type reply string
 func (r reply) Error() string { return string(r) }
 func (reply) RedisError()     {}
 
-func TestPassing(t *testing.T) {
+func TestTransient(t *testing.T) {
 	refusedDial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	sentinels := func(errs ...error) error {
 		return fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(errs...))
@@ -60,8 +60,8 @@ func TestPassing(t *testing.T) {
 		{&fs.PathError{Op: "open", Path: "items.json", Err: fs.ErrNotExist}, false}, // nothing of Redis
 		{errors.New("reply of exchange.lua: 1 fields in place of 8"), false},
 	} {
-		if got := passing(test.err); got != test.passes {
-			t.Errorf("passing(%v) is %v", test.err, got)
+		if got := transient(test.err); got != test.passes {
+			t.Errorf("transient(%v) is %v", test.err, got)
 		}
 	}
 }
@@ -90,8 +90,9 @@ func TestRetry(t *testing.T) {
 		t.Errorf("told to stop: %v", err)
 	}
 	var refused *RefusedError
+	var wrongType reply
 	err = Retry(t.Context(), time.Minute, log, func(context.Context) error { return reply("WRONGTYPE x") })
-	if !errors.As(err, &refused) {
-		t.Errorf("refused: %v", err)
+	if errors.As(err, &refused) || errors.Is(err, ErrUnreachable) || !errors.As(err, &wrongType) {
+		t.Errorf("a reply that does not pass: %v", err)
 	}
 }
