@@ -39,7 +39,7 @@ func runCancel(ctx context.Context, args []string) error {
 	}
 	// A try whose reply was lost has cancelled items. The next one does not find them any more.
 	err = s.retry(ctx, func(ctx context.Context) error {
-		return s.Cancel(ctx, settings.Match.Matches, settings.MaxResults)
+		return s.Cancel(ctx, settings.Match.Matches, settings.Cap())
 	})
 	after, countErr := s.counts(ctx)
 	if countErr != nil {
@@ -54,7 +54,7 @@ func runCancel(ctx context.Context, args []string) error {
 	case cancelled == 1:
 		fmt.Println("1 item is cancelled; worker records lists it")
 	case after.HistoryDropped > before.HistoryDropped:
-		fmt.Printf("%d items are cancelled; worker records lists the newest (WQ_MAX_RESULTS)\n", cancelled)
+		fmt.Printf("%d items are cancelled; worker records lists the newest (WQ_MAX_RESULTS, WQ_MAX_RECORD_MIB)\n", cancelled)
 	default:
 		fmt.Printf("%d items are cancelled; worker records lists them\n", cancelled)
 	}

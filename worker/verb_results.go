@@ -58,7 +58,7 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 	if err = errors.Join(err, l.out.Flush(), buffer.Flush()); err != nil {
 		return err
 	}
-	const dropped = "%s are missing: there were more than are kept (WQ_MAX_RESULTS)"
+	const dropped = "%s are missing: there were more than are kept (WQ_MAX_RESULTS, WQ_MAX_RECORD_MIB)"
 	switch {
 	case kind == queue.KindResults && counts.ResultsDropped > 0:
 		s.log.Warn(fmt.Sprintf(dropped, "results"), "missing", counts.ResultsDropped)

@@ -133,7 +133,7 @@ func newPolicy(settings *config.Work) dispatch.Policy {
 			StopAfter:  settings.StopAfter(),
 			MaxDead:    settings.MaxDead.Portion,
 			Retention:  settings.Retention,
-			MaxResults: settings.MaxResults,
+			Kept:       settings.Cap(),
 		},
 	}
 	switch settings.Mode {

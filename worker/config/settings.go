@@ -98,7 +98,13 @@ func (i *Items) validate() (wrong []error) {
 
 // History is how much is kept of what has ended well.
 type History struct {
-	MaxResults int `envconfig:"WQ_MAX_RESULTS" default:"10000" min:"0" value:"worker.maxResults" desc:"results that are kept, and lines about attempts, the newest of each, 0 for all; Redis keeps them in memory"`
+	MaxResults   int `envconfig:"WQ_MAX_RESULTS" default:"0" min:"0" value:"worker.maxResults" desc:"results that are kept, and lines about attempts, the newest of each, 0 for as many as fit into WQ_MAX_RECORD_MIB"`
+	MaxRecordMiB int `envconfig:"WQ_MAX_RECORD_MIB" default:"128" min:"0" value:"worker.maxRecordMiB" desc:"MiB of Redis' memory that results may take, and lines about attempts as much again, 0 for no limit; beyond it the oldest are dropped, and verify, status and the page say how many"`
+}
+
+// Cap returns the limits of results, and of lines about attempts.
+func (h *History) Cap() queue.Cap {
+	return queue.Cap{Records: h.MaxResults, Bytes: h.MaxRecordMiB << 20}
 }
 
 // EarlierRuns is what becomes of items that an earlier run has done.

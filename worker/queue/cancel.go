@@ -15,17 +15,17 @@ const (
 )
 
 // Cancel takes the waiting items out of the queue whose payloads match. Items that workers have go on. The history keeps
-// maxHistory entries, 0 for all. After an error some may be cancelled, and the order of the others may be another one.
-func (q *Queue) Cancel(ctx context.Context, match func(payload string) bool, maxHistory int) error {
+// what the cap allows. After an error some may be cancelled, and the order of the others may be another one.
+func (q *Queue) Cancel(ctx context.Context, match func(payload string) bool, history Cap) error {
 	// From the list first: workers lease from it, and what they return afterwards is delayed.
-	if err := q.cancelReady(ctx, match, maxHistory); err != nil {
+	if err := q.cancelReady(ctx, match, history); err != nil {
 		return err
 	}
-	return q.cancelEnvelopes(ctx, match, maxHistory)
+	return q.cancelEnvelopes(ctx, match, history)
 }
 
 // cancelReady moves the list from its head to its end, once.
-func (q *Queue) cancelReady(ctx context.Context, match func(string) bool, maxHistory int) error {
+func (q *Queue) cancelReady(ctx context.Context, match func(string) bool, history Cap) error {
 	var first page
 	rotated := -1 // by the last call, this one's
 	for {
@@ -45,7 +45,7 @@ func (q *Queue) cancelReady(ctx context.Context, match func(string) bool, maxHis
 		if len(items) == 0 {
 			return nil
 		}
-		args := []any{"rotate", maxHistory, len(items), now.taken, now.rotated}
+		args := []any{"rotate", history.String(), len(items), now.taken, now.rotated}
 		for _, payload := range items {
 			if match(payload) {
 				args = append(args, fingerprint(payload))
@@ -88,13 +88,13 @@ func (q *Queue) readPage(ctx context.Context) (page, error) {
 }
 
 // cancelEnvelopes cancels items that were leased before: delayed ones and suspects.
-func (q *Queue) cancelEnvelopes(ctx context.Context, match func(string) bool, maxHistory int) error {
+func (q *Queue) cancelEnvelopes(ctx context.Context, match func(string) bool, history Cap) error {
 	var members []any
 	flush := func() error {
 		if len(members) == 0 {
 			return nil
 		}
-		_, err := q.cancel(ctx, append([]any{"envelope", maxHistory}, members...)...)
+		_, err := q.cancel(ctx, append([]any{"envelope", history.String()}, members...)...)
 		members = members[:0]
 		return err
 	}

@@ -10,10 +10,10 @@
 --   read      ARGV[2] number of items at most, ARGV[3] payload bytes after which the page ends
 --             Reply: { length of ready, taken, rotated, items that have yet to join ready, the first items of ready }. Nothing can
 --             be rotated before all have joined. The length is -1 if the run has vanished
---   rotate    ARGV[2] cap on the history, 0 for none; ARGV[3] number of items that the last read returned; ARGV[4] taken and
+--   rotate    ARGV[2] cap on the history, see trim; ARGV[3] number of items that the last read returned; ARGV[4] taken and
 --             ARGV[5] rotated, as it returned them; ARGV[6..] fingerprints of those items that are to be cancelled
 --             Reply: rotated, as it is now; -1 if somebody else rotates the list at the same time
---   envelope  ARGV[2] cap on the history, 0 for none; ARGV[3..] members of delayed, or of suspects
+--   envelope  ARGV[2] cap on the history, see trim; ARGV[3..] members of delayed, or of suspects
 --             Reply: 0
 
 local wish = ARGV[1]
@@ -33,9 +33,11 @@ if wish == 'read' then
   return { length, taken, rotated, tonumber(call('HGET', state, 'unjoined') or 0), page }
 end
 
-local cancelled = 0
+local cancelled, recorded = 0, 0
+local RECORD = '{"outcome":"cancelled"}'
 local function cancel(id, attempts, payload)
-  call('XADD', history, '*', 'id', id, 'attempts', attempts, 'item', payload, 'report', '{"outcome":"cancelled"}')
+  call('XADD', history, '*', 'id', id, 'attempts', attempts, 'item', payload, 'report', RECORD)
+  recorded = recorded + #payload + #RECORD + ENTRY
   cancelled = cancelled + 1
 end
 
@@ -75,7 +77,7 @@ else
 end
 if cancelled > 0 then
   call('HINCRBY', state, 'cancelled', cancelled)
-  trim(history, 'history_dropped', tonumber(ARGV[2]))
+  trim(history, 'history', ARGV[2], recorded)
   if call('PTTL', history) < 0 then keep_expiry(history) end
 end
 return rotated

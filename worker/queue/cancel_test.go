@@ -26,7 +26,7 @@ func TestTwoCancels(t *testing.T) {
 		ends := map[string]chan error{"3": make(chan error, 1), "7": make(chan error, 1)}
 		for digit, end := range ends {
 			go func() {
-				end <- q.Cancel(t.Context(), func(payload string) bool { return strings.HasSuffix(payload, digit) }, 100)
+				end <- q.Cancel(t.Context(), func(payload string) bool { return strings.HasSuffix(payload, digit) }, queue.Cap{Records: 100})
 			}()
 		}
 		for digit, end := range ends {
@@ -62,7 +62,7 @@ func TestCancelReadsLittleAtOnce(t *testing.T) {
 	seed(t, q, false, items...)
 	must(t, client.ConfigSet(t.Context(), "slowlog-log-slower-than", "0").Err())
 	must(t, client.ConfigResetStat(t.Context()).Err())
-	must(t, q.Cancel(t.Context(), func(payload string) bool { return payload == "j" }, 0))
+	must(t, q.Cancel(t.Context(), func(payload string) bool { return payload == "j" }, queue.Cap{}))
 	calls := client.Info(t.Context(), "commandstats").Val()
 	var n int
 	for _, line := range strings.Split(calls, "\r\n") {
@@ -90,7 +90,7 @@ func TestCancelOfLostData(t *testing.T) {
 	_, _, err := seeder.Publish(t.Context(), false)
 	must(t, err)
 	must(t, client.Del(t.Context(), "{job2}:joining:second").Err())
-	if err := q.Cancel(t.Context(), func(string) bool { return true }, 0); !errors.Is(err, queue.ErrVanished) {
+	if err := q.Cancel(t.Context(), func(string) bool { return true }, queue.Cap{}); !errors.Is(err, queue.ErrVanished) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -108,7 +108,7 @@ func TestCancelKeepsTheExpiry(t *testing.T) {
 		t.Fatalf("status %s", reply.Status)
 	}
 	must(t, session.Close(t.Context()))
-	must(t, q.Cancel(t.Context(), func(string) bool { return true }, 0))
+	must(t, q.Cancel(t.Context(), func(string) bool { return true }, queue.Cap{}))
 	for _, key := range client.Keys(t.Context(), "*").Val() {
 		if client.PTTL(t.Context(), key).Val() <= 0 && key != "{job2}:state" {
 			t.Errorf("%s never expires", key)

@@ -82,6 +82,12 @@ type Report struct {
 	Outcomes []ItemOutcome // since the last report
 }
 
+// Cap limits the records of a kind: how many there are, and how many bytes they take. 0 is no limit.
+type Cap struct{ Records, Bytes int }
+
+// String returns the cap as the scripts read it.
+func (c Cap) String() string { return fmt.Sprintf("%d:%d", c.Records, c.Bytes) }
+
 // Limits are the parts of the queue's policy that its scripts apply.
 type Limits struct {
 	Lease      time.Duration // how long a worker may make no call before its items go to others; whole milliseconds
@@ -92,7 +98,7 @@ type Limits struct {
 	LastStep   bool          // the worker can run a last step after the run
 	StopAfter  Portion       // dead letters at which the run stops early, 0 for never; a share is of the items that have ended, once a hundred have
 	MaxDead    Portion       // dead letters with which the run is a success, so that it does not stop early
-	MaxResults int           // cap on the number of results kept, and on the history, 0 for none
+	Kept       Cap           // of the results, and of the history
 	Retention  time.Duration // how long records outlive the end of the run, 0 for ever; whole milliseconds
 }
 
@@ -238,7 +244,7 @@ func (s *Session) arguments(request Request) []any {
 	}
 	args := make([]any, 0, 21+7*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
-		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.MaxResults, interval, l.LastStep, request.Status, settings, release,
+		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.Kept.String(), interval, l.LastStep, request.Status, settings, release,
 		request.Idle, request.pushes(), l.MaxDead.String(), len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"

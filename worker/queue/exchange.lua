@@ -23,7 +23,7 @@
 -- ARGV[10] dead letters at which the run stops early, 0 for never; with a % at its end, a share of the items that have ended, once a
 --          hundred have. A run that can still be a success, see ARGV[20], goes on
 -- ARGV[11] ms for which the records are kept once the run has drained, 0 for ever
--- ARGV[12] cap on the number of results and on the history, 0 for none
+-- ARGV[12] cap on the results, and on the history, see trim
 -- ARGV[13] µs, with a fraction, between two items at the rate that all workers together may lease, 0 for any rate. What was not
 --          used within a second, or the time of one item if that is longer, is forgone (a token bucket, in the form of
 --          https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)
@@ -62,7 +62,7 @@
 local worker_epoch, worker, call_number = ARGV[1], ARGV[2], ARGV[3]
 local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
 local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local interval = tonumber(ARGV[13])
 local has_last_step, worker_status, settings, release = ARGV[14] == '1', ARGV[15], ARGV[16], ARGV[17]
 local has_idle_slot, pushing = ARGV[18] == '1', ARGV[19] == '1'
@@ -141,16 +141,19 @@ end
 
 -- 1 Settle.
 
-local recorded = false -- something in the history
+local result_bytes, history_bytes = 0, 0 -- that were recorded
 
 -- settle_item applies one outcome and returns 1 if the item has left its batch by that, 0 if it was counted as done.
 local function settle_item(outcome, delay, text, entry, pushes, id, attempts, crashes, snoozes, group, payload)
   if entry ~= '' then
     call('XADD', history, '*', 'id', id, 'item', payload, 'report', entry)
-    recorded = true
+    history_bytes = history_bytes + #payload + #entry + ENTRY
   end
   if outcome == 'done' then
-    if text ~= '' then call('XADD', results, '*', 'id', id, 'item', payload, 'report', text) end
+    if text ~= '' then
+      call('XADD', results, '*', 'id', id, 'item', payload, 'report', text)
+      result_bytes = result_bytes + #payload + #text + ENTRY
+    end
     if #pushes > 0 then ready_len = ready_len + add(pushes) end
     return 0
   end
@@ -477,8 +480,8 @@ end
 if unjoined > 0 then ready_len = join() end
 note_call(lease)
 local lost, rolled_back, held = settle()
-trim(results, 'results_dropped', max_results)
-if recorded then trim(history, 'history_dropped', max_results) end
+trim(results, 'results', max_results, result_bytes)
+trim(history, 'history', max_results, history_bytes)
 local expired = call('ZRANGEBYSCORE', leases, '-inf', lease_now, 'LIMIT', 0, 1)[1]
 if expired then take_back(expired) end
 suspects_len = call('LLEN', suspects)

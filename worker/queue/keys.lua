@@ -35,6 +35,7 @@
 --   clock_back   ms by which the server's clock went back, all in all
 --   outages      ms for which the clock of the leases stood still, all in all
 --   stopped_at   time of the last report since the run was stopped early
+--   results_bytes, history_bytes, results_dropped, history_dropped  see trim
 --   alone        suspects that run now
 --   isolated     the worker that stops leasing so that it can run a suspect, and until when
 --   settings     JSON, of the worker that started last
@@ -117,14 +118,24 @@ local function join()
   return length + moved
 end
 
--- trim drops the oldest entries of a stream beyond a cap, 0 for none, and counts them in a field of the state.
-local function trim(stream, field, cap)
-  local over = cap > 0 and call('XLEN', stream) - cap or 0
+-- trim drops the oldest entries of a stream beyond a cap, 'number:bytes' with 0 for none, after some bytes were added to it. It counts
+-- the entries that it drops, and the bytes that are left, taking the entries for equally large.
+local function trim(stream, name, cap, added)
+  if added == 0 then return end
+  local most, most_bytes = string.match(cap, '^(%d+):(%d+)$')
+  most, most_bytes = tonumber(most), tonumber(most_bytes)
+  local length, bytes = call('XLEN', stream), call('HINCRBY', state, name .. '_bytes', added)
+  local over = math.max(most > 0 and length - most or 0, most_bytes > 0 and math.ceil((bytes - most_bytes) * length / bytes) or 0)
+  over = math.min(over, length - 1)
   if over > 0 then
-    call('XTRIM', stream, 'MAXLEN', cap)
-    call('HINCRBY', state, field, over)
+    call('XTRIM', stream, 'MAXLEN', length - over)
+    call('HINCRBY', state, name .. '_dropped', over)
+    call('HINCRBY', state, name .. '_bytes', -math.floor(bytes * over / length))
   end
 end
+
+-- ENTRY is what an entry of a stream takes beside its texts, in bytes.
+local ENTRY = 140
 
 -- each_key calls f for all keys that a queue has while no batch is open.
 local function each_key(f)

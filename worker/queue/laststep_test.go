@@ -196,7 +196,7 @@ func TestPauseHoldsLastStep(t *testing.T) {
 		if dead {
 			reply = exchange(t, s, 1, queue.Report{Batch: batch.ID, Release: true, Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeDead}}})
 		} else {
-			must(t, q.Cancel(t.Context(), func(string) bool { return true }, 0))
+			must(t, q.Cancel(t.Context(), func(string) bool { return true }, queue.Cap{}))
 			reply = exchange(t, s, 1, allDone(batch))
 		}
 		if reply.Status != queue.StatusPaused || reply.Wait < time.Second {

@@ -273,7 +273,7 @@ type modelSession struct {
 
 func (m *machine) newSession() *modelSession {
 	m.names++
-	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxSnoozes: modelSnoozes, MaxResults: 1000, LastStep: m.hasStep, Retention: far}
+	limits := queue.Limits{Lease: far, BatchBytes: 1 << 20, MaxCrashes: modelCrashes, MaxSnoozes: modelSnoozes, Kept: queue.Cap{Records: 1000}, LastStep: m.hasStep, Retention: far}
 	if m.limited {
 		limits.Rate = 1 / far.Seconds()
 	}
@@ -325,7 +325,7 @@ func TestModel(t *testing.T) {
 			},
 			"cancel": func(t *rapid.T) {
 				payload := payloads.Draw(t, "payload")
-				must(t, m.queue.Cancel(ctx, func(one string) bool { return one == payload }, 0))
+				must(t, m.queue.Cancel(ctx, func(one string) bool { return one == payload }, queue.Cap{}))
 				before := len(m.cancelled)
 				m.cancel(payload)
 				m.history += len(m.cancelled) - before

@@ -11,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"pgregory.net/rapid"
+
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
@@ -175,7 +177,7 @@ func TestStoppedRunExpires(t *testing.T) {
 func TestResultsAreCapped(t *testing.T) {
 	_, q := seeded(t, numbered(30)...)
 	capped := limits
-	capped.MaxResults = 10
+	capped.Kept.Records = 10
 	s := q.NewSession("w", capped)
 	for range 30 {
 		reply := exchange(t, s, 1)
@@ -189,6 +191,47 @@ func TestResultsAreCapped(t *testing.T) {
 	if len(kept) != 10 || kept[0] != "item 21" || counts.ResultsDropped != 20 || counts.Done != 30 {
 		t.Errorf("kept %v, counts %+v", kept, counts)
 	}
+}
+
+// TestResultsAreCappedByBytes: the newest that fit are kept, and the others are counted, whatever their sizes.
+func TestResultsAreCappedByBytes(t *testing.T) {
+	client := redistest.Start(t).Client()
+	t.Cleanup(func() { client.Close() })
+	runs := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		sizes := rapid.SliceOfN(rapid.IntRange(1, 5000), 1, 40).Draw(rt, "sizes")
+		most := rapid.IntRange(1, 100_000).Draw(rt, "bytes")
+		runs++
+		q := queue.New(client, fmt.Sprintf("run %d", runs))
+		seed(t, q, true, numbered(len(sizes))...)
+		capped := limits
+		capped.Kept.Bytes = most
+		s := q.NewSession("w", capped)
+		largest := 0
+		for _, size := range sizes {
+			largest = max(largest, size+200)
+			reply := exchange(t, s, 1)
+			exchange(t, s, 0, queue.Report{Batch: reply.Batch.ID, Release: true, Done: 1,
+				Outcomes: []queue.ItemOutcome{{Outcome: queue.OutcomeDone, Text: strings.Repeat("x", size)}}})
+		}
+		kept := 0
+		must(t, q.Results(t.Context(), func(queue.Record) bool { kept++; return true }))
+		counts, err := q.Counts(t.Context())
+		must(t, err)
+		if kept+counts.ResultsDropped != len(sizes) || kept == 0 {
+			rt.Fatalf("%d kept and %d dropped of %d", kept, counts.ResultsDropped, len(sizes))
+		}
+		total := 0
+		for i, size := range sizes {
+			total += size + 140 + len(fmt.Sprint("item ", i+1))
+		}
+		if total <= most && kept < len(sizes) {
+			rt.Fatalf("%d of %d results are dropped though all %d bytes fit into %d", counts.ResultsDropped, len(sizes), total, most)
+		}
+		if kept*largest < min(total, most)/4 && kept*2 < len(sizes) {
+			rt.Fatalf("only %d of %d are kept of %d bytes", kept, len(sizes), most)
+		}
+	})
 }
 
 // TestBatchBytes: a few huge payloads must not make one huge reply.

@@ -94,6 +94,9 @@ func done(c queue.Counts) string {
 	if c.Skipped > 0 {
 		text += ", " + Counted(c.Skipped, "more was", "more were") + " done by an earlier run"
 	}
+	if c.ResultsDropped > 0 {
+		text += ", but " + Counted(c.ResultsDropped, "result was", "results were") + " not kept"
+	}
 	return text
 }
 

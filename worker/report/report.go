@@ -80,6 +80,12 @@ func printCounts(out io.Writer, c queue.Counts, maxDead queue.Portion) error {
 	if c.Open() > 0 {
 		row("open", c.Open(), open(c))
 	}
+	if c.ResultsDropped > 0 {
+		row("results lost", c.ResultsDropped, "the oldest: there were more than worker.maxResults and worker.maxRecordMiB allow")
+	}
+	if c.HistoryDropped > 0 {
+		row("attempts lost", c.HistoryDropped, "the oldest lines of worker records, likewise")
+	}
 	if c.Expired > 0 {
 		row("leases expired", c.Expired, "of workers that died, or were away for too long")
 	}

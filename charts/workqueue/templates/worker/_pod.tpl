@@ -155,6 +155,7 @@ The volumes of a worker pod and the mounts of its worker that are the chart's ow
   "WQ_RECORD" .record
   "WQ_RESULT_BYTES" .resultBytes
   "WQ_MAX_RESULTS" .maxResults
+  "WQ_MAX_RECORD_MIB" .maxRecordMiB
   "WQ_OUTPUT" .output
   "WQ_CONCURRENCY" .concurrency
   "WQ_LEASE" .lease
