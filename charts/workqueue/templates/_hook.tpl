@@ -10,6 +10,7 @@ order. Without hooks, the object is an ordinary one.
 {{- $object := include .template .root | fromYaml }}
 {{- if .root.Values.hooks.enabled }}
 {{- $placeholder := deepCopy $object }}
+{{- $_ := unset $placeholder.metadata "annotations" }}
 {{- if eq $object.kind "StatefulSet" }}
 {{- $_ := set $placeholder.spec "replicas" 0 }}
 {{- else if eq $object.kind "Job" }}
@@ -41,9 +42,9 @@ helm.sh/hook-weight: {{ mul -1 .weight | toString | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
-{{/* Redis is a hook of the install alone: an upgrade must leave it as it is. */}}
+{{/* The object stays until an event of Redis, or the uninstall. */}}
 {{- define "workqueue.redis.hook" -}}
-{{- include "workqueue.hook" (merge . (dict "events" "pre-install" "deletePolicy" "before-hook-creation")) }}
+{{- include "workqueue.hook" (merge . (dict "events" (include "workqueue.redis.events" .root) "deletePolicy" "before-hook-creation")) }}
 {{- end }}
 
 {{/*

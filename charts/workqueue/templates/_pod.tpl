@@ -100,6 +100,13 @@ volumeMounts:
     mountPath: /workqueue
 {{- end }}
 
+{{/* Annotations of a pod that reads the password of Redis when it starts: another password is other pods. (list $ more) */}}
+{{- define "workqueue.clientAnnotations" -}}
+{{- $annotations := index . 1 }}
+{{- with include "workqueue.redis.passwordMark" (index . 0) }}{{ $annotations = merge (dict "workqueue/redis-password" .) $annotations }}{{ end }}
+{{- with $annotations }}{{ toYaml . }}{{ end }}
+{{- end }}
+
 {{/* The labels and annotations of a pod of the chart's own: (list $ component). */}}
 {{- define "workqueue.systemMetadata" -}}
 {{- $root := index . 0 -}}

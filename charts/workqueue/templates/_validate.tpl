@@ -379,7 +379,7 @@ worker.inject: an image as a volume needs Kubernetes 1.35, and this is {{ .Capab
 {{- end }}
 {{- /* Helm checks the owner of an ordinary object before it takes it over, but not of a hook. */}}
 {{- if .Values.hooks.enabled }}
-{{- $hooks := list (list "v1" "Secret" $redis) (list "v1" "ConfigMap" (include "workqueue.seed.itemsName" .)) }}
+{{- $hooks := list (list "v1" "Secret" $redis) (list "v1" "ConfigMap" (include "workqueue.installed.name" .)) (list "v1" "ConfigMap" (include "workqueue.seed.itemsName" .)) }}
 {{- if $own }}
 {{- $hooks = concat $hooks (list (list "apps/v1" "StatefulSet" $redis) (list "v1" "Service" (include "workqueue.redis.serviceName" .))) }}
 {{- end }}
@@ -393,18 +393,32 @@ worker.inject: an image as a volume needs Kubernetes 1.35, and this is {{ .Capab
 {{- end }}
 {{- end }}
 {{- end }}
-{{- /* An upgrade leaves Redis as it is, so the workers need the credentials that it was installed with. */}}
-{{- if and .Release.IsUpgrade $own }}
-{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace $redis }}
-{{- $container := first .spec.template.spec.containers }}
-{{- $was := "" }}
-{{- range $container.env }}{{ if eq .name "REDISCLI_AUTH" }}{{ $was = printf "the password in the Secret %s" .valueFrom.secretKeyRef.name }}{{ end }}{{ end }}
-{{- if has "--user" $container.args }}{{ $was = printf "%s and redis.acl" $was }}{{ end }}
-{{- $is := "" }}
-{{- with include "workqueue.redis.passwordFrom" $ | fromYaml }}{{ with .name }}{{ $is = printf "the password in the Secret %s" . }}{{ end }}{{ end }}
-{{- if $.Values.redis.acl.enabled }}{{ $is = printf "%s and redis.acl" $is }}{{ end }}
+{{- if .Release.IsUpgrade }}
+{{- include "workqueue.validate.upgrade" . }}
+{{- end }}
+{{- end }}
+
+{{/* Changes that an upgrade would accept and not carry out. */}}
+{{- define "workqueue.validate.upgrade" }}
+{{- $installed := dig "data" "values" "{}" (lookup "v1" "ConfigMap" .Release.Namespace (include "workqueue.installed.name" .)) | fromJson }}
+{{- $refused := false }}
+{{- range $key, $is := include "workqueue.installed.values" . | fromJson }}
+{{- $was := get $installed $key | default $is }}
 {{- if ne $was $is }}
-redis: this one was installed with {{ $was | default "no password" }}, and an upgrade leaves it alone; these values say {{ $is | default "no password" }}. Set redis.generatePassword, password, existingSecret and acl as they were, or uninstall first
+{{- $refused = true }}
+{{ $key }}: this release was installed with {{ $was }}, and these values say {{ $is }}; an upgrade cannot change that: set it as it was, or let the run end, uninstall, and install again
+{{- end }}
+{{- end }}
+{{- if not (or $refused (include "workqueue.redis.external" .) .Values.redis.persistence.enabled) }}
+{{- $found := include "workqueue.redis.found" . | fromJson }}
+{{- $name := printf "%s-redis" (include "workqueue.fullname" .) }}
+{{- $way := printf "let the run end and uninstall, or lose the queue: kubectl -n %s delete statefulset %s; the next upgrade makes another" .Release.Namespace $name }}
+{{- if not $found.empty }}
+{{- range without $found.changed "spec" }}
+{{ . }}: it has changed, and Redis, whose queue is on no volume, would lose the queue with its pod; set it as it was, or {{ $way }}
+{{- end }}
+{{- if not $found.password }}
+redis.password: the Secret {{ $name }} is gone, and Redis goes on with the password of it; make it again with the key password from `kubectl -n {{ .Release.Namespace }} exec {{ $name }}-0 -- printenv REDISCLI_AUTH`, or {{ $way }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -32,7 +32,7 @@ metadata:
   labels:
     {{- include "workqueue.podLabels" (list . "worker" .Values.worker.podLabels) | nindent 4 }}
   annotations:
-    {{- merge (dict "kubectl.kubernetes.io/default-container" "worker") .Values.worker.podAnnotations | toYaml | nindent 4 }}
+    {{- include "workqueue.clientAnnotations" (list . (merge (dict "kubectl.kubernetes.io/default-container" "worker") .Values.worker.podAnnotations)) | nindent 4 }}
 spec:
   {{- include "workqueue.worker.podSpec" . | nindent 2 }}
 {{- end }}
