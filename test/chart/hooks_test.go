@@ -23,11 +23,11 @@ func TestHooksRunInTheirOrder(t *testing.T) {
 	t.Parallel()
 	all := hookRelease.objects(t)
 	for event, want := range map[string][]string{
-		"pre-install":  {"Secret redis", "Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
-		"pre-upgrade":  {"ConfigMap seed", "Job seed"}, // and not Redis, which has to stay as it is
+		"pre-install":  {"ConfigMap installed", "Secret redis", "Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
+		"pre-upgrade":  {"ConfigMap installed", "ConfigMap seed", "Job seed"}, // and not Redis, which has to stay as it is
 		"pre-rollback": {"ConfigMap seed", "Job seed"},
 		"test":         {"Pod test"},
-		"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis", "Secret redis"},
+		"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis", "Secret redis", "ConfigMap installed"},
 	} {
 		byWeight := map[int]string{}
 		for _, o := range all.of(event) {
@@ -92,6 +92,10 @@ func TestEveryHookHasAPlaceholder(t *testing.T) {
 				t.Errorf("%s carries data", id(o))
 			}
 		case *corev1.Service:
+		case *corev1.PersistentVolumeClaim:
+			if o.Spec.StorageClassName == nil || *o.Spec.StorageClassName != "" || o.Spec.VolumeName == "" {
+				t.Errorf("%s may get a volume", id(o))
+			}
 		default:
 			t.Errorf("%s: a placeholder of this kind may do something, or Helm may wait for it", id(o))
 		}
@@ -162,6 +166,55 @@ func TestTheTestIsOnePodThatStays(t *testing.T) {
 	}
 	if policy, ok := tests[0].GetAnnotations()["helm.sh/hook-delete-policy"]; ok {
 		t.Errorf("the test has the delete policy %q: Helm 3 would delete it before it reads its logs", policy)
+	}
+}
+
+// With a volume nothing is lost if Redis is made anew, so a rollback does that: it cannot look whether it has to. Helm deletes the StatefulSet for it,
+// and the volume's claim must not go with it.
+func TestARollbackMakesRedisAnewOnlyOnAVolume(t *testing.T) {
+	t.Parallel()
+	for persistence, want := range map[string]string{"false": "pre-install", "true": "pre-install,pre-rollback"} {
+		all := release{values: "{items: [a], redis: {persistence: {enabled: " + persistence + "}}}"}.objects(t)
+		for _, o := range all.live() {
+			if component(o) == "redis" && o.GetAnnotations()["helm.sh/hook"] != "" && o.GetAnnotations()["helm.sh/hook"] != want {
+				t.Errorf("persistence %s: %s is the hook %q, want %q", persistence, id(o), o.GetAnnotations()["helm.sh/hook"], want)
+			}
+		}
+		if persistence == "true" {
+			if policy := redis(t, all).Spec.PersistentVolumeClaimRetentionPolicy; policy == nil || policy.WhenDeleted != appsv1.RetainPersistentVolumeClaimRetentionPolicyType {
+				t.Errorf("the volume goes with the StatefulSet: %v", policy)
+			}
+			found := false
+			for _, o := range all.of("post-delete") {
+				found = found || kind(o) == "PersistentVolumeClaim" && o.GetName() == "data-demo-redis-0"
+			}
+			if !found {
+				t.Error("nothing deletes the volume at the uninstall")
+			}
+		}
+	}
+}
+
+// Pods read the password when they start, so another one is other pods, and the same one is the same pods.
+func TestAnotherPasswordIsOtherPods(t *testing.T) {
+	t.Parallel()
+	pods := func(password string) map[string]string {
+		marks := map[string]string{}
+		for _, o := range (release{values: "{items: [a], redis: {password: " + password + "}}"}).objects(t).live() {
+			if p := pod(o); p != nil && slices.Contains([]string{"worker", "redis", "monitor"}, component(o)) {
+				marks[component(o)] = p.Annotations["workqueue/redis-password"]
+			}
+		}
+		return marks
+	}
+	one, again, two := pods("one"), pods("one"), pods("two")
+	if len(one) != 3 || !reflect.DeepEqual(one, again) {
+		t.Errorf("the same password is %v and %v", one, again)
+	}
+	for name, mark := range one {
+		if mark == "" || mark == two[name] {
+			t.Errorf("%s has the annotation %q with two passwords", name, mark)
+		}
 	}
 }
 

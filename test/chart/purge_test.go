@@ -89,8 +89,8 @@ func TestFormerQueueNamesAreRemembered(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			all := release{values: test.values}.objects(t)
-			names := find[*corev1.ConfigMap](t, all, "purge")
-			if got := names.Data["names"]; got != test.want {
+			names := find[*corev1.ConfigMap](t, all, "installed")
+			if got := names.Data["queues"]; got != test.want {
 				t.Errorf("the names are %s, want %s", got, test.want)
 			}
 			if hook := names.Annotations["helm.sh/hook"]; hook != "pre-install,pre-upgrade" {
@@ -103,7 +103,7 @@ func TestFormerQueueNamesAreRemembered(t *testing.T) {
 	}
 	all := release{values: "{items: [a], " + sharedRedis + "}"}.objects(t)
 	for _, e := range find[*batchv1.Job](t, all, "purge").Spec.Template.Spec.Containers[0].Env {
-		if e.Name == "WQ_FORMER_QUEUES" && e.ValueFrom.ConfigMapKeyRef.Name == find[*corev1.ConfigMap](t, all, "purge").Name {
+		if e.Name == "WQ_FORMER_QUEUES" && e.ValueFrom.ConfigMapKeyRef.Name == find[*corev1.ConfigMap](t, all, "installed").Name {
 			return
 		}
 	}

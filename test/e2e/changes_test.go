@@ -114,9 +114,9 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("the last Job began from the beginning:\n%s", logs)
 		}
 
-		// Redis keeps the password that it was installed with, so an upgrade to none is refused.
+		// On no volume Redis has to stay as it is, so an upgrade to other values is refused.
 		open := map[string]string{"redis.generatePassword": "false"}
-		wantRefusal(t, s.deliver("upgrade", []string{fruits}, open), "redis: this one was installed with the password")
+		wantRefusal(t, s.deliver("upgrade", []string{fruits}, open), "redis.password: it has changed")
 
 		// Other items, and then the same again because of rerun: a new run each.
 		run := map[string]string{"worker.command": `["echo", "new"]`, "items": `["kiwi", "lime"]`}
@@ -159,6 +159,41 @@ func TestUninstallAfterAFailedUpgrade(t *testing.T) {
 		})
 		s.works("slow ")
 		wantRefusal(t, s.deliver("upgrade", []string{fruits}, map[string]string{"itemsFrom.configMap.name": `"missing"`}, "--timeout", "10s"), "pre-upgrade hooks failed")
+		s.uninstall()
+	})
+}
+
+// TestUpgradeRepairsRedis takes objects of Redis away, one after the other; each time an upgrade with the same values brings them back. What counts at the
+// install only is refused by name, before anything is touched.
+func TestUpgradeRepairsRedis(t *testing.T) {
+	eachHelm(t, func(t *testing.T, major string) {
+		s := newSpace(t, "repair-"+major)
+		s.major = major
+		none := map[string]string{"monitor.enabled": "false"}
+		s.install([]string{fruits}, none)
+		s.done()
+		redis := s.redisPod()
+		for name, wrong := range map[string]map[string]string{
+			"hooks.enabled: this release was installed with":     {"hooks.enabled": "false"},
+			"fullnameOverride: this release was installed with":  {"fullnameOverride": `"other"`},
+			"redis.serviceName: this release was installed with": {"redis.serviceName": `"other"`},
+			"redis.external: this release was installed with":    {"redis.external.url": `"redis://other:6379/0"`},
+			"redis.persistence: this release was installed with": {"redis.persistence.enabled": "true"},
+			"redis.maxMemory: it has changed":                    {"redis.maxMemory": `"256mb"`},
+		} {
+			wantRefusal(t, s.deliver("upgrade", []string{fruits}, wrong), name)
+		}
+		if s.redisPod() != redis {
+			t.Error("a refused upgrade replaced Redis")
+		}
+		s.Must("delete", "service", kube.Release+"-redis")
+		s.upgrade(none)
+		if s.redisPod() != redis {
+			t.Error("Redis was replaced to bring its Service back")
+		}
+		s.Must("delete", "statefulset", kube.Release+"-redis")
+		s.upgrade(none)
+		s.getPod(kube.Release + "-redis-0")
 		s.uninstall()
 	})
 }

@@ -403,8 +403,8 @@ worker.inject: an image as a volume needs Kubernetes 1.35, and this is {{ .Capab
 {{- $installed := dig "data" "values" "{}" (lookup "v1" "ConfigMap" .Release.Namespace (include "workqueue.installed.name" .)) | fromJson }}
 {{- $refused := false }}
 {{- range $key, $is := include "workqueue.installed.values" . | fromJson }}
-{{- $was := get $installed $key | default $is }}
-{{- if ne $was $is }}
+{{- $was := get $installed $key }}
+{{- if and $was $is (ne $was $is) }}
 {{- $refused = true }}
 {{ $key }}: this release was installed with {{ $was }}, and these values say {{ $is }}; an upgrade cannot change that: set it as it was, or let the run end, uninstall, and install again
 {{- end }}
