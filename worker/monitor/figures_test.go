@@ -36,7 +36,7 @@ func figures(t *testing.T, fields ...any) string {
 	_, err := client.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
 		pipe.HSet(t.Context(), key+"state", "epoch", "e", "taken", 60, "seeded", 64, "done", 11, "dead", 13, "cancelled", 17, "leased", 3,
 			"failed", 23, "snoozed", 29, "returned", 31, "expired", 37, "revived", 43, "results_dropped", 47, "history_dropped", 53,
-			"heard", now, "started_at", now-60_000)
+			"last_call", now, "started_at", now-60_000)
 		pipe.HSet(t.Context(), key+"state", fields...)
 		pipe.RPush(t.Context(), testQueue, items(5)...)
 		pipe.RPush(t.Context(), key+"suspects", items(9)...)

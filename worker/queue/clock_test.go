@@ -177,7 +177,7 @@ func TestLeasesOutliveAnOutage(t *testing.T) {
 // between two calls, a third of a lease counts.
 func TestDeadWorkersLeaseEnds(t *testing.T) {
 	for _, lease := range []time.Duration{time.Second, 1400 * time.Millisecond, 2 * time.Second, 30 * time.Second} {
-		for _, every := range []time.Duration{100 * time.Millisecond, 350 * time.Millisecond, 480 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond} {
+		for _, every := range []time.Duration{100 * time.Millisecond, 350 * time.Millisecond, 480 * time.Millisecond, 700 * time.Millisecond, 1200 * time.Millisecond} {
 			t.Run(fmt.Sprintf("%v, a call every %v", lease, every), func(t *testing.T) {
 				t.Parallel()
 				server := redistest.StartWithClock(t)

@@ -33,7 +33,7 @@ func TestRate(t *testing.T) {
 			began, got, limited := clock(), 0, 0
 			for calls := 0; got < test.items; calls++ {
 				before := clock()
-				reply := exchange(t, sessions[calls%len(sessions)], 7)
+				reply := exchange(t, sessions[calls%len(sessions)], 40)
 				switch reply.Status {
 				case queue.StatusItems:
 					got += len(reply.Batch.Items)

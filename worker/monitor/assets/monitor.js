@@ -177,8 +177,9 @@ function show(now) {
   if (run.results_dropped) attempts.push("results dropped: " + number.format(run.results_dropped));
   $("attempts").textContent = attempts.join(" · ");
   $("actions").hidden = !run.actions;
-  $("pause").hidden = !run.pausable;
   $("resume").hidden = run.state !== "paused";
+  $("pause").hidden = !$("resume").hidden;
+  $("pause").classList.toggle("unseen", !run.pausable); // it keeps its place
   document.body.classList.remove("blank");
 }
 
