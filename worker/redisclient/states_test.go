@@ -60,6 +60,11 @@ func TestPassingStates(t *testing.T) {
 				redistest.Eventually(t, "the cluster is up", func() error { return client.LLen(ctx, "job2").Err() })
 			}
 			q := queue.New(client, "job2")
+			if state.name != "CLUSTERDOWN" { // whose server must be empty
+				if _, _, err := q.NewSeeder("first").Publish(ctx, false); err != nil {
+					t.Fatal(err)
+				}
+			}
 			session := q.NewSession("w", limits)
 			exchange := session.Exchange
 			pusher := q.NewPusher()
@@ -99,6 +104,9 @@ func TestPassingStates(t *testing.T) {
 				"leave":   q.NewSession("other", limits).Close,
 				"purge":   func(ctx context.Context) error { _, err := queue.New(client, "job3").Purge(ctx); return err },
 				"names":   func(ctx context.Context) error { _, err := queue.Names(ctx, client); return err },
+			}
+			if state.name == "CLUSTERDOWN" {
+				delete(calls, "pause") // only a queue that exists can be paused
 			}
 			if state.name == "BUSY" {
 				other := server.Client()
