@@ -83,7 +83,7 @@ func (r release) options(t *testing.T) *helm.Options {
 		files = append(files, valuesFile(t, r.values))
 	}
 	return &helm.Options{
-		ValuesFiles:    files,
+		ValuesFiles:    append([]string{valuesFile(t, "worker: {printItems: true}")}, files...), // as printing does
 		KubectlOptions: k8s.NewKubectlOptions("", "", namespace),
 		Logger:         logger.Discard,
 	}
@@ -203,7 +203,7 @@ func TestTheCommandLinePrintsTheNotes(t *testing.T) {
 	r := release{values: "{items: [apple, pear]}"}
 	options := r.options(t)
 	out, err := helm.RunHelmCommandAndGetStdOutContextE(t, t.Context(), options, "install", "demo", chartDir,
-		"--namespace", namespace, "--dry-run=client", "--values", options.ValuesFiles[0])
+		"--namespace", namespace, "--dry-run=client", "--values", options.ValuesFiles[0], "--values", options.ValuesFiles[1])
 	if want := strings.TrimSpace(r.notes(t)); err != nil || !strings.Contains(out, "\nNOTES:\n"+want) {
 		t.Errorf("helm install --dry-run=client prints (%v)\n%s\nwant the notes\n%s", err, out, want)
 	}

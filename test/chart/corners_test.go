@@ -37,7 +37,7 @@ func TestTwoAliasesOfTheChart(t *testing.T) {
 	for path, text := range map[string]string{
 		"Chart.yaml": `{apiVersion: v2, name: parent, version: 1.0.0, dependencies: [
 			{name: workqueue, version: 0.1.0, alias: images}, {name: workqueue, version: 0.1.0, alias: demo}]}`,
-		"values.yaml": "{global: {storageClass: theirs}, images: {items: [a]}, demo: {items: [a]}}",
+		"values.yaml": "{global: {storageClass: theirs}, images: {items: [a], worker: {printItems: true}}, demo: {items: [a], worker: {printItems: true}}}",
 	} {
 		if err := os.WriteFile(filepath.Join(parent, path), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

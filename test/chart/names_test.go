@@ -17,6 +17,7 @@ func TestNamesAndLabels(t *testing.T) {
 	t.Parallel()
 	all := release{name: "demo", values: "items: [apple]"}.objects(t)
 	want := map[string]string{
+		"ConfigMap installed":   `^demo-installed$`,
 		"Secret redis":          `^demo-redis$`,
 		"Service redis":         `^demo-redis$`,
 		"StatefulSet redis":     `^demo-redis$`,

@@ -163,9 +163,19 @@ func TestARedisThatIsThereAlready(t *testing.T) {
 
 func TestRedisOnAVolume(t *testing.T) {
 	t.Parallel()
-	for values, want := range map[string]string{"keep: false": "Delete", "keep: true": "Retain"} {
+	for values, want := range map[string]string{"keep: false": "Retain", "keep: true": "Retain", "keep: false}}, hooks: {enabled: false": "Delete"} {
 		t.Run(values, func(t *testing.T) {
-			set := redis(t, release{values: "{items: [a], redis: {persistence: {enabled: true, size: 5Gi, storageClass: fast, " + values + "}}}"}.objects(t))
+			all := release{values: "{items: [a], redis: {persistence: {enabled: true, size: 5Gi, storageClass: fast, " + values + "}}}"}.objects(t)
+			placeholders := 0 // by which Helm deletes the volume, so that it can make the StatefulSet anew without
+			for _, o := range all {
+				if kind(o) == "PersistentVolumeClaim" {
+					placeholders++
+				}
+			}
+			if wanted := values == "keep: false"; (placeholders == 1) != wanted {
+				t.Errorf("there are %d placeholders of the claim", placeholders)
+			}
+			set := redis(t, all)
 			if len(set.Spec.VolumeClaimTemplates) != 1 {
 				t.Fatalf("the claims are %v, want one", set.Spec.VolumeClaimTemplates)
 			}

@@ -17,7 +17,7 @@ import (
 )
 
 func textValues(text string) map[string]any {
-	return map[string]any{"itemsFrom": map[string]any{"text": text, "format": "jsonl"}}
+	return map[string]any{"itemsFrom": map[string]any{"text": text, "format": "jsonl"}, "worker": map[string]any{"printItems": true}}
 }
 
 // withText renders what an install with --set-file itemsFrom.text would send.

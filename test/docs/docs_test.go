@@ -180,7 +180,7 @@ func (p page) values(t *testing.T) []map[string]any {
 	return all
 }
 
-// TestValuesCanBeInstalled renders what each page shows, with an item for those that show none.
+// TestValuesCanBeInstalled renders what each page shows, with an item and something to run for those that show none.
 func TestValuesCanBeInstalled(t *testing.T) {
 	r := render.Release{Chart: filepath.Join(root, "charts/workqueue"), Name: "mine", Namespace: "default", Kube: "1.35.0"}
 	found := 0
@@ -190,6 +190,14 @@ func TestValuesCanBeInstalled(t *testing.T) {
 			complete := maps.Clone(values)
 			if complete["items"] == nil && complete["itemsFrom"] == nil {
 				complete["items"] = []any{"apple"}
+			}
+			if worker, _ := complete["worker"].(map[string]any); worker["command"] == nil {
+				worker = maps.Clone(worker)
+				if worker == nil {
+					worker = map[string]any{}
+				}
+				worker["printItems"] = worker["image"] == nil
+				complete["worker"] = worker
 			}
 			if _, err := r.Render(complete); err != nil {
 				text, _ := yaml.Marshal(values)

@@ -17,7 +17,12 @@ name plus "-redis" has to fit, with the revision that Kubernetes appends, into a
 {{- $name = printf "%s-%s" $name .Values.nameOverride }}
 {{- end }}
 {{- end }}
-{{- $name = $name | replace "." "-" }}
+{{- include "workqueue.objectName" $name }}
+{{- end }}
+
+{{/* What the names of objects of any kind may begin with, however the release is called: (name). */}}
+{{- define "workqueue.objectName" -}}
+{{- $name := . | replace "." "-" }}
 {{- if regexMatch "^[0-9]" $name }}{{ $name = print "wq-" $name }}{{ end }}
 {{- if gt (len $name) 46 }}
 {{- $name = printf "%s-%s" (trunc 37 $name | trimSuffix "-") (sha256sum $name | trunc 8) }}
