@@ -85,7 +85,7 @@ deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 # Side by side, since they wait about as much as they compute. First comes what they need, with its progress; each prints all at its end.
 .PHONY: test
 test: deps tools image ## All tests but the long runs
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target $(addprefix --old-file=,deps tools image worker kind-up) \
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(addprefix --old-file=,deps tools image worker kind-up) \
 	  test-e2e test-browser test-unit test-model test-chart test-faults test-try lint test-docs test-licences
 
 .PHONY: test-unit

@@ -30,7 +30,7 @@ func TestPasswordIsHidden(t *testing.T) {
 		return string(out)
 	}
 	run(path, "seed")
-	out := run(append(container, path)...)
+	out := run(append(container, path, "work")...)
 	if strings.Contains(out, "WQ_REDIS") || strings.Count(out, "denied") != 2 {
 		t.Errorf("want two processes that may not be looked into, and no password; got\n%s", out)
 	}

@@ -154,7 +154,7 @@ func newHandler(settings *config.Work, log *slog.Logger) handler.Handler {
 	command := handler.Command{
 		Args:        settings.Command,
 		Path:        path,
-		Timeout:     settings.ItemTimeout,
+		Timeout:     settings.AttemptTimeout(),
 		KillAfter:   settings.KillAfter,
 		DeadCodes:   settings.DeadExitCodes,
 		SnoozeCodes: settings.SnoozeExitCodes,

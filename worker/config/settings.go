@@ -169,7 +169,7 @@ type Work struct {
 	StartTimeout time.Duration `envconfig:"WQ_START_TIMEOUT" default:"10m" min:"0s" value:"worker.startTimeout" desc:"how long a process may take to its first message in the mode stream, if items have a timeout"`
 	Concurrency  int           `envconfig:"WQ_CONCURRENCY" default:"1" min:"1" value:"worker.concurrency" desc:"processes that run at the same time"`
 	Rate         Rate          `envconfig:"WQ_RATE" value:"worker.rate" desc:"items that all workers together may start, such as 10/s, 100/m, 2.5/h or 1000/d; no limit if empty"`
-	ItemTimeout  time.Duration `envconfig:"WQ_ITEM_TIMEOUT" default:"0s" min:"0s" value:"worker.itemTimeout" desc:"how long one attempt may take, 0s for no limit; a batch may take that long for each of its items, and a stream program that long for its oldest item"`
+	ItemTimeout  Timeout       `envconfig:"WQ_ITEM_TIMEOUT" value:"worker.itemTimeout" desc:"how long one attempt may take, 0s for no limit; a batch may take that long for each of its items, and a stream program that long for its oldest item; if empty, 1h in the mode stream, no limit in others"`
 	MaxAttempts  int           `envconfig:"WQ_MAX_ATTEMPTS" default:"3" min:"1" value:"worker.maxAttempts" desc:"failed attempts after which an item is dead"`
 	MaxSnoozes   int           `envconfig:"WQ_MAX_SNOOZES" default:"0" min:"0" value:"worker.maxSnoozes" desc:"snoozes after which an item is dead, 0 for no limit"`
 	MaxCrashes   int           `envconfig:"WQ_MAX_CRASHES" default:"3" min:"1" value:"worker.maxCrashes" desc:"workers that may die while they run an item alone before it is dead"`
@@ -238,6 +238,17 @@ func (w *Work) Validate() (wrong []error) {
 
 // stopAfterDead is the least number of dead items at which a run stops early, unless the user sets another.
 const stopAfterDead = 100
+
+// streamTimeout is the limit for a stream program if none is set. Other programs end by themselves; this one may just stop to answer.
+const streamTimeout = time.Hour
+
+// AttemptTimeout returns how long one attempt may take, 0 for no limit.
+func (w *Work) AttemptTimeout() time.Duration {
+	if !w.ItemTimeout.Set && w.Mode == Stream {
+		return streamTimeout
+	}
+	return w.ItemTimeout.Duration
+}
 
 // StopAfter returns how many dead items stop the run early, 0 for never. Unless the user sets it, it is above MaxDead.
 func (w *Work) StopAfter() queue.Portion {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 )
@@ -80,6 +81,26 @@ func (p *Portion) Decode(value string) (err error) {
 func (*Portion) Expected() string {
 	return "a whole number, 0 or more, or a share such as 5% or 0.1%, above 0% and up to 100%"
 }
+
+// Timeout is a limit of time, 0 for none. The zero Timeout is not set.
+type Timeout struct {
+	time.Duration
+	Set bool
+}
+
+// Decode implements envconfig.Decoder.
+func (t *Timeout) Decode(value string) (err error) {
+	if *t = (Timeout{Set: value != ""}); t.Set {
+		t.Duration, err = time.ParseDuration(value)
+	}
+	if t.Duration < 0 {
+		err = errors.New("negative")
+	}
+	return err
+}
+
+// Expected says what Decode takes.
+func (*Timeout) Expected() string { return "a duration of 0s or more, such as 30s or 5m" }
 
 // Command is a program and its arguments.
 type Command []string

@@ -166,7 +166,6 @@ The volumes of a worker pod and the mounts of its worker that are the chart's ow
   "WQ_MAX_DEAD" .maxDead
   "WQ_BACKOFF_INITIAL" .backoff.initial
   "WQ_BACKOFF_MAX" .backoff.max
-  "WQ_ITEM_TIMEOUT" .itemTimeout
   "WQ_KILL_AFTER" .killAfter
   "WQ_GRACE" (printf "%ds" (include "workqueue.worker.grace" $ | int))
   "WQ_DEAD_EXIT_CODES" (join "," .deadExitCodes)
@@ -183,6 +182,7 @@ The volumes of a worker pod and the mounts of its worker that are the chart's ow
 {{- if eq .mode "batch" }}{{ $_ := set $env "WQ_BATCH_SIZE" .batchSize }}
 {{- else if eq .mode "stream" }}{{ $env = merge $env (dict "WQ_IN_FLIGHT" .inFlight "WQ_START_TIMEOUT" .startTimeout) }}
 {{- end }}
+{{- if not (kindIs "invalid" .itemTimeout) }}{{ $_ := set $env "WQ_ITEM_TIMEOUT" .itemTimeout }}{{ end }}
 {{- if ne .kind "Job" }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" 0 }}
 {{- else if not (kindIs "invalid" .stopAfterDead) }}{{ $_ := set $env "WQ_STOP_AFTER_DEAD" .stopAfterDead }}
 {{- end }}
