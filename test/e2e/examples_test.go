@@ -39,7 +39,7 @@ var arounds = map[string]around{
 		kubectl: [][]string{{"create", "secret", "generic", "nightly-redis", "--from-literal=password=open sesame"}},
 		before: func(s *space) map[string]string {
 			s.volume("data-run-redis-0")
-			return map[string]string{"worker.image": program(s.T), "worker.command": `["sh", "-c", "sleep 1"]`}
+			return map[string]string{"worker.image": program(s.T), "worker.command": `["sh", "-c", "sleep 2"]`}
 		},
 		during: killRedis,
 	},

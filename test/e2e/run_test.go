@@ -111,7 +111,7 @@ func TestDeadItem(t *testing.T) {
 	s.upgrade(sour)
 	s.complete("dead       0", "OK: all 11 items are done")
 	kube.WantText(t, s.logs(), "sweeter grape")
-	kube.WantText(t, s.verb("purge"), "is deleted")
+	kube.WantText(t, s.verb("purge", s.queue()), "is deleted")
 	s.uninstall()
 }
 
