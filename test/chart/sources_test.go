@@ -2,7 +2,9 @@ package chart
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +36,7 @@ func TestModesReachTheWorker(t *testing.T) {
 // TestTextsThatAreNoPlaceholders: what the worker passes on as it is, the chart must not refuse.
 func TestTextsThatAreNoPlaceholders(t *testing.T) {
 	t.Parallel()
-	for _, argument := range []string{"{{.Names}}", "${#}", `\{.}`, `\{.a.}`, "s/{.*}//", "{.items[*].a}", "{.First name}", "{.größe.x-y}", "{#}", "{}"} {
+	for _, argument := range []string{"{{.Names}}", "${#}", `\{}`, `\{.}`, `\{.a.}`, "s/{.*}//", "{.items[*].a}", "{.First name}", "{.größe.x-y}", "{#}", "{}"} {
 		quoted, err := json.Marshal(argument)
 		if err != nil {
 			t.Fatal(err)
@@ -44,6 +46,34 @@ func TestTextsThatAreNoPlaceholders(t *testing.T) {
 		}
 		if _, err := (release{values: "{items: [a], worker: {image: b, command: [c, " + string(quoted) + "]}}"}).render(t); err != nil {
 			t.Errorf("%s: %v", argument, err)
+		}
+	}
+}
+
+// TestPlaceholdersInCode: chart and worker refuse the same commands, in which an item would be code.
+func TestPlaceholdersInCode(t *testing.T) {
+	t.Parallel()
+	for line, index := range map[string]int{
+		"sh|-c|echo {}": 2, "bash|-lc|{.a}": 2, "bash|-ceuo|pipefail|{#}": 3, "timeout|5|sh|-c|{}": 4, "env|-S|sh -c {}": 2, "su|nobody|-c|{}": 3,
+		"python3|-c|counts = {}": 2, "python3.12|-cprint('{}')": 1, "perl|-e|1;|-ne|{}": 4, "ruby|-rjson|-e|{}": 3, "node|--eval=f({})": 1, "php|-d|a=b|-nr|{}": 4,
+		"sh|-c|exec \"$@\"|sh|python|-c|{}": 6, "sh|-c|a\n{}\nb": 2, "sh|-c|${}": 2, "fish|--command|{}": 2,
+		`sh|-c|find "$1" -exec ls \{} \;|sh|{}`: 0, "bash|script.sh|-c|{}": 0, "wc|-c|{}": 0, "python|-m|pytest|-c|{}": 0, `python|-c|counts = \{}|{}`: 0,
+		"perl|-e|print $ARGV[0]|{}": 0, "node|app.js|-e|{}": 0, "ssh|-c|cipher|{}": 0, "sh|-c|${#} {{.a}}": 0, "env|A={}|tool|{}": 0,
+	} {
+		command := strings.Split(line, "|")
+		quoted, err := json.Marshal(command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = (release{values: "{items: [a], worker: {image: b, command: " + string(quoted) + "}}"}).render(t)
+		refusal := fields.Command(command).Check()
+		switch {
+		case index == 0 && (err != nil || refusal != nil):
+			t.Errorf("%s: the chart says %v, the worker %v", line, err, refusal)
+		case index > 0 && (err == nil || refusal == nil):
+			t.Errorf("%s: the chart says %v, the worker %v", line, err, refusal)
+		case index > 0 && !strings.Contains(err.Error(), fmt.Sprintf("worker.command[%d]: %v", index, refusal)):
+			t.Errorf("%s: the chart says %v, and the worker %v", line, err, refusal)
 		}
 	}
 }

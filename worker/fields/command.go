@@ -14,12 +14,12 @@ import (
 //	{#}       its ID
 //	{.a}      its field a, also {.a.b}, {.First name}
 //
-// After a $ or another {, as in ${#} and {{.Names}}, {# and {. are no placeholders, and after a \ neither: \{.x} becomes {.x}.
+// After a $ or another {, as in ${#} and {{.Names}}, {# and {. are no placeholders. After a \ nothing is: \{} becomes {}.
 type Command []string
 
 // placeholder also finds what precedes a placeholder, and what only looks like one.
 var placeholder = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`[\\${]?(?:\{#\}|\{\.[\pL\pM\pN_. -]*\})|\{\}`)
+	return regexp.MustCompile(`[\\${]?(?:\{#\}|\{\.[\pL\pM\pN_. -]*\})|\\?\{\}`)
 })
 
 var name = sync.OnceValue(func() *regexp.Regexp {
@@ -28,7 +28,7 @@ var name = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^` + words + `(?:\.` + words + `)*$`)
 })
 
-// Check returns an error for a placeholder that is not complete.
+// Check returns an error for a placeholder that is not complete, or in the text of a program.
 func (c Command) Check() error {
 	for _, arg := range c {
 		for _, found := range placeholder().FindAllString(arg, -1) {
@@ -38,7 +38,7 @@ func (c Command) Check() error {
 			}
 		}
 	}
-	return nil
+	return c.checkCode()
 }
 
 // Placeholder returns the first placeholder of some arguments, "" if there is none.

@@ -81,6 +81,33 @@ items: {{ len $items }} items take {{ div $size 1024 }} KiB, more than the 900 K
 {{- end }}
 {{- end }}
 
+{{/*
+A placeholder in the text of a program, which would run whatever an item holds. As in worker/fields/code.go: programs, and the option that precedes
+a text, may come after other programs; options, some with an operand, may stand before and between. Arguments are joined by NULs.
+*/}}
+{{- define "workqueue.validate.code" }}
+{{- $kinds := list
+  (list `(?:r?ba|da|a|z|k|mk|pdk|ya|fi|c|tc|elvi|)sh|pwsh|nu|xonsh|guile|i?python[0-9.]*|pypy[0-9.]*` `-[A-VYZa-z]*c[A-Za-z]*|-[A-Za-z]*(?:c[A-Za-z]*o|o[A-Za-z]*c)\x00[^\x00]*|--command|-[Cc]ommand`)
+  (list `perl[0-9.]*|j?ruby[0-9.]*|node|nodejs|bun|deno|lua(?:jit)?[0-9.]*|Rscript|R|julia|elixir|groovy|scala|racket|octave` `-[A-Za-z0-9]*[eEp]|--eval|--print|eval`)
+  (list `php[0-9.]*` `-[A-Za-z]*[rBRE]|--run|--process-(?:begin|code|end)`)
+  (list `env` `-[A-Za-z0]*S|--split-string`)
+  (list `(?:su|runuser|sg|flock|script)(?:\x00[^\x00]*)*` `-[A-Za-z]*c|--command`) }}
+{{- $each := list }}
+{{- range $kinds }}
+{{- $programs := index . 0 }}
+{{- $option := index . 1 }}
+{{- $options := printf `(?:\x00[-+][^\x00]*|\x00[-+][A-Za-z]*[oOWXICrd]\x00[^\x00]*|\x00--(?:rcfile|init-file|require|import)\x00[^\x00]*|\x00(?:%s)\x00[^\x00]*)*` $option }}
+{{- $each = append $each (printf `(?:%s)%s\x00(?:%s)(?:=|%s\x00)?` $programs $options $option $options) }}
+{{- end }}
+{{- $inCode := printf `(?s)^.*?\x00(?:[^\x00]*/)?(?:%s)(?:(?:[^\x00]*[^\x00\\${])?\{(?:#|\.[^\x00}]*)\}|(?:[^\x00]*[^\x00\\])?\{\})` (join "|" $each) }}
+{{- $line := "" }}
+{{- range . }}{{ $line = print $line "\x00" (toString .) }}{{ end }}
+{{- with regexFind $inCode $line }}
+{{- $found := regexFind `\{[^{]*$` . }}
+worker.command[{{ sub (splitList "\x00" . | len) 2 }}]: {{ $found }} is in the text of a program, which would run whatever an item holds: leave it out of the text and add it as an argument of its own (for a shell, "$1" in the text and sh, "{{ $found }}" after it), or write \{{ $found }} for the text itself
+{{- end }}
+{{- end }}
+
 {{- define "workqueue.validate.itemsFrom" }}
 {{- with .Values.itemsFrom.text }}
 {{- $items := sub (len (toRawJson $.Values.items)) 2 }}
@@ -131,7 +158,7 @@ seed.serviceAccountName: with a schedule the worker pods read the lists, under t
 {{- include "workqueue.validate.command" (list "worker.command" .command) }}
 {{- $mode := .mode }}
 {{- range $i, $argument := ternary .command list (kindIs "slice" .command) }}
-{{- range regexFindAll `(^|[^\\${])\{(#|\.[\pL\pM\pN_. -]*)\}|\{\}` (toString $argument) -1 }}
+{{- range regexFindAll `(^|[^\\${])\{(#|\.[\pL\pM\pN_. -]*)\}|(^|[^\\])\{\}` (toString $argument) -1 }}
 {{- $found := regexFind `\{[^{]*$` . }}
 {{- if ne $mode "exec" }}
 worker.command[{{ $i }}]: {{ $found }} stands for one item, but with worker.mode={{ $mode }} the items come on standard input; leave it out
@@ -139,6 +166,9 @@ worker.command[{{ $i }}]: {{ $found }} stands for one item, but with worker.mode
 worker.command[{{ $i }}]: {{ $found }} is not a field; write {.name} or {.name.name}, with letters, digits, _, - and single spaces, or \{{ $found }} for the text itself
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and (eq .mode "exec") (kindIs "slice" .command) }}
+{{- include "workqueue.validate.code" .command }}
 {{- end }}
 {{- if and (eq .mode "exec") (not .image) (not .command) (not .printItems) }}
 worker.command: missing, and worker.image; name the image and what to run in it for each item, such as `image: busybox:1.36, command: [echo, "{}"]`, or set worker.printItems=true to print the items only
