@@ -124,7 +124,7 @@ func TestTextsArriveAsWritten(t *testing.T) {
 // TestTextsThatHelmChanges: Helm takes any file.
 func TestTextsThatHelmChanges(t *testing.T) {
 	t.Parallel()
-	const notUTF8, notYAML = "the text is not UTF-8; save it as UTF-8", "it has a character that Helm cannot carry"
+	const notUTF8, notYAML = "the text is not UTF-8; decompress the file if it is compressed, and save it as UTF-8", "it has a character that Helm cannot carry"
 	for text, want := range map[string]string{
 		"b\xfcrger": notUTF8, "\xff\xfea\x00": notUTF8, "\\\xff": notUTF8, "a\x7f": notYAML, "\u0085": notYAML, "\ufffe": notYAML, "\uffff": notYAML,
 		"\ufffd": "", `\ufffd`: "", `\\ufffd`: "",

@@ -81,7 +81,7 @@ type Lists struct {
 // Items is how lists of items are written.
 type Items struct {
 	Lists
-	Format source.Format `envconfig:"WQ_ITEMS_FORMAT" default:"lines" oneof:"lines csv tsv jsonl" value:"itemsFrom.format" desc:"how lists of items are written: lines; csv or tsv, whose header names the fields of each item, a JSON object; or jsonl, a JSON string, number or object a line"`
+	Format source.Format `envconfig:"WQ_ITEMS_FORMAT" default:"lines" oneof:"lines csv tsv jsonl" value:"itemsFrom.format" desc:"how lists of items are written: lines; csv (as in RFC 4180) or tsv (without any quotes), whose header names the fields of each item, a JSON object; or jsonl, a JSON string, number or object a line"`
 }
 
 // Layout returns how lists of items are written.

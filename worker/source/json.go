@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,11 @@ func JSON(path string, each func(payload string) error) error {
 // readJSON reads a JSON array of items and hands each over as a payload: strings as they are, numbers as they are
 // written, objects as compact JSON.
 func readJSON(r io.Reader, each func(payload string) error) error {
-	decoder := json.NewDecoder(r)
+	buffer := bufio.NewReader(r)
+	if err := checkJSON(buffer); err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(buffer)
 	token, err := decoder.Token()
 	if delim, ok := token.(json.Delim); err != nil || !ok || delim != '[' {
 		return errors.New("not a JSON array of items")

@@ -9,7 +9,7 @@ import (
 
 // jsonLine returns the payload of a line of JSON Lines, nil for an empty one.
 func (l *List) jsonLine(line []byte) (*string, error) {
-	start := bytes.TrimLeft(line, " \t\r")
+	start := bytes.TrimLeft(line, " \t")
 	if len(start) == 0 {
 		return nil, nil
 	}

@@ -2,9 +2,7 @@ package source
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,79 +10,185 @@ import (
 	"unicode/utf8"
 )
 
-// eachRow calls each for every row below the header, as a JSON object of strings. A row without any text is no item, like an
-// empty line.
-func (l *List) eachRow(separator rune, each func(payload string) error) error {
-	rows := csv.NewReader(l.buffer) // which it does not buffer again
-	rows.Comma, rows.FieldsPerRecord, rows.ReuseRecord = separator, -1, true
+// row is a row of a table. Its memory is used again for the next one.
+type row struct {
+	text  []byte // of all fields
+	cells []cell
+	blank bool // it is an empty line
+}
+
+// cell is a field of a row, and where it begins.
+type cell struct {
+	text         string
+	line, column int // counted from 1
+	start        int // in the text of the row
+}
+
+func (r *row) reset(line []byte) { r.text, r.cells, r.blank = r.text[:0], r.cells[:0], len(line) == 0 }
+
+func (r *row) begin(line, column int) {
+	r.cells = append(r.cells, cell{line: line, column: column, start: len(r.text)})
+}
+
+func (r *row) append(text []byte) { r.text = append(r.text, text...) }
+
+// finish gives each cell its text. It refuses what a JSON object cannot hold.
+func (r *row) finish() error {
+	text, end := string(r.text), len(r.text)
+	for i, c := range slices.Backward(r.cells) {
+		r.cells[i].text = text[c.start:end]
+		end = c.start
+	}
+	for _, c := range r.cells {
+		if !utf8.ValidString(c.text) {
+			return c.wrong(notUTF8)
+		}
+	}
+	return nil
+}
+
+// isEmpty reports whether the row has no text. Such a row is no item, like an empty line: spreadsheets leave them.
+func (r *row) isEmpty() bool { return len(r.text) == 0 }
+
+func (c *cell) wrong(format string, args ...any) error {
+	return &LineError{c.line, c.column, fmt.Sprintf(format, args...)}
+}
+
+// eachRow calls each for every row below the header, as a JSON object of strings. read reads a row that has at least a cell.
+func (l *List) eachRow(read func() error, each func(payload string) error) error {
 	var names []string
 	for {
-		l.limit.restart()
-		row, err := rows.Read()
-		if err == io.EOF {
+		l.begin()
+		err := read()
+		switch {
+		case err == io.EOF:
 			return nil
+		case err != nil:
+		case l.row.blank:
+		case names == nil:
+			names, err = l.header()
+		case len(l.row.cells) != len(names):
+			err = l.miscounted(len(names))
+		case !l.row.isEmpty():
+			err = each(l.row.object(names))
 		}
 		if err != nil {
-			return l.rowError(err)
-		}
-		l.line, _ = rows.FieldPos(0)
-		wrong := func(field int, format string, args ...any) error {
-			line, column := rows.FieldPos(field)
-			return &LineError{line, column, fmt.Sprintf(format, args...)}
-		}
-		for i, field := range row {
-			if !utf8.ValidString(field) {
-				return wrong(i, notUTF8)
-			}
-		}
-		switch {
-		case names == nil:
-			if names, err = l.header(row, wrong); err != nil {
-				return err
-			}
-		case len(row) != len(names):
-			return wrong(0, "the row has %s, and the header has %d", count(len(row), "field"), len(names))
-		case slices.ContainsFunc(row, func(field string) bool { return field != "" }):
-			if err := each(object(names, row)); err != nil {
-				return err
-			}
+			return err
 		}
 	}
 }
 
-// rowError returns what the user needs to know about an error of package csv.
-func (l *List) rowError(err error) error {
-	var parse *csv.ParseError
-	switch {
-	case errors.Is(err, errTooLong):
-		l.line++
-		return l.tooLong()
-	case !errors.As(err, &parse):
+// readTSV reads a row. Tabs separate its fields, and every other character is part of a field.
+func (l *List) readTSV() error {
+	line, err := l.plainLine()
+	if err != nil {
 		return err
-	case errors.Is(err, csv.ErrBareQuote):
-		return &LineError{parse.Line, parse.Column, `a field with a quote in it has to be in quotes, and the quote doubled: "5"" pipe"`}
 	}
-	problem := `a quoted field has a quote in it that is not doubled, or does not end: "5"" pipe"`
-	if parse.StartLine != parse.Line {
-		problem += fmt.Sprintf(" (the row begins in line %d)", parse.StartLine)
+	l.row.reset(line)
+	column := 1
+	for field := range bytes.SplitSeq(line, []byte{'\t'}) {
+		l.row.begin(l.line, column)
+		l.row.append(field)
+		column += len(field) + 1
 	}
-	return &LineError{parse.Line, parse.Column, problem}
+	return l.row.finish()
+}
+
+// readCSV reads a row as RFC 4180 describes it. A line end is a line feed with or without a carriage return before it.
+func (l *List) readCSV() error {
+	line, err := l.readLine()
+	if err != nil {
+		return err
+	}
+	l.row.reset(trimEnd(line))
+	for at := 0; ; at++ { // past the comma
+		l.row.begin(l.line, at+1)
+		if at < len(line) && line[at] == '"' {
+			line, at, err = l.readQuoted(line, at+1)
+		} else {
+			at, err = l.readUnquoted(trimEnd(line), at)
+		}
+		switch {
+		case err != nil:
+			return err
+		case at == len(trimEnd(line)):
+			return l.row.finish()
+		}
+	}
+}
+
+// readUnquoted reads a field. It returns the place after it, where there is a comma or the end of the line.
+func (l *List) readUnquoted(line []byte, at int) (int, error) {
+	field, _, _ := bytes.Cut(line[at:], []byte{','})
+	switch special := bytes.IndexAny(field, "\"\r"); {
+	case special < 0:
+		l.row.append(field)
+		return at + len(field), nil
+	case field[special] == '\r':
+		return 0, l.wrong(at+special, loneReturn)
+	default:
+		return 0, l.wrong(at+special, `a field with a quote in it has to be in quotes, and the quote doubled: "5"" pipe"`)
+	}
+}
+
+// readQuoted reads a field after its first quote, and the lines in which it goes on. It returns the last of them, and the place after the
+// field, where there is a comma or the end of that line.
+func (l *List) readQuoted(line []byte, at int) ([]byte, int, error) {
+	opened := l.row.cells[len(l.row.cells)-1]
+	for {
+		part, _, closed := bytes.Cut(line[at:], []byte{'"'})
+		l.row.append(part)
+		at += len(part) + 1
+		end := len(trimEnd(line))
+		switch {
+		case !closed:
+			var err error
+			if line, err = l.readLine(); err == io.EOF {
+				err = opened.wrong(`the quote that begins this field has no end; a quote in a field has to be doubled: "5"" pipe"`)
+			}
+			if at = 0; err != nil {
+				return nil, 0, err
+			}
+		case at < len(line) && line[at] == '"':
+			l.row.append(line[at : at+1])
+			at++
+		case at == end || line[at] == ',':
+			return line, at, nil
+		case line[at] == '\r':
+			return nil, 0, l.wrong(at, loneReturn)
+		default:
+			problem := `a quote ends the field, and no comma follows; a quote in a field has to be doubled: "5"" pipe"`
+			if opened.line != l.line {
+				problem += fmt.Sprintf(" (the field begins in line %d)", opened.line)
+			}
+			return nil, 0, l.wrong(at-1, problem)
+		}
+	}
+}
+
+// miscounted returns the error about a row with another number of fields than the header.
+func (l *List) miscounted(want int) error {
+	wayOut := "a field with a comma in it has to be in quotes"
+	if l.layout.Format == TSV {
+		wayOut = "each tab separates two fields, and quotes change nothing in tsv; a table with quotes can be saved as csv"
+	}
+	return l.row.cells[0].wrong("the row has %s, and the header has %d; %s", count(len(l.row.cells), "field"), want, wayOut)
 }
 
 // header returns the names of the fields.
-func (l *List) header(row []string, wrong func(int, string, ...any) error) ([]string, error) {
-	names := make([]string, len(row))
-	for i, name := range row {
-		name = strings.TrimSpace(name)
+func (l *List) header() ([]string, error) {
+	cells := l.row.cells
+	names := make([]string, len(cells))
+	seen := make(map[string]bool, len(cells))
+	for i, c := range cells {
+		name := strings.TrimSpace(c.text)
 		switch {
-		case strings.Contains(name, "\r"):
-			return nil, wrong(i, "the lines end with a carriage return alone; save the text with line feeds")
 		case name == "":
-			return nil, wrong(i, "the header has a field without a name; name it, or remove the column")
-		case slices.Contains(names[:i], name):
-			return nil, wrong(i, "the header has the name %q twice", name)
+			return nil, c.wrong("the header has a field without a name; name it, or remove the column")
+		case seen[name]:
+			return nil, c.wrong("the header has the name %q twice; rename one of the columns", name)
 		}
-		names[i] = strings.Clone(name)
+		names[i], seen[name] = name, true
 	}
 	if len(names) > 1 {
 		return names, nil
@@ -93,17 +197,17 @@ func (l *List) header(row []string, wrong func(int, string, ...any) error) ([]st
 	if l.layout.Format == TSV {
 		separator, other, otherSeparator = "a tab", CSV, ","
 	}
-	switch only := names[0]; {
-	case strings.Contains(row[0], otherSeparator):
-		return nil, wrong(0, "the header has a single field, %s: with the format %s, %s separates fields; use the format %s", only, l.layout.Format, separator, other)
-	case strings.Contains(only, ";"):
-		return nil, wrong(0, "the header has a single field, %s: with the format %s, %s separates fields", only, l.layout.Format, separator)
+	switch only := cells[0]; {
+	case strings.Contains(only.text, otherSeparator):
+		return nil, only.wrong("the header has a single field, %s: with the format %s, %s separates fields; use the format %s", names[0], l.layout.Format, separator, other)
+	case strings.Contains(only.text, ";"):
+		return nil, only.wrong("the header has a single field, %s: with the format %s, %s separates fields; save the table with that", names[0], l.layout.Format, separator)
 	}
 	return names, nil
 }
 
-// object returns a row as a JSON object, with the fields in the order of the header.
-func object(names, row []string) string {
+// object returns the row as a JSON object, with the fields in the order of the header.
+func (r *row) object(names []string) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
@@ -115,7 +219,7 @@ func object(names, row []string) string {
 	before := byte('{')
 	for i, name := range names {
 		write(before, name)
-		write(':', row[i])
+		write(':', r.cells[i].text)
 		before = ','
 	}
 	text.WriteByte('}')

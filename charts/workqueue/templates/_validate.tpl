@@ -116,7 +116,7 @@ itemsFrom.text: it has {{ len . }} bytes, and items {{ $items }} more, together 
 {{- end }}
 {{- /* JSON has \ufffd in place of what is not UTF-8. */}}
 {{- if toRawJson . | replace "\\\\" "" | contains "\\ufffd" }}
-itemsFrom.text: the text is not UTF-8; save it as UTF-8
+itemsFrom.text: the text is not UTF-8; decompress the file if it is compressed, and save it as UTF-8
 {{- else if regexMatch "[\\x7f\\x{85}\\x{fffe}\\x{ffff}]" . }}
 itemsFrom.text: it has a character that Helm cannot carry (DEL, NEL, U+FFFE or U+FFFF); push the file instead
 {{- end }}
