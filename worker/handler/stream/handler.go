@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/handler"
@@ -19,6 +20,8 @@ type Handler struct {
 	InFlight     int           // largest number of requests in flight in a process; 1 for a program that works on one at a time
 	StartTimeout time.Duration // until the first response of a process, if there is a Timeout
 	ResultBytes  int           // largest number of bytes of a result that are kept
+
+	hasRead atomic.Bool // some process has read a request, so that the command is one for this mode
 
 	mu    sync.Mutex // guards slots and their calls
 	slots []*slot

@@ -87,6 +87,7 @@ func (p *program) accept(m message.Message) error {
 		return nil
 	}
 	p.responses++
+	p.handler.hasRead.Store(true)
 	p.remove(r)
 	p.settle(r, handler.NewAttempt(m, r.pushed, p.handler.ResultBytes))
 	return nil

@@ -107,14 +107,21 @@ func (p *program) end(ending process.Ending) {
 			}
 		}
 	}
+	if len(read) > 0 {
+		p.handler.hasRead.Store(true)
+	}
 	if p.causes = len(read); p.causes == 1 {
 		p.remove(read[0])
 		p.settle(read[0], failed)
 	}
 	unread := append(p.order, p.waiting...)
 	if !orderly && len(read) == 0 && p.responses == 0 && len(unread) > 0 {
-		// The program has read nothing at all: it cannot start for now. A delay keeps it from being started again and again.
-		failed.Outcome = queue.OutcomeSnoozed
+		// The program has read nothing at all. If others have, it cannot start for now. A delay keeps it from being started again and again.
+		if p.handler.hasRead.Load() {
+			failed.Outcome = queue.OutcomeSnoozed
+		} else {
+			failed.Reason += "; no process of the command has read a request yet"
+		}
 		p.settle(unread[0], failed)
 		unread = unread[1:]
 	}

@@ -256,9 +256,23 @@ func TestStreamUnread(t *testing.T) {
 			}
 		})
 	}
-	// A program that cannot start for now fails no attempt either.
-	if o := handlertest.Handle(t.Context(), newStream(t, "sh", "-c", "exit 1"), numbered(1, 1))[0]; o.Outcome != queue.OutcomeSnoozed {
-		t.Errorf("not started: %+v", o)
+}
+
+// TestStreamReadsNothing has a program end before it has read anything. As long as none ever has, that is the item's attempt, or a wrong command
+// would go on for ever; later the item waits.
+func TestStreamReadsNothing(t *testing.T) {
+	once := filepath.Join(t.TempDir(), "once")
+	s := newStream(t, "sh", "-c", `[ -e "$0" ] || exit 1; read -r line; echo 1 done >&3; rm "$0"; exit 1`, once)
+	for i, want := range []queue.Outcome{queue.OutcomeFailed, queue.OutcomeDone, queue.OutcomeSnoozed} {
+		if i == 1 {
+			if err := os.WriteFile(once, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]
+		if o.Outcome != want || want == queue.OutcomeFailed && !strings.Contains(o.Reason, "no process of the command has read a request yet") {
+			t.Errorf("process %d: %+v", i, o)
+		}
 	}
 }
 
