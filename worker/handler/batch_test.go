@@ -116,7 +116,7 @@ func TestBatchChildren(t *testing.T) {
 		{name: "reports with the wrong number", script: "cat; echo 0 done >&3", want: "failed failed failed"},
 		{name: "reports what it did not read", script: "read -r i; for n in 1 2 3 4; do echo $n done >&3; done", want: "done done done"},
 		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
-		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 300 * time.Millisecond, want: "done failed done"},
+		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 2 * time.Second, want: "done failed done"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

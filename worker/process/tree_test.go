@@ -107,10 +107,10 @@ func TestLeftBehind(t *testing.T) {
 				began := time.Now()
 				ending, log := script(t, dir, text, func(p *Process) {
 					if way != "ends" {
-						p.Timeout = 500 * time.Millisecond
+						p.Timeout = 2 * time.Second
 					}
 				})
-				if took := time.Since(began); took > 5*time.Second {
+				if took := time.Since(began); took > 20*time.Second {
 					t.Errorf("it took %v", took)
 				}
 				if ending.TimedOut != (way != "ends") {
@@ -126,7 +126,7 @@ func TestLeftBehind(t *testing.T) {
 				if way == "ends" {
 					await(t, "log line", func() bool { return strings.Contains(log.String(), "left behind") })
 				}
-				if n := strings.Count(log.String(), "\n"); n > 1 {
+				if n := strings.Count(log.String(), "an attempt left behind"); n > 1 { // other tests' strays may be in this log too
 					t.Errorf("%d log lines:\n%s", n, log.String())
 				}
 			})
@@ -213,7 +213,7 @@ func TestTidyUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			ending, log := script(t, dir, text, func(p *Process) { p.Timeout, p.KillAfter = time.Second, 20*time.Second })
+			ending, log := script(t, dir, text, func(p *Process) { p.Timeout, p.KillAfter = 4*time.Second, 30*time.Second })
 			if _, err := os.Stat(filepath.Join(dir, "tidy")); err != nil || !ending.TimedOut || living(t, dir) > 0 {
 				t.Errorf("%v, %+v, %d processes\n%s", err, ending, living(t, dir), log)
 			}
@@ -226,7 +226,7 @@ func TestPipeHeld(t *testing.T) {
 	dir := t.TempDir()
 	began := time.Now()
 	ending, _ := script(t, dir, leavings["with the pipe"]+awaitPid, func(p *Process) { p.KillAfter = 30 * time.Second })
-	if took := time.Since(began); took > PipeDelay+2*time.Second || ending.ExitCode != 0 {
+	if took := time.Since(began); took > PipeDelay+10*time.Second || ending.ExitCode != 0 {
 		t.Errorf("%v, %+v", took, ending)
 	}
 	await(t, "end of the process", func() bool { return living(t, dir) == 0 })
