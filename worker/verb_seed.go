@@ -192,7 +192,7 @@ func printItems(ctx context.Context, settings *config.Seed) error {
 	out := bufio.NewWriter(os.Stdout)
 	encoder := json.NewEncoder(forTerminal(out))
 	encoder.SetEscapeHTML(false)
-	exec := &handler.Exec{Command: handler.Command{Args: settings.Command}}
+	exec := &handler.Exec{Command: handler.Command{Args: settings.Command}, Stdin: settings.Input == config.Stdin}
 	number := 0
 	err := readSources(ctx, settings, func(payload string) error {
 		number++
@@ -203,7 +203,7 @@ func printItems(ctx context.Context, settings *config.Seed) error {
 			line.Command = fields.Command(settings.Command).Literal()
 		default:
 			var err error
-			if line.Command, err = exec.Arguments(queue.Item{ID: strconv.Itoa(number), Payload: payload}); err != nil {
+			if line.Command, _, err = exec.Deliver(queue.Item{ID: strconv.Itoa(number), Payload: payload}); err != nil {
 				line.Dead = err.Error()
 			}
 		}

@@ -46,12 +46,10 @@ func runTry(ctx context.Context, args []string) error {
 	}
 	item := queue.Item{ID: "1", Payload: args[0]}
 	h := newHandler(&settings.Work, s.log)
-	describe("command", commandFor(&settings.Work, h, item))
-	if settings.Mode == config.Exec {
-		variables, _ := handler.Variables(item) // an item of which one cannot be a variable ends below
-		for _, one := range variables {
-			describe("variable", one)
-		}
+	args, variables, err := delivery(&settings.Work, h, item)
+	describe("command", commandLine(args, err))
+	for _, one := range variables {
+		describe("variable", one)
 	}
 	if settings.DryRun {
 		return nil
@@ -82,9 +80,8 @@ func runTry(ctx context.Context, args []string) error {
 
 func describe(name, value string) { fmt.Fprintf(os.Stderr, "%-9s  %s\n", name, text.Printable(value)) }
 
-// commandFor returns the arguments that an item's command gets, as JSON.
-func commandFor(settings *config.Work, h handler.Handler, item queue.Item) string {
-	args, err := arguments(settings, h, item)
+// commandLine returns a command's arguments as JSON.
+func commandLine(args []string, err error) string {
 	switch {
 	case err != nil:
 		return "none: " + err.Error()
@@ -94,15 +91,15 @@ func commandFor(settings *config.Work, h handler.Handler, item queue.Item) strin
 	return jsonOf(args)
 }
 
-// arguments returns the arguments that an item's command gets, nil without a command.
-func arguments(settings *config.Work, h handler.Handler, item queue.Item) ([]string, error) {
+// delivery returns the arguments and variables that an item's command gets, nil without a command.
+func delivery(settings *config.Work, h handler.Handler, item queue.Item) (args, variables []string, err error) {
 	if len(settings.Command) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if e, ok := h.(*handler.Exec); ok {
-		return e.Arguments(item)
+		return e.Deliver(item)
 	}
-	return fields.Command(settings.Command).Literal(), nil
+	return fields.Command(settings.Command).Literal(), nil, nil
 }
 
 func jsonOf(args []string) string {

@@ -42,6 +42,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a batch with a place for an item", "{items: [a], worker: {mode: batch, image: b, command: [c, '-{}']}}", []string{"worker.command[1]: {} stands for one item", "leave it out"}},
 		{"a batch with a field of an item", "{items: [a], worker: {mode: batch, image: b, command: [c, 'x{.a b.c}']}}", []string{"worker.command[1]: {.a b.c} stands for one item, but with worker.mode=batch"}},
 		{"a field that is none", "{items: [a], worker: {image: b, command: [c, 'x{.a.}']}}", []string{"worker.command[1]: {.a.} is not a field; write {.name}", `\{.a.} for the text itself`}},
+		{"a field with other characters", "{items: [a], worker: {image: b, command: [c, 'x{.Size (\"MB\")}']}}", []string{`worker.command[1]: {.Size ("MB")} is not a field`, `{."Size (\"MB\")"}`}},
+		{"a field in no quotes", `{items: [a], worker: {image: b, command: [c, '{."a}']}}`, []string{`worker.command[1]: {."a} is not a field`}},
 		{"a stream that is captured", "{items: [a], worker: {mode: stream, record: results, image: b, command: [c]}}", []string{"worker.record: results: with worker.mode=stream", "the program's responses carry its results"}},
 		{"a batch too large", "{items: [a], worker: {batchSize: 1001}}", []string{"'/worker/batchSize'", "want 1,000"}},
 

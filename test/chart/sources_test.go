@@ -36,7 +36,7 @@ func TestModesReachTheWorker(t *testing.T) {
 // TestTextsThatAreNoPlaceholders: what the worker passes on as it is, the chart must not refuse.
 func TestTextsThatAreNoPlaceholders(t *testing.T) {
 	t.Parallel()
-	for _, argument := range []string{"{{.Names}}", "${#}", `\{}`, `\{.}`, `\{.a.}`, "s/{.*}//", "{.items[*].a}", "{.First name}", "{.größe.x-y}", "{#}", "{}"} {
+	for _, argument := range []string{"{{.Names}}", "${#}", `\{}`, `\{.}`, `\{.a.}`, `s/\{.*}//`, `\{.items[*].a}`, `{.*\}`, `{."Size (MB)"}`, `{."a}b"."c\"d"}`, "{.a", "{.First name}", "{.größe.x-y}", "{#}", "{}"} {
 		quoted, err := json.Marshal(argument)
 		if err != nil {
 			t.Fatal(err)

@@ -3,7 +3,6 @@ package config
 import (
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -29,8 +28,8 @@ func TestSettingsAreDeclaredOnce(t *testing.T) {
 		}
 	}
 	for _, s := range All() {
-		if strings.HasPrefix(s.Name, "WQ_ITEM_") && !slices.Contains(fields.Reserved, s.Name) {
-			t.Errorf("%s may be taken for a field of an item: add it to fields.Reserved", s.Name)
+		if strings.HasPrefix(s.Name, fields.VariablePrefix) {
+			t.Errorf("%s may be taken for a field of an item", s.Name)
 		}
 		if (len(s.Values) == 0) == (s.Internal == "") {
 			t.Errorf("%s needs either the tag value, the chart's value that sets it, or the tag internal, why there is none", s.Name)

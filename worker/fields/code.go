@@ -28,7 +28,7 @@ var inCode = sync.OnceValue(func() *regexp.Regexp {
 		before := fmt.Sprintf(options, i.option)
 		each = append(each, `(?:`+i.programs+`)`+before+`\x00(?:`+i.option+`)(?:=|`+before+`\x00)?`)
 	}
-	return regexp.MustCompile(`\x00(?:[^\x00]*/)?(?:` + strings.Join(each, `|`) + `)(?:(?:[^\x00]*[^\x00\\${])?\{(?:#|\.[^\x00}]*)\}|(?:[^\x00]*[^\x00\\])?\{\})`)
+	return regexp.MustCompile(`\x00(?:[^\x00]*/)?(?:` + strings.Join(each, `|`) + `)(?:(?:[^\x00]*[^\x00\\${])?\{(?:#|\.(?:[^\x00}\\]|\\[^\x00])*)\}|(?:[^\x00]*[^\x00\\])?\{\})`)
 })
 
 // checkCode returns an error for a placeholder in the text of a program, which would run whatever an item holds.

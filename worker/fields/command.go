@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,33 +13,46 @@ import (
 //
 //	{}        the item
 //	{#}       its ID
-//	{.a}      its field a, also {.a.b}, {.First name}
+//	{.a}      its field a, also {.a.b}, {.First name} and {."any name/at all"}
 //
 // After a $ or another {, as in ${#} and {{.Names}}, {# and {. are no placeholders. After a \ nothing is: \{} becomes {}.
 type Command []string
 
+const (
+	words     = `[\pL\pM\pN_-]+(?: +[\pL\pM\pN_-]+)*`
+	quoted    = `"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"` // a JSON string
+	reference = `\{\.(?:` + words + `|` + quoted + `)(?:\.(?:` + words + `|` + quoted + `))*\}`
+	// likeReference matches what begins like a reference, up to a brace that ends it.
+	likeReference = `\{\.(?:[^}\\]|\\.)*\}`
+)
+
 // placeholder also finds what precedes a placeholder, and what only looks like one.
 var placeholder = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`[\\${]?(?:\{#\}|\{\.[\pL\pM\pN_. -]*\})|\\?\{\}`)
+	return regexp.MustCompile(`(?s)[\\${]?(?:\{#\}|` + reference + `|` + likeReference + `)|\\?\{\}`)
 })
 
-var name = sync.OnceValue(func() *regexp.Regexp {
-	const word = `[\pL\pM\pN_-]+`
-	const words = word + `(?: +` + word + `)*`
-	return regexp.MustCompile(`^` + words + `(?:\.` + words + `)*$`)
-})
+var wellFormed = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^` + reference + `$`) })
 
-// Check returns an error for a placeholder that is not complete, or in the text of a program.
+// Check returns an error for a placeholder that is no field, or in the text of a program.
 func (c Command) Check() error {
 	for _, arg := range c {
 		for _, found := range placeholder().FindAllString(arg, -1) {
-			path, isField := strings.CutPrefix(found, "{.")
-			if isField && !name().MatchString(strings.TrimSuffix(path, "}")) {
-				return fmt.Errorf(`%s is not a field: write {.name} or {.name.name}, with letters, digits, _, - and single spaces, or \%s for the text itself`, found, found)
+			if strings.HasPrefix(found, "{.") && !wellFormed().MatchString(found) {
+				return fmt.Errorf(`%s is not a field: write {.name} or {.name.name}, with letters, digits, _, - and single spaces, another name as a JSON string, %s, or \%s for the text itself`,
+					found, "{."+quote(found[2:len(found)-1])+"}", found)
 			}
 		}
 	}
 	return c.checkCode()
+}
+
+// quote returns a name as a JSON string.
+func quote(name string) string {
+	var line strings.Builder
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(name) // a string is always JSON
+	return strings.TrimSuffix(line.String(), "\n")
 }
 
 // Placeholder returns the first placeholder of some arguments, "" if there is none.
@@ -59,18 +73,22 @@ func (c Command) Literal() []string {
 	return args
 }
 
-// Fill returns the arguments for an item. The error says which of its fields is missing.
+// Fill returns the arguments for an item. The error says which of its fields cannot be had.
 func (c Command) Fill(id, payload string) ([]string, error) {
 	var object Object
-	var parsed, isObject bool
+	var parsed bool
 	var failed error
 	field := func(path string) string {
 		if !parsed {
-			object, isObject = Parse(payload)
+			var err error
+			object, err = Parse(payload)
+			failed = errors.Join(failed, err)
 			parsed = true
 		}
-		if !isObject {
-			failed = errors.Join(failed, fmt.Errorf("the item is not a JSON object, so it has no field %s", path))
+		if object == nil {
+			if failed == nil {
+				failed = fmt.Errorf("the item is not a JSON object, so it has no field %s", path)
+			}
 			return ""
 		}
 		value, err := object.Field(path)

@@ -3,40 +3,107 @@ package fields
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
 )
 
 // Object is an item's fields, each as it is written.
 type Object map[string]json.RawMessage
 
-// Parse returns the fields of an item. ok is false if it is not a JSON object.
-func Parse(payload string) (object Object, ok bool) {
-	if !strings.HasPrefix(strings.TrimLeft(payload, " \t\r\n"), "{") {
-		return nil, false
+// Parse returns the fields of an item, nil if it is not a JSON object. The error is for an object whose fields cannot all be had as they are.
+func Parse(payload string) (Object, error) {
+	if !strings.HasPrefix(strings.TrimLeft(payload, " \t\r\n"), "{") || !json.Valid([]byte(payload)) {
+		return nil, nil
 	}
-	return object, json.Unmarshal([]byte(payload), &object) == nil
+	if !utf8.ValidString(payload) {
+		return nil, errors.New("the item is a JSON object with bytes that are not UTF-8, so its fields cannot be read: write it in UTF-8")
+	}
+	decoder := json.NewDecoder(strings.NewReader(payload))
+	if _, err := decoder.Token(); err != nil {
+		return nil, err
+	}
+	object := Object{}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); err != nil {
+			return nil, err
+		}
+		field := name.(string)
+		if _, again := object[field]; again {
+			return nil, fmt.Errorf("the item has the field %s twice: remove one of them", field)
+		}
+		object[field] = raw
+	}
+	return object, nil
 }
 
+var segment = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(quoted + `|` + words) })
+
 // Field returns the text of a field: a string as it is, anything else as it is written. A path a.b is the field of that name, or
-// the field b of the field a. The error is for a field that is missing or null.
+// the field b of the field a. With a name in quotes, as in "a.b".c, each name is one field. The error is for a field that is missing or null, or is not
+// text.
 func (o Object) Field(path string) (string, error) {
-	if raw, found := o[path]; found {
-		if string(raw) == "null" {
-			return "", fmt.Errorf("the item's field %s is null", path)
-		}
-		return text(raw), nil
+	value, err := o.find(path)
+	switch {
+	case err != nil:
+		return "", err
+	case value == nil:
+		return "", fmt.Errorf("the item has no field %s; its fields are %s", path, o.names())
+	case string(value) == "null":
+		return "", fmt.Errorf("the item's field %s is null", path)
 	}
-	if first, rest, nested := strings.Cut(path, "."); nested {
-		if within, ok := Parse(string(o[first])); ok {
-			if value, err := within.Field(rest); err == nil {
-				return value, nil
-			}
+	text, err := Text(value)
+	if err != nil {
+		return "", fmt.Errorf("the item's field %s is %w", path, err)
+	}
+	return text, nil
+}
+
+// find returns a field as it is written, nil if there is none.
+func (o Object) find(path string) (json.RawMessage, error) {
+	if !strings.Contains(path, `"`) {
+		return o.findPlain(path)
+	}
+	names := segment().FindAllString(path, -1)
+	var value json.RawMessage
+	for i, name := range names {
+		if name[0] == '"' {
+			_ = json.Unmarshal([]byte(name), &name) // it was checked
+		}
+		if value = o[name]; value == nil || i == len(names)-1 {
+			break
+		}
+		var err error
+		if o, err = Parse(string(value)); err != nil {
+			return nil, err
 		}
 	}
-	return "", fmt.Errorf("the item has no field %s; its fields are %s", path, o.names())
+	return value, nil
+}
+
+func (o Object) findPlain(path string) (json.RawMessage, error) {
+	if value, found := o[path]; found {
+		return value, nil
+	}
+	first, rest, nested := strings.Cut(path, ".")
+	if !nested {
+		return nil, nil
+	}
+	within, err := Parse(string(o[first]))
+	if err != nil || within == nil {
+		return nil, err
+	}
+	return within.findPlain(rest)
 }
 
 // names lists the first fields.
@@ -49,53 +116,23 @@ func (o Object) names() string {
 	return strings.Join(names, ", ")
 }
 
-func text(raw json.RawMessage) string {
-	var value string
-	if raw[0] == '"' && json.Unmarshal(raw, &value) == nil {
-		return value
+// paired matches a JSON string whose surrogates come in pairs: \ud83d\ude00.
+var paired = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^"(?:[^\\]|\\[^u]|\\u(?:[0-9a-cef][0-9a-f]{3}|d[0-7][0-9a-f]{2}|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}))*"$`)
+})
+
+// Text returns the text of a valid JSON value: a string as it is, anything else as it is written. The error says what the string is instead of text.
+func Text(raw json.RawMessage) (string, error) {
+	if raw[0] != '"' {
+		return string(raw), nil
 	}
-	return string(raw)
-}
-
-// Reserved are names of other variables that begin like those of fields. They are never a field's.
-var Reserved = []string{"WQ_ITEM_ID", "WQ_ITEM_TIMEOUT"}
-
-// prefix is what the names of variables of fields begin with.
-const prefix = "WQ_ITEM_"
-
-// Variables returns an assignment NAME=text for each field, sorted. Names are upper case, with _ for whatever is neither a letter
-// from A to Z nor a digit. There is none for a field that is null or contains a NUL, for fields whose names become equal, and
-// for a name that is Reserved or that taken reports.
-func (o Object) Variables(taken func(name string) bool) []string {
-	values := map[string]string{}
-	twice := map[string]bool{}
-	for field, raw := range o {
-		name := Variable(field)
-		_, again := values[name]
-		twice[name] = again || twice[name]
-		values[name] = text(raw)
-		if string(raw) == "null" {
-			values[name] = "\x00"
-		}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return "", err
 	}
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !twice[name] && !slices.Contains(Reserved, name) && !taken(name) && !strings.Contains(values[name], "\x00") {
-			all = append(all, name+"="+values[name])
-		}
+	// Unmarshal puts U+FFFD in the place of what is not text.
+	if strings.ContainsRune(text, utf8.RuneError) && !(utf8.Valid(raw) && paired().Match(raw)) {
+		return "", errors.New(`a string that is not all text, with bytes that are not UTF-8 or half of a surrogate pair such as \ud83d`)
 	}
-	return all
-}
-
-// Variable returns the name of the variable of a field: WQ_ITEM_FIRST_NAME for First name.
-func Variable(field string) string {
-	return prefix + strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z':
-			return r - 'a' + 'A'
-		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			return r
-		}
-		return '_'
-	}, field)
+	return text, nil
 }

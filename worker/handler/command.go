@@ -93,7 +93,7 @@ func Unstarted(program string, err error) Attempt {
 		a.ExitCode = process.ExitNotFound
 	case errors.Is(err, syscall.E2BIG):
 		a.Outcome = queue.OutcomeDead
-		a.Reason += ": set WQ_INPUT=stdin, leave {} out of the command and read the item from standard input"
+		a.Reason += ": all arguments and variables are too long together: " + readStdin
 	case slices.ContainsFunc(passing, func(errno syscall.Errno) bool { return errors.Is(err, errno) }):
 		a.Outcome = queue.OutcomeSnoozed
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/workqueue/workqueue/worker/fields"
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // maxArgument is the longest argument or variable in bytes: the kernel's MAX_ARG_STRLEN without the NUL.
@@ -36,22 +38,18 @@ func (e *Exec) Handle(ctx context.Context, items []queue.Item, report func(int, 
 }
 
 func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
-	args, err := e.Arguments(item)
+	args, env, err := e.Deliver(item)
 	if err != nil {
 		return Attempt{Outcome: queue.OutcomeDead, Reason: err.Error()}
 	}
-	var env []string
 	var stdin io.Reader // at its end
 	if e.Stdin {
-		env = identity(item)
-		text, err := process.Text(item.Payload)
+		input, err := process.Text(item.Payload)
 		if err != nil {
 			return Unstarted(e.Args[0], err)
 		}
-		defer text.Close()
-		stdin = text
-	} else if env, err = Variables(item); err != nil {
-		return Attempt{Outcome: queue.OutcomeDead, Reason: err.Error()}
+		defer input.Close()
+		stdin = input
 	}
 	slot, slotVariable := e.slots.enter()
 	defer e.slots.leave(slot)
@@ -94,49 +92,74 @@ func (e *Exec) one(ctx context.Context, item queue.Item) Attempt {
 	return attempt
 }
 
-// Arguments returns the command for an item. Without a placeholder the item is appended, unless it is on standard input. The error is for
-// an item that cannot be an argument.
-func (e *Exec) Arguments(item queue.Item) ([]string, error) {
+// Deliver returns the arguments and the environment variables with which the command gets an item. The error is for an item that they cannot bring
+// whole.
+func (e *Exec) Deliver(item queue.Item) (args, env []string, err error) {
+	if args, err = e.arguments(item); err != nil {
+		return nil, nil, err
+	}
+	env, err = e.variables(item)
+	return args, env, err
+}
+
+// arguments returns the command for an item. Without a placeholder the item is appended, unless it is on standard input.
+func (e *Exec) arguments(item queue.Item) ([]string, error) {
 	command := fields.Command(e.Args)
 	args, err := command.Fill(item.ID, item.Payload)
 	if err != nil {
 		return nil, err
 	}
 	if command.Placeholder() == "" && !e.Stdin {
-		args = append(args, item.Payload)
+		command, args = append(slices.Clip(command), "{}"), append(args, item.Payload)
 	}
-	for _, arg := range args {
-		if !isArgument(arg) {
-			return nil, undeliverable("be an argument of a command")
+	for i, arg := range args {
+		if err := checkArgument(arg, "the argument "+text.Shorten(command[i], 80)); err != nil {
+			return nil, err
 		}
 	}
 	return args, nil
 }
 
-func isArgument(s string) bool { return len(s) <= maxArgument && !strings.Contains(s, "\x00") }
-
-// undeliverable is the error for an item that does not fit through its door.
-func undeliverable(door string) error {
-	return fmt.Errorf("the item cannot %s (it holds a NUL byte or more than %d bytes): "+
-		"set WQ_INPUT=stdin, leave {} out of the command and read the item from standard input", door, maxArgument)
-}
-
-// identity returns the environment variables about an attempt.
-func identity(item queue.Item) []string {
-	return []string{"WQ_ITEM_ID=" + item.ID, "WQ_ATTEMPT=" + strconv.Itoa(item.Attempts+1)}
-}
-
-// Variables returns the environment variables about an item and its fields. The error is for an item of which one cannot be a variable.
-func Variables(item queue.Item) ([]string, error) {
-	env := append(identity(item), "WQ_ITEM="+item.Payload)
-	if object, ok := fields.Parse(item.Payload); ok {
-		env = append(env, object.Variables(process.HasVariable)...)
+// variables returns the environment variables about an item and its fields.
+func (e *Exec) variables(item queue.Item) ([]string, error) {
+	env := []string{"WQ_ITEM_ID=" + item.ID, "WQ_ATTEMPT=" + strconv.Itoa(item.Attempts+1)}
+	if e.Stdin {
+		return env, nil
 	}
-	for _, one := range env {
-		if !isArgument(one) {
-			name, _, _ := strings.Cut(one, "=")
-			return nil, undeliverable("be in the variable " + name)
+	env = append(env, "WQ_ITEM="+item.Payload)
+	if err := checkArgument(env[len(env)-1], "the item in the variable WQ_ITEM"); err != nil {
+		return nil, err
+	}
+	object, err := fields.Parse(item.Payload)
+	if err != nil {
+		return nil, err
+	}
+	all, err := object.Variables()
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		env = append(env, v.Name+"="+v.Text)
+		if err := checkArgument(env[len(env)-1], "the item's field "+v.Field+" in the variable "+v.Name); err != nil {
+			return nil, err
 		}
 	}
 	return env, nil
 }
+
+// checkArgument returns an error for what can be no argument and no variable.
+func checkArgument(s, what string) error {
+	wrong := ""
+	switch {
+	case strings.Contains(s, "\x00"):
+		wrong = "has a NUL byte, which ends an argument or a variable"
+	case len(s) > maxArgument:
+		wrong = fmt.Sprintf("has %d bytes, and an argument or a variable can have %d", len(s), maxArgument)
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s %s: %s", what, wrong, readStdin)
+}
+
+// readStdin is the way out for an item that cannot be delivered otherwise.
+const readStdin = "set WQ_INPUT=stdin, leave it out of the command, and read the item from standard input"

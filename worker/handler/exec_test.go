@@ -2,16 +2,21 @@ package handler
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"github.com/workqueue/workqueue/worker/fields"
 	"github.com/workqueue/workqueue/worker/handler/handlertest"
 	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/queue"
@@ -88,23 +93,88 @@ func TestExecStdin(t *testing.T) {
 
 // TestExecUndeliverable runs items that fit into no argument or no variable. They are dead, and never delivered in part.
 func TestExecUndeliverable(t *testing.T) {
-	for name, payload := range map[string]string{
-		"NUL":            "a\x00b",
-		"1 MiB":          strings.Repeat("m", 1<<20),
-		"no variable":    strings.Repeat("m", maxArgument-2),
-		"a large number": `{"a":` + strings.Repeat("1", maxArgument) + `}`,
+	long := strings.Repeat("m", maxArgument)
+	for _, test := range []struct {
+		args          []string // after true
+		payload, want string
+	}{
+		{nil, "a\x00b", "the argument {} has a NUL byte"},
+		{[]string{"<{}>"}, "a\x00b", "the argument <{}> has a NUL byte"},
+		{[]string{"{#}"}, "a\x00b", "the item in the variable WQ_ITEM has a NUL byte"},
+		{nil, long + "m", "the argument {} has 131072 bytes, and an argument or a variable can have 131071"},
+		{nil, long, "the item in the variable WQ_ITEM has 131079 bytes"},
+		{[]string{"x{.a}"}, `{"a":"b\u0000"}`, "the argument x{.a} has a NUL byte"},
+		{[]string{"{.b}"}, `{"a":"b\u0000","b":1}`, "the item's field a in the variable WQ_FIELD_A has a NUL byte"},
+		{nil, `{"a b":1,"A-B":2}`, `the fields "A-B" and "a b" would be the same variable, WQ_FIELD_A_B: rename one of them, or set WQ_INPUT=stdin`},
+		{nil, `{"a":1,"a":2}`, "the item has the field a twice"},
+		{nil, "{\"a\":\"\xff\"}", "the item is a JSON object with bytes that are not UTF-8"},
+		{nil, `{"a":"\ud800"}`, "the item's field a is a string that is not all text"},
+		{[]string{"{.a}"}, `{"a":null}`, "the item's field a is null"},
+		{[]string{"{.a}"}, `{"b":1}`, "the item has no field a; its fields are b"},
+		// Each argument is short enough, but not all together.
+		{strings.Split(strings.Repeat("{} ", 40), " "), strings.Repeat("m", 100<<10), "all arguments and variables are too long together: set WQ_INPUT=stdin"},
 	} {
-		for _, args := range [][]string{{"true", "{}"}, {"true"}, {"true", "{#}"}} {
-			if o := runOne(t, newExec(args...), payload); o.Outcome != queue.OutcomeDead || !strings.Contains(o.Reason, "WQ_INPUT=stdin") {
-				t.Errorf("%s, %q: %.200v", name, args, o)
-			}
+		o := runOne(t, newExec(append([]string{"true"}, test.args...)...), test.payload)
+		if o.Outcome != queue.OutcomeDead || !strings.Contains(o.Reason, test.want) || len(o.Reason) > 500 {
+			t.Errorf("%q, %.40q: %.500v", test.args, test.payload, o)
+		}
+		if nothing := runOne(t, &Exec{Command: newExec("true").Command, Stdin: true}, test.payload); nothing.Outcome != queue.OutcomeDone {
+			t.Errorf("%.40q on standard input: %.500v", test.payload, nothing)
 		}
 	}
-	// Each argument is short enough, but not all together.
-	many := append([]string{"true"}, strings.Split(strings.Repeat("{} ", 40), " ")...)
-	if o := runOne(t, newExec(many...), strings.Repeat("m", 100<<10)); o.Outcome != queue.OutcomeDead {
-		t.Errorf("too many long arguments: %+v", o)
-	}
+}
+
+// TestEveryFieldArrives: whatever the names and texts of a table's fields, each arrives byte for byte as an argument and as a variable, or the table or
+// the item is refused.
+func TestEveryFieldArrives(t *testing.T) {
+	character := rapid.OneOf(rapid.SampledFrom([]rune("aAbB _-.#{}\"\\/$()'\n,é名\x00\ufffd\x7f=")), rapid.Rune())
+	short := rapid.StringOfN(character, 0, 6, -1)
+	size := rapid.SampledFrom([]int{1, 1, 1, 1, 1, 1, 1, 1, 30_000})
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfNDistinct(short, 1, 5, rapid.ID[string]).Draw(t, "names")
+		object := map[string]string{}
+		args := []string{"sh", "-c", `printf '%s\0' "$@"; exec env -0`, "sh"}
+		clean, variables := true, map[string]string{}
+		for _, name := range names {
+			text := strings.Repeat(short.Draw(t, "text"), size.Draw(t, "size"))
+			quoted, err := json.Marshal(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			args = append(args, "{."+string(quoted)+"}")
+			object[name] = text
+			variable := fields.VariableName(name)
+			_, twice := variables[variable]
+			variables[variable] = text
+			clean = clean && !twice && !strings.Contains(text, "\x00") && len(text) < 60_000
+		}
+		if err := fields.Command(args).Check(); err != nil {
+			t.Fatalf("%q: %v", args, err)
+		}
+		payload, err := json.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := newExec(args...)
+		e.Results, e.ResultBytes = true, 10<<20
+		var a Attempt
+		e.Handle(context.Background(), []queue.Item{{ID: "1", Payload: string(payload)}}, func(_ int, attempt Attempt) { a = attempt })
+		if a.Outcome == queue.OutcomeDead && a.Reason != "" && (!clean || len(payload) > maxArgument-8) {
+			return
+		}
+		if a.Outcome != queue.OutcomeDone {
+			t.Fatalf("%q: %+v", object, a)
+		}
+		got := strings.Split(a.Output, "\x00")
+		for i, name := range names {
+			if got[i] != object[name] {
+				t.Errorf("the field %q is %q as an argument, and not %q", name, got[i], object[name])
+			}
+			if variable := fields.VariableName(name) + "=" + object[name]; !slices.Contains(got, variable) {
+				t.Errorf("there is no variable %q in %q", variable, got)
+			}
+		}
+	})
 }
 
 func TestExecChildren(t *testing.T) {

@@ -101,20 +101,13 @@ func (p *Process) command(env []string) *exec.Cmd {
 	return cmd
 }
 
-// Environment returns the worker's environment without the variables that lead to Redis.
+// Environment returns the worker's environment without the variables that lead to Redis, and without those of an item, which the worker may have if
+// it runs under another.
 func Environment() []string { return slices.Clone(ownEnvironment()) }
-
-// HasVariable reports whether Environment has a variable of this name.
-func HasVariable(name string) bool {
-	return slices.ContainsFunc(ownEnvironment(), func(assignment string) bool {
-		has, _, _ := strings.Cut(assignment, "=")
-		return has == name
-	})
-}
 
 var ownEnvironment = sync.OnceValue(func() []string {
 	env := slices.DeleteFunc(os.Environ(), func(assignment string) bool {
-		return strings.HasPrefix(assignment, "WQ_REDIS_")
+		return strings.HasPrefix(assignment, "WQ_REDIS_") || strings.HasPrefix(assignment, "WQ_FIELD_") || strings.HasPrefix(assignment, "WQ_ITEM=")
 	})
 	return slices.Clip(env)
 })

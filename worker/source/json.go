@@ -8,9 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strings"
-	"unicode/utf8"
+
+	"github.com/workqueue/workqueue/worker/fields"
 )
 
 // JSON reads a file that holds a JSON array of items.
@@ -62,22 +61,16 @@ func readJSON(r io.Reader, each func(payload string) error) error {
 	return nil
 }
 
-// paired matches a JSON string whose surrogates come in pairs: \ud83d\ude00.
-var paired = regexp.MustCompile(`(?i)^"(?:[^\\]|\\[^u]|\\u(?:[0-9a-cef][0-9a-f]{3}|d[0-7][0-9a-f]{2}|d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}))*"$`)
-
 // Payload returns the payload of a valid JSON value. The error says what the value is instead of an item.
 func Payload(raw json.RawMessage) (payload string, err error) {
 	wrong := ""
 	switch raw[0] {
 	case '"':
-		var text string
-		_ = json.Unmarshal(raw, &text)
-		// Unmarshal puts U+FFFD in the place of what is not text.
-		if strings.ContainsRune(text, utf8.RuneError) && !(utf8.Valid(raw) && paired.Match(raw)) {
-			wrong = `a string that is not all text, with bytes that are not UTF-8 or half of a surrogate pair such as \ud83d`
-			break
+		text, err := fields.Text(raw)
+		if err == nil {
+			return text, nil
 		}
-		return text, nil
+		wrong = err.Error()
 	case '{':
 		var compact bytes.Buffer
 		_ = json.Compact(&compact, raw)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/workqueue/workqueue/worker/fields"
 )
 
 // row is a row of a table. Its memory is used again for the next one.
@@ -189,6 +191,9 @@ func (l *List) header() ([]string, error) {
 			return nil, c.wrong("the header has the name %q twice; rename one of the columns", name)
 		}
 		names[i], seen[name] = name, true
+	}
+	if err := fields.CheckNames(names); err != nil {
+		return nil, cells[0].wrong("%v", err)
 	}
 	if len(names) > 1 {
 		return names, nil

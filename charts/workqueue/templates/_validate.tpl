@@ -99,7 +99,7 @@ a text, may come after other programs; options, some with an operand, may stand 
 {{- $options := printf `(?:\x00[-+][^\x00]*|\x00[-+][A-Za-z]*[oOWXICrd]\x00[^\x00]*|\x00--(?:rcfile|init-file|require|import)\x00[^\x00]*|\x00(?:%s)\x00[^\x00]*)*` $option }}
 {{- $each = append $each (printf `(?:%s)%s\x00(?:%s)(?:=|%s\x00)?` $programs $options $option $options) }}
 {{- end }}
-{{- $inCode := printf `(?s)^.*?\x00(?:[^\x00]*/)?(?:%s)(?:(?:[^\x00]*[^\x00\\${])?\{(?:#|\.[^\x00}]*)\}|(?:[^\x00]*[^\x00\\])?\{\})` (join "|" $each) }}
+{{- $inCode := printf `(?s)^.*?\x00(?:[^\x00]*/)?(?:%s)(?:(?:[^\x00]*[^\x00\\${])?\{(?:#|\.(?:[^\x00}\\]|\\[^\x00])*)\}|(?:[^\x00]*[^\x00\\])?\{\})` (join "|" $each) }}
 {{- $line := "" }}
 {{- range . }}{{ $line = print $line "\x00" (toString .) }}{{ end }}
 {{- with regexFind $inCode $line }}
@@ -157,13 +157,16 @@ seed.serviceAccountName: with a schedule the worker pods read the lists, under t
 {{- with .Values.worker }}
 {{- include "workqueue.validate.command" (list "worker.command" .command) }}
 {{- $mode := .mode }}
+{{- /* As in worker/fields/command.go. */}}
+{{- $name := `(?:[\pL\pM\pN_-]+(?: +[\pL\pM\pN_-]+)*|"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")` }}
+{{- $field := printf `\{\.%s(?:\.%s)*\}` $name $name }}
 {{- range $i, $argument := ternary .command list (kindIs "slice" .command) }}
-{{- range regexFindAll `(^|[^\\${])\{(#|\.[\pL\pM\pN_. -]*)\}|(^|[^\\])\{\}` (toString $argument) -1 }}
-{{- $found := regexFind `\{[^{]*$` . }}
+{{- range regexFindAll (printf `(?s)(?:^|[^\\${])(?:\{#\}|%s|\{\.(?:[^}\\]|\\.)*\})|(?:^|[^\\])\{\}` $field) (toString $argument) -1 }}
+{{- $found := trimPrefix (regexFind `^[^{]` .) . }}
 {{- if ne $mode "exec" }}
 worker.command[{{ $i }}]: {{ $found }} stands for one item, but with worker.mode={{ $mode }} the items come on standard input; leave it out
-{{- else if not (regexMatch `^\{(|#|(\.[\pL\pM\pN_-]+( +[\pL\pM\pN_-]+)*)+)\}$` $found) }}
-worker.command[{{ $i }}]: {{ $found }} is not a field; write {.name} or {.name.name}, with letters, digits, _, - and single spaces, or \{{ $found }} for the text itself
+{{- else if not (regexMatch (printf `^(?:\{#?\}|%s)$` $field) $found) }}
+worker.command[{{ $i }}]: {{ $found }} is not a field; write {.name} or {.name.name}, with letters, digits, _, - and single spaces, another name as a JSON string, {.{{ $found | trimPrefix "{." | trimSuffix "}" | toRawJson }}}, or \{{ $found }} for the text itself
 {{- end }}
 {{- end }}
 {{- end }}
