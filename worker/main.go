@@ -174,7 +174,7 @@ func explain(err error) string {
 	case errors.As(err, &wrong):
 		return "wrong environment variables:\n" + err.Error()
 	case errors.As(err, &invalid):
-		return err.Error() + ": no item can be run, so none was tried; correct the command or the image"
+		return err.Error() + ": no item can be run, and this worker has tried none; correct the command or the image"
 	case errors.Is(err, context.Canceled):
 		return "stopped by a signal"
 	case errors.As(err, &dead):

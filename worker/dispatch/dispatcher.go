@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -41,6 +42,7 @@ type dispatcher struct {
 	verbose   bool // log even an item that is done
 	connected bool // a call has succeeded
 	status    queue.Status
+	tried     bool // the command was run for an item
 	invalid   error
 
 	rateLogged time.Time // when a line last said that the rate holds items back
@@ -127,6 +129,8 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 		timer.Stop()
 	}
 	switch {
+	case d.invalid != nil && d.tried: // meanwhile it was run after all: another worker may go on
+		return errors.New(d.invalid.Error())
 	case d.invalid != nil:
 		return d.invalid
 	case d.status == queue.StatusStopped:

@@ -30,6 +30,12 @@ func (d *dispatcher) decide(item queue.Item, a *attempt) *queue.ItemOutcome {
 		}
 	}
 	failed := item.Attempts + 1
+	switch {
+	case a.Outcome == queue.OutcomeDone, a.Outcome == queue.OutcomeFailed:
+		d.tried = true
+	case a.Outcome == handler.OutcomeInvalid && d.tried: // it could be run before
+		a.Outcome = queue.OutcomeFailed
+	}
 	switch a.Outcome {
 	case queue.OutcomeDone:
 		d.stats.Done++

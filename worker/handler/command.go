@@ -2,14 +2,10 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os/exec"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/fields"
@@ -64,10 +60,10 @@ func (c *Command) attempt(ctx context.Context, p *process.Process, ending proces
 	a := Attempt{Outcome: queue.OutcomeFailed, Reason: ending.Reason, ExitCode: ending.ExitCode}
 	switch {
 	case ending.Err != nil:
-		a = Unstarted(p.Args[0], ending.Err)
 		if ctx.Err() != nil {
-			a.Outcome = queue.OutcomeReturned
-		} else if a.Outcome == OutcomeInvalid && fields.Command(c.Args[:1]).Placeholder() != "" {
+			return Attempt{Outcome: queue.OutcomeReturned, Reason: "interrupted"}
+		}
+		if a = Unstarted(p.Args[0], ending.Err); a.Outcome == OutcomeInvalid && fields.Command(c.Args[:1]).Placeholder() != "" {
 			a.Outcome = queue.OutcomeDead // other items name other programs
 		}
 	case ending.TimedOut:
@@ -83,22 +79,3 @@ func (c *Command) attempt(ctx context.Context, p *process.Process, ending proces
 	}
 	return a
 }
-
-// Unstarted returns the attempt of an item whose program could not be started. Usually it cannot be started for any item, and the
-// configuration is wrong; but it may be this item's fault, or pass.
-func Unstarted(program string, err error) Attempt {
-	a := Attempt{Outcome: OutcomeInvalid, ExitCode: process.ExitCannotRun, Reason: fmt.Sprintf("cannot run %s: %v", program, err)}
-	switch {
-	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		a.ExitCode = process.ExitNotFound
-	case errors.Is(err, syscall.E2BIG):
-		a.Outcome = queue.OutcomeDead
-		a.Reason += ": all arguments and variables are too long together: " + readStdin
-	case slices.ContainsFunc(passing, func(errno syscall.Errno) bool { return errors.Is(err, errno) }):
-		a.Outcome = queue.OutcomeSnoozed
-	}
-	return a
-}
-
-// passing are the errors of a kernel that is short of processes, memory or files, and of a program that is still being written.
-var passing = []syscall.Errno{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ETXTBSY}

@@ -65,7 +65,20 @@ func newTree(p *Process) *tree {
 // start starts the leader. The process must not be waited for before leave or awaitLeader has returned.
 func (t *tree) start(cmd *exec.Cmd) error {
 	cmd.Env = append(cmd.Env, markVariable+"="+t.mark)
-	return keep.start(cmd, t)
+	err := keep.start(cmd, t)
+	if err == nil {
+		started.LoadOrStore(cmd.Args[0], nil)
+	}
+	return err
+}
+
+// started has the programs that have started.
+var started sync.Map
+
+// HasStarted reports whether a program has been started, by the name that it has in Args.
+func HasStarted(program string) bool {
+	_, has := started.Load(program)
+	return has
 }
 
 // terminate sends TERM to the tree, and KILL after killAfter. Only the first call counts, and none after the leader has ended.
