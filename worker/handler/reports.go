@@ -115,8 +115,8 @@ func NewAttempt(m message.Message, pushed []string, resultBytes int) Attempt {
 	}
 	a := Attempt{Outcome: queue.OutcomeDone, Push: pushed}
 	if m.Result != nil {
-		kept := min(len(*m.Result), resultBytes)
-		a.Result, a.Output, a.Truncated = true, strings.Clone((*m.Result)[:kept]), kept < len(*m.Result)
+		kept := text.Head(*m.Result, resultBytes)
+		a.Result, a.Output, a.Truncated = true, strings.Clone(kept), len(kept) < len(*m.Result)
 	}
 	return a
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // maxLine is the length at which a longer line is cut, so that output without newlines takes no memory.
@@ -53,13 +55,18 @@ type lineWriter struct {
 func (w *lineWriter) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		line, after, ended := bytes.Cut(rest, []byte("\n"))
-		if room := maxLine - len(w.open); len(line) > room {
-			line, after, ended = rest[:room], rest[room:], true
+		room := maxLine - len(w.open)
+		if len(line) > room {
+			w.open = append(w.open, rest[:room]...)
+			w.finishLong()
+			after = rest[room:]
+		} else {
+			w.open = append(w.open, line...)
+			if ended {
+				w.finish()
+			}
 		}
-		w.open = append(w.open, line...)
-		if rest = after; ended {
-			w.finish()
-		}
+		rest = after
 		if w.lines.Len() > 0 && (len(rest) == 0 || w.lines.Len() >= maxLine) {
 			if err := w.pass(); err != nil {
 				return 0, err
@@ -94,6 +101,15 @@ type outputLine struct {
 	Attempt int       `json:"attempt,omitempty"`
 	Stream  string    `json:"stream"`
 	Line    string    `json:"line"`
+}
+
+// finishLong ends an open line that has become too long, before a character that it does not hold whole.
+func (w *lineWriter) finishLong() {
+	whole := len(w.open) - text.Unfinished(w.open)
+	begun := string(w.open[whole:])
+	w.open = w.open[:whole]
+	w.finish()
+	w.open = append(w.open, begun...)
 }
 
 // finish ends the open line.

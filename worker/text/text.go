@@ -41,6 +41,19 @@ func Head(s string, atMost int) string {
 	return s[:end]
 }
 
+// Unfinished returns how many bytes at the end of a text are the beginning of a character whose rest is missing.
+func Unfinished(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
+			if utf8.FullRune(last) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}
+
 // Shorten returns s, or its first bytes and "…" if it has more than atMost.
 func Shorten(s string, atMost int) string {
 	if len(s) <= atMost {
