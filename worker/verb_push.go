@@ -44,23 +44,22 @@ func runPush(ctx context.Context, args []string) error {
 	}
 	defer s.Close()
 	p := &pusher{session: s, queue: s.NewPusher()}
-	list := source.NewList(os.Stdin, settings.Layout())
+	list := source.NewList(source.Interruptible(ctx, os.Stdin), settings.Layout())
 	err = list.Each(func(payload string) error {
 		// An item is not kept waiting for the next one: a pipe is followed as it flows.
 		return p.add(ctx, payload, !list.More())
 	})
-	if wrong := (*source.LineError)(nil); errors.As(err, &wrong) {
-		pushed := "nothing was pushed"
-		if p.read > 0 {
-			pushed = report.Counted(p.read, "item was pushed, and none after it", "items were pushed, and none after them")
-		}
-		return fmt.Errorf("standard input: %w; %s", err, pushed)
-	}
 	if err == nil {
 		err = p.flush(ctx)
 	}
-	if err != nil {
-		return fmt.Errorf("%w; %s pushed, and perhaps the %d after them", err, report.Counted(p.read, "item was", "items were"), len(p.waiting))
+	wrong := (*source.LineError)(nil)
+	switch {
+	case errors.As(err, &wrong):
+		return fmt.Errorf("standard input: %w; %s", err, p.soFar())
+	case errors.Is(err, context.Canceled):
+		return codeError{exitStopped, errors.New("stopped by a signal; " + p.soFar())}
+	case err != nil:
+		return fmt.Errorf("%w; %s", err, p.soFar())
 	}
 	_ = p.queue.Close(ctx) // what is left behind expires
 	fmt.Println(report.Counted(p.pushed, "item was", "items were"), "added to the queue")
@@ -85,7 +84,8 @@ type pusher struct {
 	queue   *queue.Pusher
 	waiting []string
 	bytes   int
-	read    int // items that were pushed, or left out because the run has had them
+	sent    bool // those that wait were sent, without a reply
+	read    int  // items that were pushed, or left out because the run has had them
 	pushed  int
 }
 
@@ -98,6 +98,17 @@ func (p *pusher) add(ctx context.Context, payload string, now bool) error {
 	return p.flush(ctx)
 }
 
+// soFar returns in words how many items are in the queue when an error ends the push.
+func (p *pusher) soFar() string {
+	switch {
+	case p.sent:
+		return fmt.Sprintf("%s pushed, and perhaps the %d after them", report.Counted(p.read, "item was", "items were"), len(p.waiting))
+	case p.read == 0:
+		return "nothing was pushed"
+	}
+	return report.Counted(p.read, "item was pushed, and none after it", "items were pushed, and none after them")
+}
+
 func (p *pusher) flush(ctx context.Context) error {
 	if len(p.waiting) == 0 {
 		return nil
@@ -105,6 +116,7 @@ func (p *pusher) flush(ctx context.Context) error {
 	// A call whose reply is lost may have had its effect. Its repetition then has none.
 	push := p.queue.Push
 	appended := 0
+	p.sent = true
 	err := p.session.retry(ctx, func(ctx context.Context) (err error) {
 		appended, err = push(ctx, p.waiting...)
 		push = p.queue.Repeat
@@ -115,6 +127,6 @@ func (p *pusher) flush(ctx context.Context) error {
 	}
 	p.read += len(p.waiting)
 	p.pushed += appended
-	p.waiting, p.bytes = p.waiting[:0], 0
+	p.waiting, p.bytes, p.sent = p.waiting[:0], 0, false
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"os"
 	"strconv"
@@ -55,7 +56,7 @@ func runSeed(ctx context.Context, _ []string) error {
 		limitMemory(0)
 	}
 	if settings.DryRun {
-		return printItems(ctx, settings)
+		return printItems(ctx, s.log, settings)
 	}
 	if err := s.connect(ctx); err != nil {
 		return err
@@ -177,7 +178,7 @@ func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, er
 		}
 		return seeder.Add(ctx, payload)
 	}
-	if err := readSources(ctx, settings, add); err != nil {
+	if err := readSources(ctx, s.log, settings, add); err != nil {
 		return false, 0, err
 	}
 	published, items, err := seeder.Publish(ctx, settings.Seal)
@@ -188,13 +189,13 @@ func seed(ctx context.Context, s *session, settings *config.Seed) (bool, int, er
 }
 
 // printItems prints the items that a seed would take, each as a line of JSON, with the command of each if there is one.
-func printItems(ctx context.Context, settings *config.Seed) error {
+func printItems(ctx context.Context, log *slog.Logger, settings *config.Seed) error {
 	out := bufio.NewWriter(os.Stdout)
 	encoder := json.NewEncoder(forTerminal(out))
 	encoder.SetEscapeHTML(false)
 	exec := &handler.Exec{Command: handler.Command{Args: settings.Command}, Stdin: settings.Input == config.Stdin}
 	number := 0
-	err := readSources(ctx, settings, func(payload string) error {
+	err := readSources(ctx, log, settings, func(payload string) error {
 		number++
 		line := dryItem{Payload: record.NewPayload(payload, math.MaxInt)}
 		switch {
@@ -220,32 +221,75 @@ type dryItem struct {
 }
 
 // readSources reads all sources that are set, one after another. If items are unique, it passes on each once.
-func readSources(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
+func readSources(ctx context.Context, log *slog.Logger, settings *config.Seed, add func(payload string) error) error {
 	if settings.Unique {
 		add = source.Unique(add)
 	}
-	err := eachSource(ctx, settings, add)
+	err := eachSource(ctx, log, settings, func(payload string) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return add(payload)
+	})
 	if failed := (*source.Error)(nil); errors.As(err, &failed) && failed.Wrong {
 		return configError{err}
 	}
 	return err
 }
 
-func eachSource(ctx context.Context, settings *config.Seed, add func(payload string) error) error {
+// listed is a source of items.
+type listed struct {
+	variable, name string
+	read           func(add func(payload string) error) error
+}
+
+// sources returns the sources that are set, in the order of their items.
+func sources(ctx context.Context, log *slog.Logger, settings *config.Seed) (all []listed) {
 	layout := settings.Layout()
+	for _, path := range settings.ItemsPaths {
+		all = append(all, listed{"WQ_ITEMS_PATHS", path, func(add func(string) error) error {
+			return source.Paths(ctx, []string{path}, layout, add)
+		}})
+	}
+	if settings.ItemsRange.Step != 0 {
+		all = append(all, listed{"WQ_ITEMS_RANGE", "the range", settings.ItemsRange.Each})
+	}
+	if command := settings.ItemsCommand; len(command) > 0 {
+		all = append(all, listed{"WQ_ITEMS_COMMAND", "the output of " + command[0], func(add func(string) error) error {
+			return source.Generator(ctx, command, process.Environment(), layout, log, add)
+		}})
+	}
+	return all
+}
+
+// emptyAdvice is what to do about a list without items.
+const emptyAdvice = "set WQ_ALLOW_EMPTY=true (itemsFrom.allowEmpty) if lists may be empty, or WQ_SEAL=false (queue.seal) to add items later"
+
+// eachSource reads all sources. Unless that is allowed, none of those that complete the queue may be empty, but for the file of items that
+// the chart always sets: most mistakes in the making of a list make an empty one, and a run without items is a success.
+func eachSource(ctx context.Context, log *slog.Logger, settings *config.Seed, add func(payload string) error) error {
+	mayBeEmpty := settings.AllowEmpty || !settings.Seal
+	items := 0
+	counted := func(payload string) error {
+		items++
+		return add(payload)
+	}
 	if settings.ItemsFile != "" {
-		if err := source.JSON(settings.ItemsFile, add); err != nil {
+		if err := source.JSON(ctx, settings.ItemsFile, counted); err != nil {
 			return named("WQ_ITEMS_FILE", err)
 		}
 	}
-	if err := source.Paths(settings.ItemsPaths, layout, add); err != nil {
-		return named("WQ_ITEMS_PATHS", err)
+	for _, s := range sources(ctx, log, settings) {
+		before := items
+		if err := s.read(counted); err != nil {
+			return named(s.variable, err)
+		}
+		if items == before && !mayBeEmpty {
+			return configError{fmt.Errorf("%s: no items in %s; check it, %s", s.variable, s.name, emptyAdvice)}
+		}
 	}
-	if err := settings.ItemsRange.Each(add); err != nil {
-		return err
-	}
-	if len(settings.ItemsCommand) > 0 {
-		return named("WQ_ITEMS_COMMAND", source.Generator(ctx, settings.ItemsCommand, process.Environment(), layout, add))
+	if items == 0 && !mayBeEmpty {
+		return configError{errors.New("there are no items: list them (WQ_ITEMS_FILE, WQ_ITEMS_PATHS, WQ_ITEMS_RANGE or WQ_ITEMS_COMMAND), " + emptyAdvice)}
 	}
 	return nil
 }

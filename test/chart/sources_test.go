@@ -154,3 +154,19 @@ seed: {extraEnv: [{name: BUCKET, value: b}], extraEnvFrom: [{secretRef: {name: b
 		t.Errorf("the image is %s, pulled %q: want itemsFrom.image, by Kubernetes' own rule", c.Image, c.ImagePullPolicy)
 	}
 }
+
+// TestEmptyLists: whether lists may be empty reaches the seed, and does not name another run.
+func TestEmptyLists(t *testing.T) {
+	t.Parallel()
+	strict := seedJob(t, release{values: "{itemsFrom: {command: [list]}, worker: {image: mine, command: [work]}}"}.objects(t)).Spec.Template.Spec
+	lax := seedJob(t, release{values: "{itemsFrom: {command: [list], allowEmpty: true}, worker: {image: mine, command: [work]}}"}.objects(t)).Spec.Template.Spec
+	if got := env(t, lax, "WQ_ALLOW_EMPTY"); got != "true" {
+		t.Errorf("WQ_ALLOW_EMPTY is %q", got)
+	}
+	if env(t, strict, "WQ_SEED_ID") != env(t, lax, "WQ_SEED_ID") {
+		t.Error("it is another run")
+	}
+	if _, err := (release{values: "{items: [], itemsFrom: {allowEmpty: true}, worker: {image: mine, command: [work]}}"}).render(t); err != nil {
+		t.Error(err)
+	}
+}

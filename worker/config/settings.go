@@ -287,6 +287,7 @@ type Seed struct {
 	ItemsPaths   []string     `envconfig:"WQ_ITEMS_PATHS" value:"itemsFrom.configMap itemsFrom.secret itemsFrom.volume" desc:"comma-separated files or folders that list items"`
 	ItemsRange   source.Range `envconfig:"WQ_ITEMS_RANGE" value:"itemsFrom.range" desc:"numbered items: a JSON object with start, end, step (default 1) and format (default %d)"`
 	ItemsCommand Command      `envconfig:"WQ_ITEMS_COMMAND" value:"itemsFrom.command" desc:"JSON array of a program and its arguments that prints a list of items; if it fails, nothing is seeded"`
+	AllowEmpty   bool         `envconfig:"WQ_ALLOW_EMPTY" default:"false" value:"itemsFrom.allowEmpty" desc:"true if lists may be empty; if not, a seed that completes the queue refuses a list without items"`
 	Unique       bool         `envconfig:"WQ_UNIQUE" default:"false" value:"queue.unique" desc:"true to take equal items once in a run, whether they are seeded or pushed"`
 	SeedID       string       `envconfig:"WQ_SEED_ID" default:"items" internal:"the chart makes it from the inputs" desc:"name of this seed: what was seeded under a name is not seeded again under it"`
 	Seal         bool         `envconfig:"WQ_SEAL" default:"true" value:"queue.seal" desc:"whether the queue is complete after this seed; if not, workers wait for more items"`

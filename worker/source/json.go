@@ -3,24 +3,24 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/workqueue/workqueue/worker/fields"
 )
 
 // JSON reads a file that holds a JSON array of items.
-func JSON(path string, each func(payload string) error) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return &Error{err, true}
-	}
-	defer file.Close()
-	return from(each, func(each func(string) error) error {
-		if err := readJSON(file, each); err != nil {
+func JSON(ctx context.Context, path string, each func(payload string) error) error {
+	return from(ctx, each, func(each func(string) error) error {
+		file, err := open(ctx, path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := readJSON(Interruptible(ctx, file), each); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		return nil

@@ -77,8 +77,11 @@ func (l *List) Each(each func(payload string) error) error {
 	})
 }
 
-// More reports whether more is read already, so that the next item will probably not keep anyone waiting.
-func (l *List) More() bool { return l.buffer.Buffered() > 0 }
+// More reports whether another line is read already, so that the next item will probably not keep anyone waiting.
+func (l *List) More() bool {
+	read, _ := l.buffer.Peek(l.buffer.Buffered())
+	return bytes.IndexByte(read, l.layout.Delimiter) >= 0
+}
 
 // LineError is what is wrong with a list, and where.
 type LineError struct {

@@ -150,7 +150,7 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 
 // TestListsAreFollowed: an item is not kept waiting for what comes after it.
 func TestListsAreFollowed(t *testing.T) {
-	for format, text := range map[Format]string{Lines: "a\n", CSV: "b\na\n", TSV: "b\n\"\n", JSONL: "1\n"} {
+	for format, text := range map[Format]string{Lines: "a\nhalf", CSV: "b\na\n\"", TSV: "b\n\"\nhalf", JSONL: "1\n{"} {
 		r, w := io.Pipe()
 		go func() { _, _ = w.Write([]byte(text)) }()
 		list := NewList(r, Layout{format, '\n'})

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,10 +11,10 @@ import (
 // Paths reads lists of items, each a file or a folder of files. A folder is read in the order of its names, with the
 // folders in it; names that begin with a dot are passed over, as Kubernetes keeps the inner workings of a mounted
 // ConfigMap or Secret there.
-func Paths(paths []string, layout Layout, each func(payload string) error) error {
-	return from(each, func(each func(string) error) error {
+func Paths(ctx context.Context, paths []string, layout Layout, each func(payload string) error) error {
+	return from(ctx, each, func(each func(string) error) error {
 		for _, path := range paths {
-			if err := readPath(path, layout, each); err != nil {
+			if err := readPath(ctx, path, layout, each); err != nil {
 				return err
 			}
 		}
@@ -21,8 +22,8 @@ func Paths(paths []string, layout Layout, each func(payload string) error) error
 	})
 }
 
-func readPath(path string, layout Layout, each func(string) error) error {
-	file, err := os.Open(path)
+func readPath(ctx context.Context, path string, layout Layout, each func(string) error) error {
+	file, err := open(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func readPath(path string, layout Layout, each func(string) error) error {
 		return err
 	}
 	if !info.IsDir() {
-		if err := NewList(file, layout).Each(each); err != nil {
+		if err := NewList(Interruptible(ctx, file), layout).Each(each); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		return nil
@@ -45,7 +46,7 @@ func readPath(path string, layout Layout, each func(string) error) error {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		if err := readPath(filepath.Join(path, entry.Name()), layout, each); err != nil {
+		if err := readPath(ctx, filepath.Join(path, entry.Name()), layout, each); err != nil {
 			return err
 		}
 	}

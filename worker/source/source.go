@@ -1,6 +1,8 @@
 // Package source reads the items of a queue from where they are: files, folders, ranges, the output of a command.
 package source
 
+import "context"
+
 // Error is items that could not be read. It wraps nothing: an error of this machine's files must not be taken for one of
 // Redis, which may pass.
 type Error struct {
@@ -10,8 +12,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// from calls read and makes an Error of its errors, except of those that each has returned.
-func from(each func(string) error, read func(each func(string) error) error) error {
+// from calls read and makes an Error of its errors, except of those that each has returned, and of ctx's.
+func from(ctx context.Context, each func(string) error, read func(each func(string) error) error) error {
 	var others error
 	err := read(func(payload string) error {
 		others = each(payload)
@@ -20,6 +22,8 @@ func from(each func(string) error, read func(each func(string) error) error) err
 	switch {
 	case others != nil:
 		return others
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
 	case err != nil:
 		return &Error{err, true}
 	}

@@ -19,9 +19,9 @@
 {{- join ", " $sources }}
 {{- end }}
 
-{{/* What a run is named by: the same inputs are the same run. The image of a program that lists items is not one of them. */}}
+{{/* What a run is named by: the same inputs are the same run. The image of a program that lists items is not one of them, nor is whether lists may be empty. */}}
 {{- define "workqueue.inputsHash" -}}
-{{- $from := omit .Values.itemsFrom "image" }}
+{{- $from := omit .Values.itemsFrom "image" "allowEmpty" }}
 {{- if .Values.queue.unique }}{{ $_ := set $from "unique" true }}{{ end }}
 {{- printf "%s\n%v\n%s" (include "workqueue.items" .) (.Values.rerun | default "") (toRawJson $from) | sha256sum | trunc 10 }}
 {{- end }}

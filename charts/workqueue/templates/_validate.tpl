@@ -17,7 +17,7 @@ them are reported at once.
 {{- if not (kindIs "slice" $items) }}
 items: expected a list, such as `items: [apple, banana]`, and found {{ include "workqueue.kind" $items }}
 {{- else }}
-{{- if and .Values.queue.seal (not $items) (not (include "workqueue.sources" .)) }}
+{{- if and .Values.queue.seal (not $items) (not .Values.itemsFrom.allowEmpty) (not (include "workqueue.sources" .)) }}
 items: the list is empty, so there is nothing to do; list the items, or say in itemsFrom where they are, or set queue.seal=false to add them to the queue later
 {{- end }}
 {{- range $i, $item := $items }}

@@ -74,6 +74,7 @@ program lists them. The seed Job has a pod for it. With a schedule it is an init
   "WQ_LEASE" .Values.worker.lease
   "WQ_RETENTION" .Values.queue.retention) }}
 {{- if .Values.queue.unique }}{{ $_ := set $env "WQ_UNIQUE" true }}{{ end }}
+{{- if .Values.itemsFrom.allowEmpty }}{{ $_ := set $env "WQ_ALLOW_EMPTY" true }}{{ end }}
 {{- if .Values.queue.skipDone }}{{ $_ := set $env "WQ_SKIP_DONE" true }}{{ end }}
 {{- with .Values.itemsFrom }}
 {{- if include "workqueue.sources" $ }}{{ $_ := set $env "WQ_DELIMITER" .delimiter }}{{ end }}
