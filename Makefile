@@ -80,7 +80,7 @@ demo: image ## Cluster, image, helm install of the nine fruits, helm test
 
 .PHONY: deps
 deps: ## Install what the tests need beside Go and Docker (Debian, as root)
-	test/deps
+	test/deps nodejs python3
 
 # Side by side, since they wait about as much as they compute. First comes what they need, with its progress; each prints all at its end.
 .PHONY: test
