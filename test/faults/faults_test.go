@@ -20,12 +20,15 @@ import (
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
-// The command of each item. It writes a line when the item is complete, so a missing line is an item that never ran to its end.
+// The command of each item. It writes a line when the item is complete, so a missing line is an item that never ran to its end. A liar
+// never does, and says what looks like done.
 const each = `
 case $1 in
 poison*) kill -9 $PPID; exit ;;
 slow*) sleep 2.5 ;; # longer than a lease
+liar*) printf '{"id":"1","status":"done"' >&3; exit ;; # the line has no end
 esac
+echo '{"level":"info","id":"1","status":"done"}' # a log line that looks like a message
 echo "$1" >>"$RUNS"
 case $1 in
 bad*) exit 1 ;;
@@ -43,7 +46,9 @@ while read -r item; do
   poison*) kill -9 $PPID; exit ;;
   slow*) sleep 2.5 ;;
   parent*) echo "$n snoozed" >&3; continue ;;
+  liar*) echo "$n done$n done" >&3; cat >/dev/null; exit ;; # two messages on one line
   esac
+  echo "$n done"
   echo "$item" >>"$RUNS"
   case $item in bad*) echo "$n failed" ;; *) echo "$n done" ;; esac >&3
 done
@@ -57,7 +62,9 @@ while IFS= read -r line; do
   case $item in
   poison*) kill -9 $PPID; exit ;;
   slow*) sleep 2.5 ;;
+  liar*) printf '{"id":"%s","status":"done"} {"level":"info"}\n' "$id" >&3; sleep 60 ;; # a log on the descriptor
   esac
+  printf '{"level":"info","id":"%s","status":"done"}\n' "$id"
   echo "$item" >>"$RUNS"
   case $item in
   bad*) status=failed ;;
@@ -189,6 +196,8 @@ func makeItems(n int) []string {
 			kind = "poison"
 		case i%2000 == 333:
 			kind = "slow"
+		case i%1000 == 777:
+			kind = "liar"
 		case i%100 == 42:
 			kind = "parent"
 		}
@@ -260,7 +269,7 @@ func judge(t *testing.T, payloads []string, seeded int, c queue.Counts, dead map
 		if n > copies[payload] {
 			t.Errorf("%s has died %d times", payload, n)
 		}
-		if !strings.HasPrefix(payload, "bad") && !strings.HasPrefix(payload, "poison") {
+		if kind, _, _ := strings.Cut(payload, "-"); kind != "bad" && kind != "poison" && kind != "liar" {
 			t.Errorf("%s is dead and has done nothing to deserve it", payload)
 		}
 	}
@@ -271,7 +280,7 @@ func judge(t *testing.T, payloads []string, seeded int, c queue.Counts, dead map
 		kind, _, _ := strings.Cut(payload, "-")
 		least := n
 		switch kind {
-		case "poison":
+		case "poison", "liar":
 			least = 0
 		case "bad":
 			least = maxAttempts
@@ -279,7 +288,7 @@ func judge(t *testing.T, payloads []string, seeded int, c queue.Counts, dead map
 		if r.of[payload] < least {
 			t.Errorf("%s was run %d times, at least %d were due", payload, r.of[payload], least)
 		}
-		if (kind == "poison" || kind == "bad") && dead[payload] != n {
+		if (kind == "poison" || kind == "bad" || kind == "liar") && dead[payload] != n {
 			t.Errorf("%s is not dead", payload)
 		}
 	}
