@@ -90,7 +90,7 @@ test: deps tools image ## All tests but the long runs
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
-	go test -timeout 10m -p 4 ./... # four packages at a time: they wait more than they compute
+	go test -timeout 20m -p 4 ./... # four packages at a time: they wait more than they compute
 
 .PHONY: test-model
 test-model: deps ## The queue's scripts against a model of them, for longer than test-unit does

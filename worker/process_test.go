@@ -175,10 +175,10 @@ func TestProcess(t *testing.T) {
 		script := `
 			mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && touch /dev/termination-log && cd /dev || exit
 			"$0" seed
-			"$0" & worker=$!
+			"$0" work & worker=$!
 			until test -e running; do sleep 0.1; done
 			kill $worker; wait $worker; cat termination-log
-			WQ_LEASE=$(head -c 10000 "$0" | tr -c a x) "$0"; wc -c <termination-log; cat termination-log`
+			WQ_LEASE=$(head -c 10000 "$0" | tr -c a x) "$0" work; wc -c <termination-log; cat termination-log`
 		_, out := run(t, []string{"unshare", "--mount", "sh", "-c", script, path}, "termination",
 			`WQ_ITEMS_COMMAND=["seq","3"]`, `WQ_COMMAND=["sh","-c","[ $0 = 1 ] || { touch running; sleep 60; }"]`, "WQ_GRACE=100ms")
 		want := "done 1, failed 0, dead 0, snoozed 0, returned 2: a signal told it to\n" +
