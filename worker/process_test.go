@@ -123,7 +123,7 @@ func TestProcess(t *testing.T) {
 		} {
 			env = append(env, "WQ_LOG_LEVEL=warn")
 			seeded, _ := run(t, []string{path, "seed"}, name, env...)
-			worked, _ := run(t, []string{"sh", "-c", `exec "$0" >/dev/null`, path}, name, env...)
+			worked, _ := run(t, []string{"sh", "-c", `exec "$0" work >/dev/null`, path}, name, env...)
 			t.Logf("%s: %d MiB to seed, %d MiB to work", name, seeded, worked)
 			if seeded >= 40 || worked >= 40 { // less than 30 where the collector gets a processor when it wants one
 				t.Errorf("%s: %d MiB to seed, %d MiB to work, want less than 40", name, seeded, worked)

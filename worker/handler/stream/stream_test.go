@@ -307,7 +307,7 @@ func TestStreamReturnsWaiting(t *testing.T) {
 	}{
 		{name: "the first hangs", script: `read -r line; exec sleep 60`, returned: 49},
 		{name: "slow from the first", script: `while read -r line; do
-			sleep 0.2; echo "$line" | sed 's/,.*/,"status":"done"}/' >&3; n=$((n + 1)); test $n != 2 || exec sleep 60; done`, done: 2, returned: 47},
+			sleep 0.12; echo "$line" | sed 's/,.*/,"status":"done"}/' >&3; n=$((n + 1)); test $n != 2 || exec sleep 60; done`, done: 2, returned: 47},
 		{name: "fast, then slow", script: `while read -r line; do
 			echo "${line%%,*},\"status\":\"done\"}" >&3; n=$((n + 1)); test $n -lt 30 || sleep 0.3; test $n != 32 || exec sleep 60; done`, done: 32},
 		{name: "crashes, then hangs", script: `if mkdir crashed; then read -r line; read -r line; exit 3; fi; read -r line; exec sleep 60`,
