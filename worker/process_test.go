@@ -119,7 +119,7 @@ func TestProcess(t *testing.T) {
 			"large, batch":  {large, `WQ_COMMAND=["wc","-c"]`, "WQ_MODE=batch"},
 			"large, stream": {large, echo, "WQ_MODE=stream"},
 			"stream":        {`WQ_ITEMS_COMMAND=["seq","5000"]`, "WQ_MODE=stream", echo},
-			"many":          {`WQ_ITEMS_COMMAND=["seq","200000"]`},
+			"many":          {`WQ_ITEMS_COMMAND=["seq","200000"]`, "WQ_PRINT_ITEMS=true"},
 		} {
 			env = append(env, "WQ_LOG_LEVEL=warn")
 			seeded, _ := run(t, []string{path, "seed"}, name, env...)
