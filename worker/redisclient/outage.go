@@ -41,18 +41,18 @@ func (o *outage) lasted() time.Duration {
 	return o.last
 }
 
-func (o *outage) failed(call string) {
+func (o *outage) failed(cmd redis.Cmder) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.since.IsZero() {
-		o.call, o.since = call, time.Now()
+		o.call, o.since = callName(cmd), time.Now()
 	}
 }
 
-func (o *outage) succeeded(call string) {
+func (o *outage) succeeded(cmd redis.Cmder) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.since.IsZero() && o.call == call {
+	if !o.since.IsZero() && o.call == callName(cmd) {
 		o.last, o.since = time.Since(o.since), time.Time{}
 	}
 }
@@ -82,10 +82,10 @@ func observe(ctx context.Context, err error, cmds ...redis.Cmder) error {
 		for _, cmd := range cmds {
 			switch why := cmd.Err(); {
 			case why == nil && err == nil, errors.Is(why, redis.Nil):
-				out.succeeded(callName(cmd))
+				out.succeeded(cmd)
 			case redis.HasErrorPrefix(why, "NOSCRIPT"): // the script is sent then
 			default:
-				out.failed(callName(cmd))
+				out.failed(cmd)
 			}
 		}
 	}
