@@ -155,15 +155,7 @@ func (f *feed) hasExcess(now time.Time) bool {
 	if items > 0 || !stalled {
 		return items > 0
 	}
-	return f.written > 0 && f.unread() >= f.size(f.given-1)
-}
-
-// unread returns how many bytes are in the pipe.
-func (f *feed) unread() (bytes int) {
-	if conn, err := f.stdin.SyscallConn(); err == nil {
-		_ = conn.Control(func(fd uintptr) { bytes, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
-	}
-	return bytes
+	return f.written > 0 && process.Unread(f.stdin) >= f.size(f.given-1)
 }
 
 // size returns how many bytes the item at an index of the positions has in the pipe.
@@ -238,7 +230,7 @@ func (f *feed) read() int {
 }
 
 func (f *feed) countRead() int {
-	for bytes := f.write.Written() - f.unread(); f.seen < f.given && f.seenEnd+f.size(f.seen) <= bytes; f.seen++ {
+	for bytes := f.write.Written() - process.Unread(f.stdin); f.seen < f.given && f.seenEnd+f.size(f.seen) <= bytes; f.seen++ {
 		f.seenEnd += f.size(f.seen)
 	}
 	return f.seen

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// progress is what ffmpeg, rsync, pip or tqdm print: a status that overwrites itself.
+// progress has what ffmpeg, rsync, pip or tqdm print: a status that overwrites itself.
 func progress() string {
 	var bars strings.Builder
 	for i := range 200 {

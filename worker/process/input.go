@@ -83,12 +83,12 @@ func (i *Input) Write(p []byte) (int, error) {
 func (i *Input) Consumed() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.written - i.unread()
+	return i.written - Unread(i.file)
 }
 
-// unread returns how many bytes are in the pipe.
-func (i *Input) unread() (bytes int) {
-	i.control(func(fd int) { bytes, _ = unix.IoctlGetInt(fd, unix.TIOCINQ) })
+// Unread returns how many bytes are in a pipe, of which the file is either end. It is 0 if the file is closed.
+func Unread(end *os.File) (bytes int) {
+	control(end, func(fd int) { bytes, _ = unix.IoctlGetInt(fd, unix.TIOCINQ) })
 	return bytes
 }
 
@@ -120,7 +120,7 @@ func (i *Input) AwaitRead() error {
 
 // Closed reports whether no process can read any more what is written.
 func (i *Input) Closed() (closed bool) {
-	i.control(func(fd int) {
+	control(i.file, func(fd int) {
 		end := []unix.PollFd{{Fd: int32(fd)}}
 		n, err := unix.Poll(end, 0)
 		closed = err == nil && n > 0 && end[0].Revents&unix.POLLERR != 0
@@ -128,8 +128,8 @@ func (i *Input) Closed() (closed bool) {
 	return closed
 }
 
-func (i *Input) control(use func(fd int)) {
-	if conn, err := i.file.SyscallConn(); err == nil {
+func control(file *os.File, use func(fd int)) {
+	if conn, err := file.SyscallConn(); err == nil {
 		_ = conn.Control(func(fd uintptr) { use(int(fd)) })
 	}
 }

@@ -66,16 +66,23 @@ func newTree(p *Process) *tree {
 func (t *tree) start(cmd *exec.Cmd) error {
 	cmd.Env = append(cmd.Env, markVariable+"="+t.mark)
 	err := keep.start(cmd, t)
-	if err == nil {
-		started.LoadOrStore(cmd.Args[0], nil)
+	if err == nil && startedCount.Load() < maxStarted {
+		if _, again := started.LoadOrStore(cmd.Args[0], nil); !again {
+			startedCount.Add(1)
+		}
 	}
 	return err
 }
 
-// started has the programs that have started.
-var started sync.Map
+// started has the programs that have started: the first ones, since each item may name another.
+var (
+	started      sync.Map
+	startedCount atomic.Int64
+)
 
-// HasStarted reports whether a program has been started, by the name that it has in Args.
+const maxStarted = 1000
+
+// HasStarted reports whether a program has been started, by the name that it has in Args. It knows a thousand of them.
 func HasStarted(program string) bool {
 	_, has := started.Load(program)
 	return has
