@@ -22,7 +22,7 @@ var helpVerb = verb{
 	run:      runHelp,
 }
 
-// helpWidth is how many columns a line of help has at most.
+// helpWidth limits a line of help, in columns.
 const helpWidth = 80
 
 func runHelp(_ context.Context, args []string) error {
@@ -63,7 +63,7 @@ func printAll() error {
 	for _, s := range config.All() {
 		var readers []string
 		for _, v := range verbs {
-			if v.settings != nil && slices.ContainsFunc(config.Of(v.settings()), func(own config.Setting) bool { return own.Name == s.Name }) {
+			if v.settings != nil && config.Reads(v.settings(), s.Name) {
 				readers = append(readers, v.name)
 			}
 		}

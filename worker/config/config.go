@@ -63,6 +63,9 @@ func Of(settings any) []Setting {
 	return all
 }
 
+// Reads reports whether the settings of a verb, which may be nil, have a variable.
+func Reads(settings any, name string) bool { return settings != nil && has(Of(settings), name) }
+
 func has(all []Setting, name string) bool {
 	return slices.ContainsFunc(all, func(s Setting) bool { return s.Name == name })
 }
@@ -74,17 +77,13 @@ const perCall = "a person "
 // Foreign returns the variables that the settings of a verb, which may be nil, do not have: of those given by name, and of those
 // that are set for one call.
 func Foreign(settings any, given []string) []string {
-	var own []Setting
-	if settings != nil {
-		own = Of(settings)
-	}
 	names := slices.Clone(given)
 	for _, s := range All() {
 		if strings.HasPrefix(s.Internal, perCall) && os.Getenv(s.Name) != "" && os.Getenv(s.Name) != s.Default && !slices.Contains(names, s.Name) {
 			names = append(names, s.Name)
 		}
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return has(own, name) })
+	return slices.DeleteFunc(names, func(name string) bool { return Reads(settings, name) })
 }
 
 // Shown is a setting that somebody has set, as people see it.
