@@ -84,21 +84,12 @@ func (r release) install(t *testing.T) (render.Rendered, error) {
 	if err != nil {
 		t.Fatalf("%v in the values\n%s", err, r.values)
 	}
-	merged := printing(chartutil.MergeTables(more, values))
+	merged := render.Printing(chartutil.MergeTables(more, values))
 	rendered, err := render.Release{
 		Chart: r.chart, Name: r.name, Namespace: namespace, Kube: r.kube, SkipSchema: r.skipSchema,
 	}.Render(merged)
 	renderings.Store(key, rendering{rendered, err})
 	return rendered, err
-}
-
-// printing returns values that print the items, unless they say what is run: most tests are not about that.
-func printing(values map[string]any) map[string]any {
-	worker, ok := values["worker"].(map[string]any)
-	if ok && worker["printItems"] != nil || !ok && values["worker"] != nil {
-		return values
-	}
-	return chartutil.MergeTables(values, map[string]any{"worker": map[string]any{"printItems": true}})
 }
 
 func (r release) render(t *testing.T) (string, error) {

@@ -83,7 +83,7 @@ func (r release) options(t *testing.T) *helm.Options {
 		files = append(files, valuesFile(t, r.values))
 	}
 	return &helm.Options{
-		ValuesFiles:    append([]string{valuesFile(t, "worker: {printItems: true}")}, files...), // as printing does
+		ValuesFiles:    append([]string{valuesFile(t, "worker: {printItems: true}")}, files...), // as render.Printing does
 		KubectlOptions: k8s.NewKubectlOptions("", "", namespace),
 		Logger:         logger.Discard,
 	}

@@ -191,15 +191,7 @@ func TestValuesCanBeInstalled(t *testing.T) {
 			if complete["items"] == nil && complete["itemsFrom"] == nil {
 				complete["items"] = []any{"apple"}
 			}
-			if worker, _ := complete["worker"].(map[string]any); worker["command"] == nil {
-				worker = maps.Clone(worker)
-				if worker == nil {
-					worker = map[string]any{}
-				}
-				worker["printItems"] = worker["image"] == nil
-				complete["worker"] = worker
-			}
-			if _, err := r.Render(complete); err != nil {
+			if _, err := r.Render(render.Printing(complete)); err != nil {
 				text, _ := yaml.Marshal(values)
 				t.Errorf("%s: %v, with\n%s", p.path, err, text)
 			}

@@ -181,3 +181,12 @@ func Objects(manifests string) ([]Object, error) {
 	}
 	return all, nil
 }
+
+// Printing returns values that print the items, unless they say so or not themselves: most tests are not about what is run.
+func Printing(values map[string]any) map[string]any {
+	worker, ok := values["worker"].(map[string]any)
+	if ok && worker["printItems"] != nil || !ok && values["worker"] != nil {
+		return values
+	}
+	return chartutil.MergeTables(maps.Clone(values), map[string]any{"worker": map[string]any{"printItems": true}})
+}
