@@ -45,7 +45,7 @@ var exitMeanings = map[int]string{
 	exitStopped:     "ended by SIGINT or SIGTERM",
 }
 
-// signalTimeout is how long a verb other than work may take to end after a signal.
+// signalTimeout limits the time that a verb other than work takes to end after a signal.
 const signalTimeout = 10 * time.Second
 
 func main() {

@@ -22,7 +22,7 @@ type verb struct {
 // verbs are those of people, then those that the chart calls.
 var verbs []*verb
 
-// peopleVerbs is how many of the verbs are for people; the chart calls the rest.
+// peopleVerbs counts the verbs for people, which come first; the chart calls the rest.
 var peopleVerbs int
 
 func init() { // not in the declaration: help lists the verbs, and is one

@@ -262,7 +262,7 @@ func sources(ctx context.Context, log *slog.Logger, settings *config.Seed) (all 
 	return all
 }
 
-// emptyAdvice is what to do about a list without items.
+// emptyAdvice says the way out for a list without items.
 const emptyAdvice = "set WQ_ALLOW_EMPTY=true (itemsFrom.allowEmpty) if lists may be empty, or WQ_SEAL=false (queue.seal) to add items later"
 
 // eachSource reads all sources. Unless that is allowed, none of those that complete the queue may be empty, but for the file of items that

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// VariablePrefix is what the names of the variables of fields begin with. No other variable's does.
+// VariablePrefix begins the names of the variables of fields, and of no other variable.
 const VariablePrefix = "WQ_FIELD_"
 
 // Variable is an environment variable that holds a field.

@@ -22,7 +22,7 @@ import (
 	"github.com/workqueue/workqueue/worker/queue"
 )
 
-// contract is what a program may and may not say in the modes exec and batch. It has read the items 1 and 2 of 3.
+// contract has lines that keep and break the contract in the modes exec and batch. It has read the items 1 and 2 of 3.
 var contract = []struct {
 	name, said string
 	want       string // outcome and reason of each item that is settled, then what is wrong

@@ -15,10 +15,10 @@ import (
 	"github.com/workqueue/workqueue/worker/text"
 )
 
-// maxReason is how many bytes of a reason are kept.
+// maxReason limits what is kept of a reason, in bytes.
 const maxReason = 4 << 10
 
-// reports are what a process says of its items, which it knows by their numbers from 1.
+// reports takes the messages of a process about its items, which it knows by their numbers from 1.
 type reports struct {
 	items  int
 	read   func() int                        // how many items the process has read

@@ -146,7 +146,7 @@ func (s *supervisor) runOnce() (syscall.WaitStatus, error) {
 	}
 }
 
-// endLimit is how long the kernel may take to end what a killed program has left behind.
+// endLimit limits the wait for the kernel to end what a killed program has left behind.
 const endLimit = 10 * time.Second
 
 // endAll kills every process that the program has left behind, and waits until they have ended: this process adopts them all.

@@ -12,7 +12,7 @@ import (
 // MaxBytes is the largest size of a line.
 const MaxBytes = 4 << 20
 
-// quoted is how many bytes of a line are in an error.
+// quoted limits what an error shows of a line, in bytes.
 const quoted = 200
 
 // Invalid is the error for a line that breaks the contract.

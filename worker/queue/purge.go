@@ -18,7 +18,7 @@ func Names(ctx context.Context, client redis.UniversalClient) ([]string, error) 
 	var names []string
 	const prefix, suffix = "{", "}:state"
 	list := func(ctx context.Context, node redis.Cmdable) error {
-		states := node.ScanType(ctx, 0, prefix+"*"+suffix, scanCount, "hash").Iterator() // a key of another type is somebody else's
+		states := node.ScanType(ctx, 0, prefix+"*"+suffix, scanCount, "hash").Iterator() // a key of another type is no queue's
 		for states.Next(ctx) {
 			names = append(names, strings.TrimSuffix(strings.TrimPrefix(states.Val(), prefix), suffix))
 		}

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// stopTimeout is how long a generator may take to end after TERM, and how long one whose list is wrong has to fail by itself.
+	// stopTimeout limits the time that a generator takes to end after TERM, and that one whose list is wrong takes to fail by itself.
 	stopTimeout = 5 * time.Second
-	// leftTimeout is how long the processes that a generator has left behind may take to end after TERM.
+	// leftTimeout limits the time that the processes a generator has left behind take to end after TERM.
 	leftTimeout = 2 * time.Second
-	// heldDelay is how long they may go on writing items before that, as the last process of a pipeline does.
+	// heldDelay limits the time for which they go on writing items before that, as the last process of a pipeline does.
 	heldDelay = time.Second
-	// killDelay is how long the kernel may take to end a process after KILL before that is not waited for.
+	// killDelay limits the wait for the kernel to end a process after KILL.
 	killDelay = time.Second
 	pollDelay = 5 * time.Millisecond
 )

@@ -20,7 +20,7 @@ func (l *List) nulByte() string {
 	return problem
 }
 
-// foreign is what files that are no lists begin with.
+// foreign has the beginnings of files that are no lists.
 var foreign = []struct{ start, problem string }{
 	{"\x1f\x8b\x08", "the list is compressed with gzip; decompress it first: gunzip"},
 	{"\x28\xb5\x2f\xfd", "the list is compressed with zstd; decompress it first: unzstd"},

@@ -12,7 +12,7 @@ upgrade sees what has changed since Redis was made, by name. The spec as a whole
 {{- end }}
 
 {{/*
-Something that changes with redis.password, for the pods that read it when they start; empty without one. It is made by scrypt, so that nobody
+A mark that changes with redis.password, for the pods that read it when they start; empty without one. It is made by scrypt, so that no reader
 can guess the password from it, which takes 0.1 s: hence once a rendering.
 */}}
 {{- define "workqueue.redis.passwordMark" -}}
