@@ -6,6 +6,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/monitor"
+	"github.com/workqueue/workqueue/worker/redisclient"
 )
 
 var monitorVerb = verb{
@@ -21,13 +22,24 @@ var monitorVerb = verb{
 
 func runMonitor(ctx context.Context, _ []string) error {
 	settings := &config.Monitor{}
-	s, err := dial(ctx, settings, &settings.Common)
+	s, err := start(settings, &settings.Common)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	client := redisclient.Open(*s.common)
+	defer client.Close()
+	// It listens while it waits for Redis: whoever asks whether it lives would otherwise end it meanwhile.
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	unusable := make(chan error, 1)
+	go func() {
+		if err := redisclient.Await(serving, client, *s.common, s.log); err != nil && serving.Err() == nil {
+			unusable <- err
+			stop()
+		}
+	}()
 	server := &monitor.Server{
-		Redis:   s.client,
+		Redis:   client,
 		Queue:   settings.Queue,
 		MaxDead: settings.MaxDead.Portion,
 		Actions: settings.Actions,
@@ -35,8 +47,13 @@ func runMonitor(ctx context.Context, _ []string) error {
 		Token:   settings.Token,
 		Log:     s.log,
 	}
-	if err := server.Run(ctx, string(settings.Listen)); err != nil {
+	if err := server.Run(serving, string(settings.Listen)); err != nil {
 		return configError{fmt.Errorf("WQ_MONITOR_ADDR: %w", err)}
 	}
-	return nil
+	select {
+	case err := <-unusable:
+		return err
+	default:
+		return nil
+	}
 }

@@ -18,11 +18,20 @@ import (
 // replyTimeout is how long a reply may take. A link that was cut silently is noticed only then.
 const replyTimeout = 10 * time.Second
 
-// Connect opens a client, waits for the server, and checks that the server is fit for a queue. If it is not, the error is a
-// RefusedError.
+// Connect opens a client and waits until its server can be used, as Await does.
 func Connect(ctx context.Context, c config.Common, log *slog.Logger) (redis.UniversalClient, error) {
-	redis.SetLogger(debug{log})
 	client := Open(c)
+	if err := Await(ctx, client, c, log); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// Await waits until the server of a client replies, WQ_REDIS_UNREACHABLE_TIMEOUT at most, and checks that it is fit for a queue. If it is
+// not, the error is a RefusedError.
+func Await(ctx context.Context, client redis.UniversalClient, c config.Common, log *slog.Logger) error {
+	redis.SetLogger(debug{log})
 	replicaSince := time.Now()
 	err := retry(ctx, c.RedisUnreachableTimeout, log, func(ctx context.Context) error {
 		return check(ctx, client, c, replicaSince, log)
@@ -30,11 +39,7 @@ func Connect(ctx context.Context, c config.Common, log *slog.Logger) (redis.Univ
 	if explained := (*explainedError)(nil); errors.As(err, &explained) && !errors.Is(err, ErrUnreachable) {
 		err = &RefusedError{explained.text, explained.err}
 	}
-	if err != nil {
-		client.Close()
-		return nil, err
-	}
-	return client, nil
+	return err
 }
 
 // Open makes a client from the settings. It does not connect yet.
