@@ -21,7 +21,8 @@ type Handler struct {
 	StartTimeout time.Duration // until the first response of a process, if there is a Timeout
 	ResultBytes  int           // largest number of bytes of a result that are kept
 
-	hasRead atomic.Bool // some process has read a request, so that the command is one for this mode
+	silence time.Duration // with requests in flight and without a message, before a warning; 0: silenceLimit
+	hasRead atomic.Bool   // some process has read a request, so that the command is one for this mode
 
 	mu    sync.Mutex // guards slots and their calls
 	slots []*slot

@@ -249,6 +249,35 @@ func TestStreamNoise(t *testing.T) {
 	}
 }
 
+// A program whose message waits in a buffer of its own gets a warning in the log: its item would end only at the time limit.
+func TestStreamSilence(t *testing.T) {
+	warned := filepath.Join(t.TempDir(), "warned")
+	var logged strings.Builder
+	s := newStream(t, "sh", "-c", `read -r line; until [ -e "$0" ]; do sleep 0.05; done; echo 1 done >&3`, warned)
+	s.silence = time.Millisecond
+	s.Log = slog.New(slog.NewTextHandler(writer(func(line []byte) {
+		logged.Write(line)
+		if err := os.WriteFile(warned, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+	}), nil))
+	if o := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]; o.Outcome != queue.OutcomeDone {
+		t.Errorf("%+v", o)
+	}
+	s.Close()
+	if n := strings.Count(logged.String(), "said nothing on file descriptor 3 for 1ms"); n != 1 {
+		t.Errorf("warned %d times: %s", n, logged.String())
+	}
+}
+
+// writer is an io.Writer.
+type writer func(line []byte)
+
+func (w writer) Write(line []byte) (int, error) {
+	w(line)
+	return len(line), nil
+}
+
 // TestStreamUnread runs programs that end with requests in their input that they have not read. No attempt at these has failed.
 func TestStreamUnread(t *testing.T) {
 	for name, script := range map[string]string{

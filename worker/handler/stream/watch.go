@@ -1,20 +1,22 @@
 package stream
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"time"
 )
 
 const (
 	watchInterval = time.Second
-	silenceLimit  = time.Minute // with requests in flight and without a message, before a warning
+	silenceLimit  = time.Minute
 )
 
 // watch looks after a program from which nothing may come any more, until it has ended.
 func (p *program) watch() {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
-	warned := false
+	limit, warned := cmp.Or(p.handler.silence, silenceLimit), false
 	var before error
 	for {
 		select {
@@ -29,11 +31,11 @@ func (p *program) watch() {
 		}
 		before = closed
 		p.mu.Lock()
-		silent := len(p.order) > 0 && time.Since(later(p.lastMessage, p.order[0].sent)) > silenceLimit
+		silent := len(p.order) > 0 && time.Since(later(p.lastMessage, p.order[0].sent)) > limit
 		p.mu.Unlock()
 		if silent && !warned {
 			warned = true
-			p.handler.warn("the program has said nothing on file descriptor 3 for a minute, and has items: if it writes through a buffer, flush that after each message")
+			p.handler.warn(fmt.Sprintf("the program has said nothing on file descriptor 3 for %v, and has items: if it writes through a buffer, flush that after each message", limit))
 		}
 	}
 }
