@@ -38,7 +38,6 @@ var seedVerb = verb{
 
 const (
 	progressEvery = 5 * time.Second        // how often a long seed says how far it is
-	durableWithin = 2 * time.Second        // Redis writes to its disk once a second
 	seedPoll      = time.Second            // how often a worker looks whether another has seeded the queue
 	seedAttempts  = 10                     // at the seed of a scheduled run; a seed Job counts its attempts itself
 	seedBackoff   = time.Second            // before the second attempt, doubled for each further one
@@ -81,10 +80,10 @@ func runSeed(ctx context.Context, _ []string) error {
 // awaitDurable waits until what was written is safe from the loss of Redis, and warns if that was not confirmed.
 func awaitDurable(ctx context.Context, s *session) error {
 	return s.retry(ctx, func(ctx context.Context) error {
-		durable, err := s.AwaitDurable(ctx, durableWithin)
+		durable, err := s.AwaitDurable(ctx, queue.DurableTimeout)
 		if err == nil && !durable {
 			s.log.Warn("redis has not confirmed that the queue is on its disk and on a replica, as it keeps them: "+
-				"if it is lost now the run fails, and has to be started again", "waited", durableWithin)
+				"if it is lost now the run fails, and has to be started again", "waited", queue.DurableTimeout)
 		}
 		return err
 	})

@@ -42,6 +42,7 @@ type dispatcher struct {
 	verbose   bool // log even an item that is done
 	connected bool // a call has succeeded
 	status    queue.Status
+	durable   bool // Redis had the end of the run on its disk before the last call
 	tried     bool // the command was run for an item
 	invalid   error
 
@@ -96,8 +97,12 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 				return err
 			}
 			switch {
-			case d.status == queue.StatusDrained && d.open == 0:
+			case d.status == queue.StatusDrained && d.open == 0 && d.durable:
 				return nil
+			case d.status == queue.StatusDrained && d.open == 0:
+				if err := d.awaitDurable(); err != nil {
+					return err
+				}
 			case d.status == queue.StatusLast && d.open == 0 && ctx.Err() == nil:
 				if err := d.runLastStep(); err != nil {
 					return err
@@ -137,6 +142,20 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 		return ErrStopped
 	}
 	return ctx.Err()
+}
+
+// awaitDurable waits until the end of the run is safe from the loss of Redis, and lets the queue be asked once more: a Redis that has lost
+// its last second meanwhile has items again, and when the workers have ended nobody would run them.
+func (d *dispatcher) awaitDurable() error {
+	err := d.retry(func(ctx context.Context) error {
+		confirmed, err := d.worker.Queue.AwaitDurable(ctx, queue.DurableTimeout)
+		if err == nil && !confirmed {
+			d.worker.Log.Warn("redis has not confirmed that the end of the run is on its disk and on a replica, as it keeps them", "waited", queue.DurableTimeout)
+		}
+		return err
+	})
+	d.durable, d.leaseAgain = true, time.Now()
+	return err
 }
 
 // publish makes the stats visible to other goroutines.
@@ -244,6 +263,7 @@ func (d *dispatcher) endCall(end callEnd) error {
 	}
 	d.exclusive = reply.Isolate || d.holdsSuspect()
 	d.status = reply.Status
+	d.durable = d.durable && reply.Status == queue.StatusDrained
 	if reply.Status == queue.StatusLimited && d.lastCall.Sub(d.rateLogged) > rateLogInterval {
 		d.worker.Log.Info("the rate holds items back", "next_in", reply.Wait, "items_per_second", d.policy.Limits.Rate)
 		d.rateLogged = d.lastCall

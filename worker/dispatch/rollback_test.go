@@ -148,3 +148,60 @@ func TestForgetfulRedis(t *testing.T) {
 	}
 	t.Logf("%d items, run %d times, through %d rollbacks", items, runs, rollbacks)
 }
+
+// atInfo is a hook that does something before the first INFO, by which a worker begins to ask whether the end of the run is on the disk.
+type atInfo func()
+
+func (atInfo) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (atInfo) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (before atInfo) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "info" {
+			before()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// TestEndIsLost makes Redis lose the last second of a run after its only worker has seen the end. It runs what is left again: nobody else would.
+func TestEndIsLost(t *testing.T) {
+	ctx := t.Context()
+	server := redistest.Start(t)
+	plain, hooked := server.Client(), server.Client()
+	defer plain.Close()
+	defer hooked.Close()
+	q := queue.New(hooked, "job2")
+	seeder := q.NewSeeder("s")
+	if err := seeder.Add(ctx, "item"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := seeder.Publish(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := save.Run(ctx, plain, nil).Slice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	hooked.AddHook(atInfo(func() {
+		once.Do(func() {
+			if err := restore.Run(ctx, plain, nil, saved...).Err(); !errors.Is(err, redis.Nil) {
+				t.Error(err)
+			}
+		})
+	}))
+	m := &moody{runs: map[string]int{}}
+	w := &dispatch.Worker{Queue: q, Handler: m, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName("w"),
+		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 2, UnreachableTimeout: time.Minute,
+			Limits: queue.Limits{Lease: 10 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
+	if err := w.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if c, err := q.Counts(ctx); err != nil || !c.Drained() || m.runs["item"] != 2 {
+		t.Errorf("the item was run %d times, not twice; the worker ended with %+v (%v)", m.runs["item"], c, err)
+	}
+}

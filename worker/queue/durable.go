@@ -2,11 +2,19 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
+
+// DurableTimeout is for how long it is reasonable to wait for AwaitDurable: Redis writes to its disk once a second.
+const DurableTimeout = 2 * time.Second
+
+// touch writes without changing anything, and nothing if there is no run: what was deleted must not come back.
+// KEYS[1] the run's state. It replies nothing.
+const touch = `if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'seeded', 0) end`
 
 // AwaitDurable waits until all that was written before is safe from the loss of the server: in its append-only file, if
 // it keeps one and has WAITAOF (Redis 7.2), and on a replica, if it has one (WAIT). It returns false if that was not
@@ -25,7 +33,7 @@ func (q *Queue) AwaitDurable(ctx context.Context, atMost time.Duration) (bool, e
 	// Both commands wait for what their own connection wrote. The log and the replicas keep the order of writes: with this
 	// one, which changes nothing, all earlier ones are safe.
 	pipe := node.Pipeline()
-	write := pipe.HIncrBy(ctx, q.key("state"), "seeded", 0)
+	write := pipe.Eval(ctx, touch, []string{q.key("state")})
 	var waits []*redis.Cmd
 	if strings.Contains(info, "aof_enabled:1\r\n") {
 		waits = append(waits, pipe.Do(ctx, "WAITAOF", 1, 0, atMost.Milliseconds()))
@@ -37,7 +45,7 @@ func (q *Queue) AwaitDurable(ctx context.Context, atMost time.Duration) (bool, e
 		return true, nil
 	}
 	_, _ = pipe.Exec(ctx) // the errors are the commands'
-	if err := write.Err(); err != nil {
+	if err := write.Err(); err != nil && !errors.Is(err, redis.Nil) {
 		return false, err
 	}
 	durable := true
