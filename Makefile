@@ -82,11 +82,16 @@ demo: image ## Cluster, image, helm install of the nine fruits, helm test
 deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps nodejs python3
 
-# Side by side, since they wait about as much as they compute. First comes what they need, with its progress; each prints all at its end.
+# Side by side, since they wait about as much as they compute; only the cluster, which is busy by itself, has the machine for itself. First
+# comes what they need, with its progress; each prints all at its end.
+ALONE  := test-e2e
+BESIDE := test-browser test-unit test-model test-chart test-faults test-try lint test-docs test-licences
+READY  := $(addprefix --old-file=,deps tools image worker kind-up)
+
 .PHONY: test
 test: deps tools image ## All tests but the long runs
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(addprefix --old-file=,deps tools image worker kind-up) \
-	  test-e2e test-browser test-unit test-model test-chart test-faults test-try lint test-docs test-licences
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(READY) $(BESIDE)
+	@$(MAKE) --no-print-directory $(READY) $(ALONE)
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line
@@ -119,7 +124,7 @@ test-docs: ## The links, values, variables, verbs and targets that the documenta
 
 .PHONY: test-e2e
 test-e2e: tools image ## Chart and worker on the cluster, with Helm 3 and Helm 4
-	$(KIND_ENV) cd test && GOGC=400 go test -count=1 -timeout 30m -skip '^TestRedis$$' ./e2e/... # many helms that live for a second
+	$(KIND_ENV) cd test && GOGC=400 go test -count=1 -timeout 60m -skip '^TestRedis$$' ./e2e/... # many helms that live for a second
 
 .PHONY: test-servers
 test-servers: deps ## The queue and the connection with it on this machine's Redis, Redis 8 and Valkey: as root on Debian

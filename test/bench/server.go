@@ -102,7 +102,7 @@ func (i info) command(name string) (calls, seconds float64) {
 
 // calls returns the number of round trips that workers made. Commands within a script are not counted.
 func (i info) calls() (calls float64) {
-	for _, name := range []string{"evalsha", "blmove"} {
+	for _, name := range []string{"evalsha", "blmove", "blpop"} {
 		n, _ := i.command(name)
 		calls += n
 	}

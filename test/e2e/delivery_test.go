@@ -25,7 +25,7 @@ func TestWithoutHooks(t *testing.T) {
 		"redis.password": `"open sesame"`,
 		"worker.image":   program(t),
 		"worker.command": `["sh", "-c", "echo user $(id -u); env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; touch /here; ls /var/run/secrets; true"]`,
-	}, "--wait", "--timeout", "3m")
+	}, "--wait")
 	s.complete("OK: all 9 items are done")
 
 	logs := s.logs()

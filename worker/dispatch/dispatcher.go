@@ -42,6 +42,7 @@ type dispatcher struct {
 	verbose   bool // log even an item that is done
 	connected bool // a call has succeeded
 	status    queue.Status
+	watch     bool // rest by watching for a push
 	durable   bool // Redis had the end of the run on its disk before the last call
 	tried     bool // the command was run for an item
 	invalid   error
@@ -230,6 +231,7 @@ func (d *dispatcher) call() {
 	now := time.Now()
 	if d.wantsItems(now) {
 		request.Want, request.Fill, request.Idle = d.leaseSize(), d.together(), d.idle > 0
+		request.Rests = d.idle == d.slots && d.open == 0
 		d.lastBatch = request.Want
 	}
 	request.Status = d.statusReport(now)
@@ -263,6 +265,7 @@ func (d *dispatcher) endCall(end callEnd) error {
 	}
 	d.exclusive = reply.Isolate || d.holdsSuspect()
 	d.status = reply.Status
+	d.watch = reply.Watch
 	d.durable = d.durable && reply.Status == queue.StatusDrained
 	if reply.Status == queue.StatusLimited && d.lastCall.Sub(d.rateLogged) > rateLogInterval {
 		d.worker.Log.Info("the rate holds items back", "next_in", reply.Wait, "items_per_second", d.policy.Limits.Rate)
@@ -325,7 +328,7 @@ func pollDelay(reply queue.Reply) time.Duration {
 	case reply.Status == queue.StatusPaused:
 		return idlePoll + rand.N(idlePoll/2)
 	case reply.Wait >= idlePoll:
-		return idlePoll - rand.N(idlePoll/2)
+		return reply.Wait - rand.N(reply.Wait/2)
 	}
 	return reply.Wait + rand.N(min(reply.Wait, 50*time.Millisecond)+time.Millisecond)
 }
@@ -373,7 +376,7 @@ func (d *dispatcher) rest(ctx context.Context) {
 	if wait <= 0 {
 		return
 	}
-	if d.status != queue.StatusWait || d.exclusive { // a push would change nothing
+	if d.status != queue.StatusWait || d.exclusive { // neither a push nor a bell would change anything
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -381,9 +384,15 @@ func (d *dispatcher) rest(ctx context.Context) {
 		return
 	}
 	resting := time.Now()
-	err := d.worker.Queue.AwaitPush(ctx, wait)
-	if err == nil {
+	await := d.worker.Queue.AwaitBell
+	if d.watch {
+		await = d.worker.Queue.AwaitPush
+	}
+	woken, err := await(ctx, wait)
+	if woken {
 		d.leaseAgain = time.Now()
+	}
+	if err == nil {
 		return
 	}
 	if left := wait - time.Since(resting); ctx.Err() == nil && left > 0 {

@@ -114,6 +114,9 @@ type Request struct {
 	// Idle says that a slot of this worker is idle, so that other workers return what they hold if nothing is waiting for it.
 	Idle bool
 
+	// Rests says that this worker has nothing to do, and rests as Reply.Watch says if it gets nothing.
+	Rests bool
+
 	// Status is what the worker reports of itself: JSON, or "" for nothing new. It should be new every few seconds.
 	Status string
 }
@@ -136,6 +139,7 @@ type Reply struct {
 	Wait    time.Duration // until something may change by itself; a second at least while paused
 	Batch   *Batch        // the newly leased batch, nil without one
 	Idle    bool          // a slot is idle in some worker, and nothing is waiting for it
+	Watch   bool          // rest with AwaitPush; else, where it is StatusWait, with AwaitBell
 	Isolate bool          // a suspect waits for this worker: lease nothing more until it holds nothing
 	Lost    []string      // batches whose lease had expired: the reports about them changed nothing
 
@@ -238,6 +242,13 @@ func (s *Session) arguments(request Request) []any {
 	if l.Rate > 0 {
 		interval = 1e6 / l.Rate
 	}
+	idle := 0
+	switch {
+	case request.Rests:
+		idle = 2
+	case request.Idle:
+		idle = 1
+	}
 	settings, release := "", ""
 	if s.epoch == "" {
 		settings, release = s.Settings, s.Release
@@ -245,7 +256,7 @@ func (s *Session) arguments(request Request) []any {
 	args := make([]any, 0, 21+7*len(request.Reports))
 	args = append(args, s.epoch, s.worker, s.calls, l.Lease.Milliseconds(), request.Want, max(request.Fill, 1), l.BatchBytes,
 		l.MaxCrashes, l.MaxSnoozes, l.StopAfter.String(), l.Retention.Milliseconds(), l.Kept.String(), interval, l.LastStep, request.Status, settings, release,
-		request.Idle, request.pushes(), l.MaxDead.String(), len(request.Reports))
+		idle, request.pushes(), l.MaxDead.String(), len(request.Reports))
 	for _, r := range request.Reports {
 		action := "keep"
 		if r.Release {
@@ -264,8 +275,8 @@ func (s *Session) arguments(request Request) []any {
 
 // parseReply reads the reply of exchange.lua, and the list b of the batch.
 func parseReply(raw []any, values []string) (reply Reply, epoch string, err error) {
-	if len(raw) != 8 {
-		return reply, "", fmt.Errorf("%d fields in place of 8", len(raw))
+	if len(raw) != 9 {
+		return reply, "", fmt.Errorf("%d fields in place of 9", len(raw))
 	}
 	status, ok1 := raw[0].(string)
 	wait, ok2 := raw[1].(int64)
@@ -275,10 +286,11 @@ func parseReply(raw []any, values []string) (reply Reply, epoch string, err erro
 	lost, ok6 := raw[5].([]any)
 	rolledBack, ok7 := raw[6].([]any)
 	idle, ok8 := raw[7].(int64)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8) || len(rolledBack)%2 != 0 {
+	watch, ok9 := raw[8].(int64)
+	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8 && ok9) || len(rolledBack)%2 != 0 {
 		return reply, "", fmt.Errorf("unexpected types %T", raw)
 	}
-	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Isolate: isolate == 1, Idle: idle == 1}
+	reply = Reply{Status: Status(status), Wait: time.Duration(wait) * time.Millisecond, Isolate: isolate == 1, Idle: idle == 1, Watch: watch == 1}
 	for _, l := range lost {
 		reply.Lost = append(reply.Lost, fmt.Sprint(l))
 	}

@@ -31,7 +31,7 @@
 -- ARGV[15] what the worker reports of itself, '' for nothing new
 -- ARGV[16] the worker's settings, '' once they are known
 -- ARGV[17] the release that the worker belongs to, '' if none, or once it is known
--- ARGV[18] 1 if a slot of the worker is idle, else 0
+-- ARGV[18] 2 if the worker has nothing to do and rests when it gets nothing, 1 if one of its slots is idle, else 0
 -- ARGV[19] 1 if any of the reports has items to push, else 0
 -- ARGV[20] dead letters with which the run is still a success; with a % at its end, a share of all items
 -- ARGV[21] number of batches reported; then for each of them:
@@ -46,7 +46,7 @@
 --     done      done (and counted among the newly done); text goes into the results, if there is any. Only with this outcome
 --               are items pushed
 --
--- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back, idle }
+-- Reply: { status, wait ms, epoch, batch id, isolate, lost batch ids, rolled back, idle, watch }
 --   status       items | wait | limited | paused | last | drained | stopped | unseeded | vanished
 --   wait         ms until something is due to change by itself; a second at least while paused
 --   batch id     worker id ':' number of the call, '' unless status is items. The caller reads b itself, in the same round
@@ -58,6 +58,8 @@
 --                report pushes items, and this server is full. Their leases were renewed, but nothing was settled; all that is
 --                not in the bitmap must be reported again
 --   idle         1 if a slot is idle in some worker, and nothing is waiting for it
+--   watch        1 if this worker is to watch `ready`, which is empty, while it rests. Others rest at the bell, see ring: a push
+--                wakes one worker, and each that finds items wakes a few more while there are any
 
 local worker_epoch, worker, call_number = ARGV[1], ARGV[2], ARGV[3]
 local lease, want, fill = tonumber(ARGV[4]), math.min(tonumber(ARGV[5]), 5000), tonumber(ARGV[6])
@@ -65,7 +67,7 @@ local max_bytes, max_crashes, max_snoozes = tonumber(ARGV[7]), tonumber(ARGV[8])
 local stop_after, retention, max_results = ARGV[10], tonumber(ARGV[11]), ARGV[12]
 local interval = tonumber(ARGV[13])
 local has_last_step, worker_status, settings, release = ARGV[14] == '1', ARGV[15], ARGV[16], ARGV[17]
-local has_idle_slot, pushing = ARGV[18] == '1', ARGV[19] == '1'
+local has_idle_slot, rests, pushing = ARGV[18] ~= '0', ARGV[18] == '2', ARGV[19] == '1'
 local max_dead, reports, FIRST_REPORT = ARGV[20], tonumber(ARGV[21]), 22
 
 -- An item that was aboard so many crashes is a suspect. Most crashes are the node's, not the item's.
@@ -77,23 +79,29 @@ local MIN_ENDED, MAX_KNOWN = 100, 1000000
 -- How long a worker that has found nothing counts as idle, in ms: until it asks again.
 local IDLE_NOTED = 1500
 
-local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until =
+-- How long the watcher counts as one without a call, in ms. It calls every second and a half at least. And how many workers one wakes.
+local WATCHES, RINGS = 2000, 4
+
+-- What an idle worker rests before it asks again, in ms: so long for each worker, that all together ask seldom. The watcher asks each second.
+local REST, REST_EACH, LONGEST_REST = 1000, 20, 15000
+
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until, watcher =
   unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'done', 'stopped', 'paused',
-    'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step', 'idle_until'))
+    'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step', 'idle_until', 'watcher'))
 taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
 dead_count, done_count, alone = tonumber(dead_count or 0), tonumber(done_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
 
 if not epoch then
-  return { worker_epoch == '' and 'unseeded' or 'vanished', 1000, '', '', 0, {}, {}, 0 }
+  return { worker_epoch == '' and 'unseeded' or 'vanished', 1000, '', '', 0, {}, {}, 0, 0 }
 end
 local join_lost = unjoined > 0 and call('EXISTS', call('LINDEX', joining, 0) or joining) == 0
 if (worker_epoch ~= '' and worker_epoch ~= epoch) or taken + ready_len + unjoined < seeded or join_lost then
-  return { 'vanished', 0, epoch, '', 0, {}, {}, 0 }
+  return { 'vanished', 0, epoch, '', 0, {}, {}, 0, 0 }
 end
 local last_call = call('HGET', workers, worker)
 if last_call and tonumber(call_number) < tonumber(last_call) then
-  return { 'wait', 0, epoch, '', 0, {}, {}, 0 }
+  return { 'wait', 0, epoch, '', 0, {}, {}, 0, 0 }
 end
 local repeated = last_call == call_number
 
@@ -365,7 +373,7 @@ local function isolate()
   return true
 end
 
-local suspects_len
+local suspects_len, watches
 
 -- next_batch fills the batch. It returns its origin and its size, which is 0 if nothing was leased, and whether this worker is
 -- to make itself free.
@@ -418,6 +426,28 @@ local function note_idle(till)
   idle_until = till
 end
 
+-- watch lets this worker rest. One at a time watches `ready`, on which a push wakes all who wait.
+local function watch()
+  local name, till = string.match(watcher or '', '^(.*) (%d+)$')
+  if name and name ~= '' and name ~= worker and now <= tonumber(till) then return end
+  watches = ready_len == 0
+  if watches then call('HSET', state, 'watcher', worker .. ' ' .. string.format('%.0f', now + WATCHES)) end
+end
+
+-- wake_others passes on that there are items, from a worker that has rested and has got some of them.
+local function wake_others()
+  local name, till = string.match(watcher or '', '^(.*) (%d+)$')
+  if not name or now > tonumber(till) then return end
+  local waiting = ready_len + call('ZCOUNT', delayed, '-inf', now)
+  if name == worker then call('HSET', state, 'watcher', ' ' .. till) end
+  if waiting > 0 or name == worker then ring(math.max(1, math.min(RINGS, math.ceil(waiting / fill)))) end
+end
+
+-- wake_all tells all idle workers that the run has ended, once.
+local function wake_all()
+  if call('EXISTS', prefix .. 'bell') == 0 then ring(call('HLEN', workers) - 1) end
+end
+
 -- lease_batch returns the status after an attempt to lease, and whether this worker is to make itself free.
 local function lease_batch(held)
   if repeated and call('EXISTS', batch) == 1 then return 'items' end
@@ -426,9 +456,11 @@ local function lease_batch(held)
   local origin, size, free = next_batch(held)
   if size == 0 then
     if has_idle_slot and not free then note_idle(now + IDLE_NOTED) end
+    if rests and not free then watch() end
     return 'wait', free
   end
   if idle_until then note_idle() end
+  if rests and watcher then wake_others() end
   spend_allowance(size)
   call('LPUSH', batch, string.format('%.0f:%.0f', origin, now))
   call('ZADD', leases, lease_now + lease, batch_id)
@@ -462,13 +494,14 @@ local function pending(limited)
     finish()
     return 'drained', 0
   end
-  local wait = math.max(0, math.min(60000, next_due and tonumber(next_due) - now or 60000, next_expiry and tonumber(next_expiry) - lease_now or 60000))
+  local wait = math.max(0, math.min(REST, next_due and tonumber(next_due) - now or REST, next_expiry and tonumber(next_expiry) - lease_now or REST))
   if paused then return 'paused', math.max(wait, 1000) end
   if limited and (ready_len > 0 or suspects_len > 0 or next_due and tonumber(next_due) <= now) then
     local allowed_at = math.ceil((used_until + interval) / 1000)
     call('HSET', state, 'limited_until', allowed_at)
     return 'limited', math.max(allowed_at - now, 2 * call('HLEN', workers))
   end
+  if rests and want > 0 and not watches then return 'wait', math.max(REST, math.min(LONGEST_REST, REST_EACH * call('HLEN', workers))) end
   if sealed and ready_len == 0 and suspects_len == 0 and not next_due then
     -- Only leases are left, and the run may end at any time. Workers that leave together keep their pods' logs, so they ask
     -- often, but all of them together no more than 500 times a second.
@@ -491,7 +524,8 @@ if too_many_dead() then
   if not last_step_open then
     status = 'stopped'
   elseif call('ZCARD', leases) > 0 then
-    wait = 100 -- a worker that left now would fail the Job, and end the others' pods, before the last step
+    -- A worker that left now would fail the Job, and end the others' pods, before the last step.
+    wait = rests and math.max(100, math.min(LONGEST_REST, REST_EACH * call('HLEN', workers))) or 100
   elseif paused then
     status, wait = 'paused', 1000
   else
@@ -503,5 +537,6 @@ else
   if want > 0 and not paused then status, free = lease_batch(held) end
   if status ~= 'items' then status, wait = pending(status == 'limited') end
 end
+if status == 'drained' or status == 'stopped' then wake_all() end
 return { status, wait, epoch, status == 'items' and batch_id or '', free and 1 or 0, lost, rolled_back,
-  idle_until and tonumber(idle_until) >= now and 1 or 0 }
+  idle_until and tonumber(idle_until) >= now and 1 or 0, status == 'wait' and watches and 1 or 0 }

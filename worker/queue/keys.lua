@@ -14,7 +14,8 @@
 -- KEYS[12] known     SET     fingerprints of done items, kept for later runs that leave them out
 -- KEYS[13]          the prefix that all keys but `ready` share; no key has that very name
 --
--- An open batch has two more keys: <prefix>b:<batch id> and <prefix>d:<batch id>, see exchange.lua.
+-- An open batch has two more keys: <prefix>b:<batch id> and <prefix>d:<batch id>, see exchange.lua. Idle workers wait at a list
+-- <prefix>bell, from which each of them takes one element; it is there for a second.
 --
 -- The life of a run, as its state has it:
 --   unseeded  there is no epoch. A worker waits; one that has seen an epoch before reports that the run has vanished
@@ -37,6 +38,7 @@
 --   stopped_at   time of the last report since the run was stopped early
 --   results_bytes, history_bytes, results_dropped, history_dropped  see trim
 --   alone        suspects that run now
+--   watcher      the idle worker that a push wakes, ' ', and until when it counts; nobody before the ' ' if it has found work
 --   isolated     the worker that stops leasing so that it can run a suspect, and until when
 --   settings     JSON, of the worker that started last
 --   used_until   time in µs, whole, up to which the items that were leased use up the rate
@@ -146,6 +148,17 @@ end
 -- forget_last_step makes the last step run again, at the next end of the run.
 local function forget_last_step()
   call('HDEL', state, 'last_step', 'last_worker', 'last_until', 'last_attempts', 'last_crashes', 'last_record', 'last_outdated')
+end
+
+-- ring wakes idle workers, n at most. Who comes to wait within a second is woken, too: he may have asked before.
+local function ring(n)
+  local bell = prefix .. 'bell'
+  for i = call('LLEN', bell) + 1, n, 1000 do
+    local rings = {}
+    for j = i, math.min(n, i + 999) do rings[#rings + 1] = '' end
+    call('RPUSH', bell, unpack(rings))
+  end
+  call('PEXPIRE', bell, 1000)
 end
 
 -- reopen makes the keys of a run that had ended, or was left by its workers, stay for good again.

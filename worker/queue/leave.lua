@@ -12,6 +12,11 @@
 -- Reply: 1 if the keys expire now, else 0
 local retention = tonumber(ARGV[2])
 call('HDEL', workers, ARGV[1])
+local watcher = string.match(call('HGET', state, 'watcher') or '', '^(.*) ')
+if watcher == ARGV[1] then
+  call('HDEL', state, 'watcher')
+  ring(1) -- another one is to watch
+end
 local stopped, last_step, only_seed = unpack(call('HMGET', state, 'stopped', 'last_step', 'only_seed'))
 if retention == 0 or not stopped or last_step == 'waiting' or last_step == 'running' or call('ZCARD', leases) > 0 then return 0 end
 call('HSET', state, 'left', 1)

@@ -96,14 +96,27 @@ func cause(commands []redis.Cmder, err error) error {
 	return err
 }
 
-// AwaitPush blocks until the list of ready items is not empty, or for the given time, whichever is first. It takes
-// nothing from the list and costs Redis nothing while it waits.
-func (q *Queue) AwaitPush(ctx context.Context, atMost time.Duration) error {
+// longestBlock is how long one call waits: Redis must reply before the connection is taken for cut.
+const longestBlock = 8 * time.Second
+
+// AwaitPush blocks until the list of ready items is not empty, or for the given time, or for some seconds, whichever is first, and returns
+// whether it is not empty. It takes nothing from the list and costs Redis nothing while it waits. A push wakes all who wait here.
+func (q *Queue) AwaitPush(ctx context.Context, atMost time.Duration) (bool, error) {
 	// Moving the head to the head changes nothing, and blocks while there is no head.
-	seconds := fmt.Sprintf("%.3f", max(atMost, 10*time.Millisecond).Seconds())
-	err := q.redis.Do(ctx, "BLMOVE", q.Name, q.Name, "LEFT", "LEFT", seconds).Err()
+	return q.block(ctx, atMost, "BLMOVE", q.Name, q.Name, "LEFT", "LEFT")
+}
+
+// AwaitBell blocks until a script rings for this worker, or for the given time, or for some seconds, whichever is first, and returns whether
+// it was rung for. See ring in keys.lua.
+func (q *Queue) AwaitBell(ctx context.Context, atMost time.Duration) (bool, error) {
+	return q.block(ctx, atMost, "BLPOP", q.key("bell"))
+}
+
+func (q *Queue) block(ctx context.Context, atMost time.Duration, command ...any) (bool, error) {
+	seconds := min(max(atMost, 10*time.Millisecond), longestBlock).Seconds()
+	err := q.redis.Do(ctx, append(command, fmt.Sprintf("%.3f", seconds))...).Err()
 	if errors.Is(err, redis.Nil) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }

@@ -48,7 +48,7 @@ func TestOneConnection(t *testing.T) {
 				if _, err := q.NewSession("w", queue.Limits{Lease: time.Minute, BatchBytes: 1 << 20, MaxCrashes: 3}).Exchange(ctx, queue.Request{}); err != nil {
 					t.Fatal(err)
 				}
-				if err := q.AwaitPush(ctx, 10*time.Millisecond); err != nil {
+				if _, err := q.AwaitPush(ctx, 10*time.Millisecond); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := q.Counts(ctx); err != nil {
