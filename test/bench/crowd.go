@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -15,17 +16,24 @@ import (
 )
 
 const (
-	idleWorkers = 1000
+	idleWorkers = 10000
 	idleHosts   = 4 // processes that hold them
 	busyWorkers = 100
 	busyItem    = 10 * time.Millisecond
-	settle      = 4 * time.Second // until all are connected and in step
+	settle      = 40 * time.Second // until all are connected and in step
+	crowdPushes = 50
 )
 
 // Crowd is the load of many workers at once: first all of them idle, then some busy on another queue.
 type Crowd struct {
 	Idle Calls `json:"idle"`
 	Busy Calls `json:"busy"` // idle and busy together
+	// Started is, for each of some single items that are pushed while all are idle, how many ms later a worker has it.
+	Started []float64 `json:"started_ms"`
+	// PushMillis is the processor time of Redis for such an item, in ms, beyond that for the idle workers.
+	PushMillis float64 `json:"push_ms"`
+	// EndSeconds is the time from the sealing of the empty queue until the last of the idle workers has ended.
+	EndSeconds float64 `json:"end_seconds"`
 	// DoneRate is items per second of the busy ones.
 	DoneRate float64 `json:"done_rate"`
 	// MaxRate is the rate if leasing took no time.
@@ -43,9 +51,11 @@ type Calls struct {
 
 func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
 	m := &Crowd{MaxRate: float64(busyWorkers) / busyItem.Seconds()}
-	// The idle ones wait for items of a queue that is not sealed.
-	if _, _, err := queue.New(s.client, "idle").NewSeeder("nothing").Publish(ctx, false); err != nil {
-		return m, err
+	// The idle ones wait for items of queues that are not sealed.
+	for _, name := range []string{"idle", "idle-too"} {
+		if _, _, err := queue.New(s.client, name).NewSeeder("nothing").Publish(ctx, false); err != nil {
+			return m, err
+		}
 	}
 	var hosts []*host
 	defer func() {
@@ -64,6 +74,21 @@ func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
 	if m.Idle, _, err = observe(ctx, s, hosts, sizes.crowdTime); err != nil {
 		return m, err
 	}
+	if err = m.push(ctx, s); err != nil {
+		return m, err
+	}
+	if err = m.seal(ctx, s); err != nil {
+		return m, err
+	}
+	var idle []float64
+	for _, h := range hosts {
+		taken, err := h.end()
+		if err != nil {
+			return m, err
+		}
+		idle = append(idle, taken...)
+	}
+	m.Idle.took(idle)
 
 	items := int(m.MaxRate * (2*sizes.crowdTime + 4*settle).Seconds())
 	if _, err = run(ctx, s, ours, ours.seed, s.addr, items); err != nil {
@@ -71,7 +96,7 @@ func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
 	}
 	hosts = nil
 	for range idleHosts {
-		h, err := startHost(ctx, s, idleWorkers/idleHosts, "idle", 0)
+		h, err := startHost(ctx, s, idleWorkers/idleHosts, "idle-too", 0)
 		if err != nil {
 			return m, err
 		}
@@ -82,11 +107,72 @@ func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
 		return m, err
 	}
 	hosts = append(hosts, h)
-	m.Busy, m.DoneRate, err = observe(ctx, s, hosts, sizes.crowdTime)
-	return m, err
+	if m.Busy, m.DoneRate, err = observe(ctx, s, hosts, sizes.crowdTime); err != nil {
+		return m, err
+	}
+	var millis []float64
+	for _, h := range hosts {
+		taken, err := h.end()
+		if err != nil {
+			return m, err
+		}
+		millis = append(millis, taken...)
+	}
+	m.Busy.took(millis)
+	return m, nil
 }
 
-// observe measures the calls of some hosts for a while and then ends the hosts.
+// push pushes single items while all are idle.
+func (m *Crowd) push(ctx context.Context, s *server) error {
+	before, err := s.info(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	taken := func() int { n, _ := s.client.HGet(ctx, "{idle}:state", "taken").Int(); return n }
+	for range crowdPushes {
+		had, started := taken(), time.Now()
+		if err := s.client.RPush(ctx, "idle", "item").Err(); err != nil {
+			return err
+		}
+		for taken() == had {
+			if time.Since(started) > time.Minute {
+				return errors.New("a pushed item was not leased within a minute")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		m.Started = append(m.Started, float64(time.Since(started).Microseconds())/1000)
+		time.Sleep(100 * time.Millisecond)
+	}
+	after, err := s.info(ctx)
+	if err != nil {
+		return err
+	}
+	m.PushMillis = 1000 * (after.cpu() - before.cpu() - m.Idle.RedisCPU*time.Since(began).Seconds()) / crowdPushes
+	return nil
+}
+
+// seal ends the run of the idle workers.
+func (m *Crowd) seal(ctx context.Context, s *server) error {
+	if err := queue.New(s.client, "idle").Seal(ctx); err != nil {
+		return err
+	}
+	for started := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		state, err := s.info(ctx)
+		if err != nil {
+			return err
+		}
+		m.EndSeconds = time.Since(started).Seconds()
+		if state.number("connected_clients") < 10 {
+			return nil
+		}
+		if m.EndSeconds > 60 {
+			return fmt.Errorf("%s idle workers have not ended within a minute", state["connected_clients"])
+		}
+	}
+}
+
+// observe measures the calls of some hosts for a while.
 func observe(ctx context.Context, s *server, hosts []*host, duration time.Duration) (Calls, float64, error) {
 	time.Sleep(settle)
 	for _, h := range hosts {
@@ -114,21 +200,15 @@ func observe(ctx context.Context, s *server, hosts []*host, duration time.Durati
 		return Calls{}, 0, err
 	}
 	seconds := time.Since(started).Seconds()
-	var millis []float64
-	for _, h := range hosts {
-		taken, err := h.end()
-		if err != nil {
-			return Calls{}, 0, err
-		}
-		millis = append(millis, taken...)
-	}
 	return Calls{
 		PerSecond: (after.calls() - before.calls()) / seconds,
 		RedisCPU:  (after.cpu() - before.cpu()) / seconds,
-		Exchanges: len(millis),
-		P50:       quantile(millis, 0.50),
-		P99:       quantile(millis, 0.99),
 	}, float64(countsAfter.Done-countsBefore.Done) / seconds, nil
+}
+
+// took adds how many milliseconds each exchange took.
+func (c *Calls) took(millis []float64) {
+	c.Exchanges, c.P50, c.P99 = len(millis), quantile(millis, 0.50), quantile(millis, 0.99)
 }
 
 // host is a process with many workers.

@@ -113,13 +113,16 @@ func (p *page) large(m *Large) {
 }
 
 func (p *page) crowd(m *Crowd) {
-	p.line("\n## A thousand workers idle, a hundred busy\n")
+	p.line("\n## Ten thousand workers idle, a hundred busy\n")
 	p.line("Each worker has a connection of its own. The busy ones have items of %v, on another queue of the same Redis: they do "+
 		"%s items/s, %s at most if leasing took no time.\n", busyItem, thousands(m.DoneRate), thousands(m.MaxRate))
 	p.line("| | calls/s | Redis CPU, of one core | an exchange, p50 | p99 |")
 	p.line("|---|---:|---:|---:|---:|")
 	p.line("| %d idle | %s | %s | %.2f ms | %.2f ms |", idleWorkers, thousands(m.Idle.PerSecond), percent(m.Idle.RedisCPU), m.Idle.P50, m.Idle.P99)
 	p.line("| %d idle, %d busy | %s | %s | %.2f ms | %.2f ms |", idleWorkers, busyWorkers, thousands(m.Busy.PerSecond), percent(m.Busy.RedisCPU), m.Busy.P50, m.Busy.P99)
+	p.line("\nA single item that is pushed while all are idle is leased after %.1f ms (median of %d; at most %.1f), and costs Redis %.2f ms beside what the idle "+
+		"workers cost. When the empty queue is sealed, the last idle worker has ended after %.1f s.", median(m.Started), len(m.Started), slices.Max(m.Started),
+		m.PushMillis, m.EndSeconds)
 }
 
 func (p *page) load(all []*Load) {

@@ -35,7 +35,7 @@ func startServer(ctx context.Context) (*server, error) {
 	}
 	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
-		"--appendonly", "no", "--maxclients", "4000", "--loglevel", "warning")
+		"--appendonly", "no", "--maxclients", "12000", "--tcp-backlog", "4096", "--loglevel", "warning")
 	// The server dies with this program, however that ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

@@ -154,16 +154,14 @@ type atInfo func()
 
 func (atInfo) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (atInfo) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
+func (atInfo) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
-func (before atInfo) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() == "info" {
+func (before atInfo) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		if commands[0].Name() == "info" {
 			before()
 		}
-		return next(ctx, cmd)
+		return next(ctx, commands)
 	}
 }
 

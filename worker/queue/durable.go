@@ -24,12 +24,16 @@ func (q *Queue) AwaitDurable(ctx context.Context, atMost time.Duration) (bool, e
 	if err != nil {
 		return false, err
 	}
-	info, err := node.Info(ctx).Result()
+	// One section each: all of them together look at every client.
+	facts := node.Pipeline()
+	persistence, replication := facts.Info(ctx, "persistence"), facts.Info(ctx, "replication")
+	_, err = facts.Exec(ctx)
 	if isRefusal(err) {
 		return true, nil
 	} else if err != nil {
 		return false, err
 	}
+	info := persistence.Val() + replication.Val()
 	// Both commands wait for what their own connection wrote. The log and the replicas keep the order of writes: with this
 	// one, which changes nothing, all earlier ones are safe.
 	pipe := node.Pipeline()

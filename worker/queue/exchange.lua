@@ -83,7 +83,7 @@ local IDLE_NOTED = 1500
 local WATCHES, RINGS = 2000, 4
 
 -- What an idle worker rests before it asks again, in ms: so long for each worker, that all together ask seldom. The watcher asks each second.
-local REST, REST_EACH, LONGEST_REST = 1000, 20, 15000
+local REST, REST_EACH, LONGEST_REST = 1000, 20, 20000
 
 local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until, watcher =
   unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'done', 'stopped', 'paused',

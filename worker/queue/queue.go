@@ -96,25 +96,23 @@ func cause(commands []redis.Cmder, err error) error {
 	return err
 }
 
-// longestBlock is how long one call waits: Redis must reply before the connection is taken for cut.
-const longestBlock = 8 * time.Second
-
-// AwaitPush blocks until the list of ready items is not empty, or for the given time, or for some seconds, whichever is first, and returns
+// AwaitPush blocks until the list of ready items is not empty, or for the given time, a few seconds at most, whichever is first, and returns
 // whether it is not empty. It takes nothing from the list and costs Redis nothing while it waits. A push wakes all who wait here.
 func (q *Queue) AwaitPush(ctx context.Context, atMost time.Duration) (bool, error) {
 	// Moving the head to the head changes nothing, and blocks while there is no head.
-	return q.block(ctx, atMost, "BLMOVE", q.Name, q.Name, "LEFT", "LEFT")
+	seconds := fmt.Sprintf("%.3f", max(atMost, 10*time.Millisecond).Seconds())
+	return woken(q.redis.Do(ctx, "BLMOVE", q.Name, q.Name, "LEFT", "LEFT", seconds).Err())
 }
 
-// AwaitBell blocks until a script rings for this worker, or for the given time, or for some seconds, whichever is first, and returns whether
-// it was rung for. See ring in keys.lua.
+// AwaitBell blocks until a script rings for this worker, see ring in keys.lua, or for the given time, rounded up to seconds, whichever is first.
+// It returns whether it was rung for.
 func (q *Queue) AwaitBell(ctx context.Context, atMost time.Duration) (bool, error) {
-	return q.block(ctx, atMost, "BLPOP", q.key("bell"))
+	seconds := (atMost + time.Second - 1).Truncate(time.Second)
+	return woken(q.redis.BLPop(ctx, max(seconds, time.Second), q.key("bell")).Err())
 }
 
-func (q *Queue) block(ctx context.Context, atMost time.Duration, command ...any) (bool, error) {
-	seconds := min(max(atMost, 10*time.Millisecond), longestBlock).Seconds()
-	err := q.redis.Do(ctx, append(command, fmt.Sprintf("%.3f", seconds))...).Err()
+// woken reads the reply of a call that blocks.
+func woken(err error) (bool, error) {
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -22,14 +23,16 @@ import (
 func crowd(ctx context.Context, client *redis.Client, _ int) (peer.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	debug.SetGCPercent(-1) // thousands of workers in one process would be busy with their garbage
+	debug.SetMemoryLimit(2 << 30)
 	var group sync.WaitGroup
 	timer := &timer{}
 	sleep := sleeper{time.Duration(peer.Number("BENCH_ITEM_MS")) * time.Millisecond}
 	for range peer.Number("BENCH_WORKERS") {
-		own := redis.NewClient(&redis.Options{Addr: client.Options().Addr})
-		defer own.Close()
+		own := redis.NewClient(&redis.Options{Addr: client.Options().Addr, PipelinePoolSize: -1, ReadTimeout: 30 * time.Second}) // one connection, as a worker has
 		own.AddHook(timer)
 		group.Go(func() {
+			defer own.Close()
 			_ = newWorker(queue.New(own, os.Getenv("BENCH_QUEUE")), sleep, 30*time.Second).Run(ctx)
 		})
 	}
