@@ -131,6 +131,17 @@ func TestProcess(t *testing.T) {
 		}
 	})
 
+	// To seed items that are large takes a few of them, however many there are.
+	t.Run("huge", func(t *testing.T) {
+		const size, items = 16, 12 // MiB
+		list := fmt.Sprintf(`WQ_ITEMS_COMMAND=["sh","-c","for i in $(seq %d); do head -c %dM /dev/zero | tr '\\0' x; echo; done"]`, items, size)
+		peak, _ := run(t, []string{path, "seed"}, "huge", list)
+		t.Logf("%d MiB to seed %d items of %d MiB", peak, items, size)
+		if peak > 6*size {
+			t.Errorf("%d MiB to seed %d items of %d MiB", peak, items, size)
+		}
+	})
+
 	// As process 1 it reaps what commands leave behind, and still knows how they ended.
 	t.Run("init", func(t *testing.T) {
 		container := pidNamespace(t)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -46,6 +47,15 @@ func start(settings any, common *config.Common) (*session, error) {
 		s.log.Warn("unknown environment variables, perhaps misspelt", "variables", unknown)
 	}
 	return s, nil
+}
+
+// personWaits is for how long a verb that a person waits for tries to reach Redis.
+const personWaits = 10 * time.Second
+
+// hurry makes a session give up sooner than workers do, since a person waits.
+func (s *session) hurry() *session {
+	s.common.RedisUnreachableTimeout = min(s.common.RedisUnreachableTimeout, personWaits)
+	return s
 }
 
 // connect waits for Redis, WQ_REDIS_UNREACHABLE_TIMEOUT at most.
@@ -136,8 +146,11 @@ func (s *session) existing(ctx context.Context) (queue.Counts, error) {
 // change opens a verb's queue, which must exist, and changes it. It returns the counts from before.
 func change(ctx context.Context, do func(context.Context, *session) error) (queue.Counts, error) {
 	settings := &config.Common{}
-	s, err := open(ctx, settings, settings)
+	s, err := start(settings, settings)
 	if err != nil {
+		return queue.Counts{}, err
+	}
+	if err := s.hurry().connectRun(ctx); err != nil {
 		return queue.Counts{}, err
 	}
 	defer s.Close()

@@ -96,7 +96,7 @@ func openRecords(ctx context.Context, settings any, records *config.Records, arg
 	if err := parsePattern(&records.Match, args); err != nil {
 		return nil, err
 	}
-	return s, s.connectRun(ctx)
+	return s, s.hurry().connectRun(ctx)
 }
 
 // parsePattern reads the pattern that a verb has as its only argument, if it has any.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 var retryVerb = verb{
@@ -35,23 +36,23 @@ func runRetry(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	back := 0
+	back, found := 0, 0
 	// A try whose reply was lost may have put items back. They are no longer dead for the next try, so nothing is put back twice.
 	err = s.retry(ctx, func(ctx context.Context) error {
-		n, err := retryDead(ctx, s.Queue, settings.Match, before.Now)
-		back += n
+		n, letters, err := retryDead(ctx, s.Queue, settings.Match, before.Now)
+		back, found = back+n, found+letters
 		return err
 	})
+	if err == nil && found == 0 && before.Dead > 0 {
+		return fmt.Errorf("%s, and no record of it is left: queue.retention was over, so nothing can be put back (to run the list again, upgrade with another value of rerun)",
+			report.Counted(before.Dead, "item is dead", "items are dead"))
+	}
 	if err == nil && before.LastStep == queue.LastStepDead && settings.Match.Regexp == nil {
 		if err = s.retry(ctx, s.RetryLastStep); err == nil {
 			fmt.Println("the last step (finally) will run again")
 		}
 	}
-	if back == 1 {
-		fmt.Println("1 dead item is back in the queue")
-	} else {
-		fmt.Printf("%d dead items are back in the queue\n", back)
-	}
+	fmt.Println(report.Counted(back, "dead item is", "dead items are") + " back in the queue")
 	if back > 0 || before.LastStep == queue.LastStepDead {
 		s.warnIfEnded(before)
 	}
@@ -59,10 +60,9 @@ func runRetry(ctx context.Context, args []string) error {
 }
 
 // retryDead puts the matching items back into the queue that were dead at the given time of Redis's clock, a few at a time. It
-// returns how many went back.
-func retryDead(ctx context.Context, q *queue.Queue, match config.Pattern, at time.Time) (int, error) {
+// returns how many went back, and how many there were, matching or not.
+func retryDead(ctx context.Context, q *queue.Queue, match config.Pattern, at time.Time) (back, letters int, err error) {
 	const atOnce = 100
-	back := 0
 	var keys []string
 	var failed error
 	putBack := func() {
@@ -71,7 +71,8 @@ func retryDead(ctx context.Context, q *queue.Queue, match config.Pattern, at tim
 		back += n
 		keys = keys[:0]
 	}
-	err := q.DeadLetters(ctx, func(r queue.Record) bool {
+	err = q.DeadLetters(ctx, func(r queue.Record) bool {
+		letters++
 		if r.Recorded().After(at) { // perhaps an item that was put back a moment ago
 			return false
 		}
@@ -86,5 +87,5 @@ func retryDead(ctx context.Context, q *queue.Queue, match config.Pattern, at tim
 	if err == nil && failed == nil {
 		putBack()
 	}
-	return back, errors.Join(err, failed)
+	return back, letters, errors.Join(err, failed)
 }

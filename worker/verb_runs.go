@@ -29,8 +29,11 @@ func runRuns(ctx context.Context, _ []string) error {
 		_ = os.Setenv("WQ_QUEUE", monitor.EveryQueue)
 	}
 	settings := &config.Runs{}
-	s, err := dial(ctx, settings, &settings.Common)
+	s, err := start(settings, &settings.Common)
 	if err != nil {
+		return err
+	}
+	if err := s.hurry().connect(ctx); err != nil {
 		return err
 	}
 	defer s.Close()

@@ -13,7 +13,7 @@ import (
 const (
 	seedChunkItems = 1000    // payloads per RPUSH
 	seedChunkBytes = 1 << 20 // payload bytes per RPUSH
-	seedPipeline   = 16      // RPUSHes per round trip
+	seedPipeline   = 16      // RPUSHes per round trip, of as many bytes as their chunks have, or of one item more
 	discardTimeout = 2 * time.Second
 )
 
@@ -46,6 +46,7 @@ type Seeder struct {
 	skipped int
 	chunk   []any
 	bytes   int // of the chunk
+	piped   int // bytes in the pipeline
 	pipe    redis.Pipeliner
 	stop    context.CancelFunc // ends the refreshing of the expiry, nil before the first flush
 }
@@ -66,7 +67,7 @@ func (s *Seeder) Add(ctx context.Context, payload string) error {
 	if err := s.cut(ctx); err != nil {
 		return err
 	}
-	if s.pipe.Len() < seedPipeline {
+	if s.pipe.Len() < seedPipeline && s.piped < seedPipeline*seedChunkBytes {
 		return nil
 	}
 	return s.flush(ctx)
@@ -87,6 +88,7 @@ func (s *Seeder) cut(ctx context.Context) error {
 	if len(items) == 0 {
 		return nil
 	}
+	s.piped += s.bytes
 	s.chunk, s.bytes = make([]any, 0, seedChunkItems), 0
 	if s.Unique || len(s.Skip) > 0 {
 		var err error
@@ -186,7 +188,7 @@ func (s *Seeder) flush(ctx context.Context) error {
 		go s.refresh(refreshing, stagingExpiry)
 	}
 	commands, err := s.pipe.Exec(ctx)
-	s.pipe = s.queue.redis.Pipeline()
+	s.pipe, s.piped = s.queue.redis.Pipeline(), 0
 	return cause(commands, err)
 }
 
