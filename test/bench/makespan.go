@@ -99,6 +99,9 @@ func measureMakespan(ctx context.Context, s *server, sizes scale) ([]*Makespan, 
 	var all []*Makespan
 	for _, workers := range []int{4, 8} {
 		for _, w := range workloads(workers, sizes.makespan) {
+			if !strings.Contains(w.name, os.Getenv("BENCH_LIST")) {
+				continue
+			}
 			m := &Makespan{Workload: w.name, Workers: workers, Items: len(w.items), Greedy: w.greedy(workers).Seconds(), Load: load()}
 			for _, together := range [][]contender{makespanOurs, others} {
 				finishes, err := m.race(ctx, s, w, together)

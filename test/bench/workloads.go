@@ -36,6 +36,8 @@ func workloads(slots int, span time.Duration) []workload {
 		{"giant first", slices.Concat(giant, small)},
 		{"giant amidst", slices.Concat(small[:middle], giant, small[middle:])},
 		{"giant last", slices.Concat(small, giant)},
+		{"very fast, then slow", slices.Concat(repeat(ms, work/40), repeat(1000*ms, work/2))},
+		{"giant among very fast", slices.Concat(repeat(5*ms, work/8), []time.Duration{span * 3 / 2}, repeat(5*ms, work/2))},
 	}
 }
 
