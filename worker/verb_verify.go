@@ -29,6 +29,7 @@ var verifyVerb = verb{
 const (
 	verifyPoll     = 250 * time.Millisecond
 	verifyProgress = 10 * time.Second // between two lines of progress
+	verifyBroken   = 30 * time.Second // for which a worker that can run an item may still start, in place of those that could not
 )
 
 var (
@@ -81,6 +82,8 @@ func conclusionCode(c report.Conclusion) int {
 		return exitOK
 	case report.StateFailed, report.StateStopped:
 		return exitDead
+	case report.StateBroken:
+		return exitConfig
 	case report.StateUnseeded, report.StateVanished, report.StateUnbalanced:
 		return exitVanished
 	}
@@ -112,6 +115,8 @@ func await(ctx context.Context, s *session, settings *config.Verify, course *rep
 			fmt.Println(course.Progress(settings.MaxDead.Portion))
 		}
 		switch waited := time.Since(began); {
+		case min(waited, counts.Now.Sub(counts.LastCall)) > verifyBroken && course.Conclude(counts, settings.MaxDead.Portion).State == report.StateBroken:
+			return counts, nil
 		case waited > settings.Timeout:
 			if counts.LastCall.IsZero() {
 				return counts, cmp.Or(noRun, errNoWorker)

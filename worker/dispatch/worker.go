@@ -16,6 +16,7 @@ import (
 	"github.com/workqueue/workqueue/worker/handler"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisclient"
+	"github.com/workqueue/workqueue/worker/text"
 )
 
 // Policy is how a worker treats items, apart from running them.
@@ -47,6 +48,9 @@ var (
 	ErrStopped  = errors.New("too many dead items: the run was stopped early")
 	ErrUnseeded = errors.New("the queue was never seeded, or Redis lost it")
 )
+
+// maxReason is how much of the reason the run keeps, in bytes.
+const maxReason = 1000
 
 // InvalidCommandError is returned when the command cannot be run for any item.
 type InvalidCommandError struct{ Reason string }
@@ -151,7 +155,12 @@ func (w *Worker) run(ctx context.Context) error {
 	if d.connected && d.open == 0 {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCalls)
 		defer cancel()
-		_ = d.session.Close(last) // it leaves a few bytes that expire
+		broken := (*InvalidCommandError)(nil)
+		why := ""
+		if errors.As(err, &broken) {
+			why = text.Head(broken.Reason, maxReason)
+		}
+		_ = d.session.Close(last, why) // it leaves a few bytes that expire
 	}
 	return err
 }

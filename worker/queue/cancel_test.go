@@ -107,7 +107,7 @@ func TestCancelKeepsTheExpiry(t *testing.T) {
 	if reply = exchange(t, session, 1, dead); reply.Status != queue.StatusStopped {
 		t.Fatalf("status %s", reply.Status)
 	}
-	must(t, session.Close(t.Context()))
+	must(t, session.Close(t.Context(), ""))
 	must(t, q.Cancel(t.Context(), func(string) bool { return true }, queue.Cap{}))
 	for _, key := range client.Keys(t.Context(), "*").Val() {
 		if client.PTTL(t.Context(), key).Val() <= 0 && key != "{job2}:state" {

@@ -32,6 +32,7 @@ type Counts struct {
 	LastAttempts   int    // failed attempts of the last step
 	LastStepRecord string // of the last of them, JSON
 
+	Broken    string // why a worker could run no item, "" if none has said so or another has ended an attempt since
 	SeedError string // of the last failed attempt at seeding a queue that is not seeded yet
 
 	Now        time.Time // Redis's clock
@@ -97,7 +98,7 @@ func parseCounts(pairs []string) Counts {
 		Revived: values["revived"], Skipped: values["skipped"],
 		ResultsDropped: values["results_dropped"], HistoryDropped: values["history_dropped"], Taken: values["taken"],
 		LastStep: LastStepState(texts["last_step"]), LastAttempts: values["last_attempts"], LastStepRecord: texts["last_record"],
-		SeedAttempts: values["seed_attempts"], SeedError: texts["seed_error"],
+		SeedAttempts: values["seed_attempts"], SeedError: texts["seed_error"], Broken: texts["broken"],
 		Now: at("now"), Began: at("began_at"), SeederTill: at("seeder_until"), Started: at("started_at"), Finished: at("finished_at"), StoppedAt: at("stopped_at"),
 		LastCall: at("last_call"), LastUntil: at("last_until"),
 		NextDue: at("next_due"), NextExpiry: at("next_expiry"), Limited: at("limited_until"),

@@ -72,7 +72,7 @@ func TestWatcher(t *testing.T) {
 func TestWatcherGone(t *testing.T) {
 	client, q := open(t)
 	sessions := crowd(t, q, 3, limits)
-	must(t, sessions[0].Close(t.Context()))
+	must(t, sessions[0].Close(t.Context(), ""))
 	if n := bells(t, client); n != 1 {
 		t.Errorf("after the watcher has left %d workers are woken, not one", n)
 	}

@@ -231,9 +231,9 @@ func (s *Session) call(ctx context.Context, request Request,
 }
 
 // Close ends the session. Batches that it still holds expire. If it was the last on a sealed run that has not drained, the
-// run's keys expire after the retention, unless another session goes on with the run before.
-func (s *Session) Close(ctx context.Context) error {
-	return leaveScript.Run(ctx, s.queue.redis, s.keys, s.worker, s.limits.Retention.Milliseconds()).Err()
+// run's keys expire after the retention, unless another session goes on with the run before. A worker that cannot run any item says why.
+func (s *Session) Close(ctx context.Context, broken string) error {
+	return leaveScript.Run(ctx, s.queue.redis, s.keys, s.worker, s.limits.Retention.Milliseconds(), broken).Err()
 }
 
 func (s *Session) arguments(request Request) []any {

@@ -85,9 +85,9 @@ local WATCHES, RINGS = 2000, 4
 -- What an idle worker rests before it asks again, in ms: so long for each worker, that all together ask seldom. The watcher asks each second.
 local REST, REST_EACH, LONGEST_REST = 1000, 20, 20000
 
-local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until, watcher =
+local epoch, taken, seeded, sealed, started_at, finished_at, dead_count, done_count, stopped, paused, left, alone, isolated, turn, unjoined, used_until, last_step, idle_until, watcher, broken =
   unpack(call('HMGET', state, 'epoch', 'taken', 'seeded', 'sealed', 'started_at', 'finished_at', 'dead', 'done', 'stopped', 'paused',
-    'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step', 'idle_until', 'watcher'))
+    'left', 'alone', 'isolated', 'turn', 'unjoined', 'used_until', 'last_step', 'idle_until', 'watcher', 'broken'))
 taken, seeded, unjoined = tonumber(taken or 0), tonumber(seeded or 0), tonumber(unjoined or 0)
 dead_count, done_count, alone = tonumber(dead_count or 0), tonumber(done_count or 0), tonumber(alone or 0)
 local ready_len = call('LLEN', ready)
@@ -111,6 +111,7 @@ local full = pushing and type(redis.pcall('HSET', workers, worker, call_number))
 call('ZREM', leases, '')
 call('HSET', workers, worker, call_number)
 if left then reopen() end
+if broken and worker_epoch == '' then call('HDEL', state, 'broken') end
 if worker_status ~= '' then call('SET', prefix .. 'w:' .. worker, worker_status, 'PX', math.max(lease, 30000)) end
 if settings ~= '' then call('HSET', state, 'settings', settings, 'release', release) end
 if has_last_step and not last_step then
@@ -230,6 +231,7 @@ local function settle()
           slice(ARGV, at + 6, pushes), item(origin, position, call('LINDEX', batch, position)))
         at = at + 6 + pushes
       end
+      if broken and gone > 0 then call('HDEL', state, 'broken') end
       count('done', done)
       done_count = done_count + done
       know(fingerprints)

@@ -41,6 +41,7 @@
 --   watcher      the idle worker that a push wakes, ' ', and until when it counts; nobody before the ' ' if it has found work
 --   isolated     the worker that stops leasing so that it can run a suspect, and until when
 --   settings     JSON, of the worker that started last
+--   broken       why a worker could run no item; it goes when a worker starts, or an attempt at an item has ended
 --   used_until   time in µs, whole, up to which the items that were leased use up the rate
 --   limited_until  time in ms at which the rate allows the next item, as of the last time that it held one back
 --   last_step    what has become of the last step, see laststep.lua; absent while no worker has one

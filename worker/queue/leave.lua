@@ -8,10 +8,12 @@
 --
 -- ARGV[1] worker id
 -- ARGV[2] ms for which the keys are kept, 0 for ever
+-- ARGV[3] why the worker cannot run any item, '' if it can
 --
 -- Reply: 1 if the keys expire now, else 0
 local retention = tonumber(ARGV[2])
 call('HDEL', workers, ARGV[1])
+if ARGV[3] ~= '' and call('HEXISTS', state, 'epoch') == 1 then call('HSET', state, 'broken', ARGV[3]) end
 local watcher = string.match(call('HGET', state, 'watcher') or '', '^(.*) ')
 if watcher == ARGV[1] then
   call('HDEL', state, 'watcher')

@@ -351,7 +351,7 @@ func TestModel(t *testing.T) {
 			"clock":  m.setBack,
 			"leave": func(t *rapid.T) { // what it holds is not returned
 				who := rapid.IntRange(0, 2).Draw(t, "who")
-				must(t, m.sessions[who].Close(ctx))
+				must(t, m.sessions[who].Close(ctx, ""))
 				m.sessions[who] = m.newSession()
 			},
 			"crash": func(t *rapid.T) { // the process is gone, what it held is not

@@ -133,7 +133,7 @@ func TestUnfinishedRunStays(t *testing.T) {
 	batch := exchange(t, s, 1).Batch
 	returned := queue.ItemOutcome{Outcome: queue.OutcomeReturned}
 	exchange(t, s, 0, queue.Report{Batch: batch.ID, Release: true, Outcomes: []queue.ItemOutcome{returned}})
-	must(t, s.Close(t.Context()))
+	must(t, s.Close(t.Context(), ""))
 	if expire, _ := ttl(t, client); len(expire) > 0 {
 		t.Errorf("%v expire though the run has no end", expire)
 	}
@@ -151,12 +151,12 @@ func TestStoppedRunExpires(t *testing.T) {
 	if reply := exchange(t, first, 1, dead); reply.Status != queue.StatusStopped {
 		t.Fatalf("status %s", reply.Status)
 	}
-	must(t, first.Close(t.Context()))
+	must(t, first.Close(t.Context(), ""))
 	if expire, _ := ttl(t, client); len(expire) > 0 {
 		t.Errorf("%v expire while another worker has an item", expire)
 	}
 	exchange(t, second, 0, allDone(other))
-	must(t, second.Close(t.Context()))
+	must(t, second.Close(t.Context(), ""))
 	expire, stay := ttl(t, client)
 	if !slices.Equal(stay, []string{"{job2}:state"}) || !slices.Contains(expire, "job2") {
 		t.Fatalf("left by all workers, %v expire and %v stay", expire, stay)
@@ -361,6 +361,32 @@ func TestPurge(t *testing.T) {
 	must(t, err)
 	if !slices.Equal(names, []string{"job2"}) {
 		t.Errorf("queues that are left: %q, want job2", names)
+	}
+}
+
+// TestBroken: a worker that can run no item says so to the run. That goes when another worker starts, or when an item has ended in one that was
+// there before.
+func TestBroken(t *testing.T) {
+	_, q := seeded(t, "apple", "pear")
+	broken := func() string {
+		counts, err := q.Counts(t.Context())
+		must(t, err)
+		return counts.Broken
+	}
+	old := q.NewSession("old", limits)
+	batch := exchange(t, old, 1).Batch
+	wrong := q.NewSession("wrong", limits)
+	exchange(t, wrong, 0)
+	must(t, wrong.Close(t.Context(), "cannot run x"))
+	if exchange(t, old, 0); broken() != "cannot run x" {
+		t.Errorf("broken: %q", broken())
+	}
+	if exchange(t, old, 0, allDone(batch)); broken() != "" {
+		t.Errorf("after an item has ended it is broken: %q", broken())
+	}
+	must(t, q.NewSession("wrong-too", limits).Close(t.Context(), "cannot run x"))
+	if exchange(t, q.NewSession("new", limits), 0); broken() != "" {
+		t.Errorf("after another worker has started it is broken: %q", broken())
 	}
 }
 

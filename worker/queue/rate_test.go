@@ -92,7 +92,7 @@ func TestRateStarts(t *testing.T) {
 		limits.Rate = items / float64(seconds)
 		session++
 		s := q.NewSession(fmt.Sprint("w", session), limits)
-		defer func() { must(t, s.Close(ctx)) }()
+		defer func() { must(t, s.Close(ctx, "")) }()
 		// One interval ago, rounded up, the allowance was used up. It may have been so long before, or by a clock that was ahead.
 		interval := int64(math.Ceil(1e6 / limits.Rate))
 		for name, used := range map[string]int64{"an interval ago": interval, "long ago": 100*interval + 1e9} {

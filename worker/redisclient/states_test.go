@@ -101,7 +101,7 @@ func TestPassingStates(t *testing.T) {
 				"records": func(ctx context.Context) error { return q.DeadLetters(ctx, func(queue.Record) bool { return true }) },
 				"retry":   func(ctx context.Context) error { _, err := q.Retry(ctx, []string{"1-1"}); return err },
 				"durable": func(ctx context.Context) error { _, err := q.AwaitDurable(ctx, 10*time.Millisecond); return err },
-				"leave":   q.NewSession("other", limits).Close,
+				"leave":   func(ctx context.Context) error { return q.NewSession("other", limits).Close(ctx, "") },
 				"purge":   func(ctx context.Context) error { _, err := queue.New(client, "job3").Purge(ctx); return err },
 				"names":   func(ctx context.Context) error { _, err := queue.Names(ctx, client); return err },
 			}

@@ -58,6 +58,9 @@ func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusi
 		return Conclusion{StatePaused, paused(c) + dead}
 	case c.Open() == 0 && !c.Sealed:
 		return Conclusion{StateOpen, "every item so far has ended, but the queue is not sealed: more may come" + dead}
+	case c.Broken != "" && c.Leased == 0:
+		return Conclusion{StateBroken, fmt.Sprintf("no item can be run: %s (correct the command or the image with helm upgrade, which starts workers again); %s%s",
+			text.Line(c.Broken, reasonShown*3), left(c), dead)}
 	case forsaken(c):
 		return Conclusion{StateWaiting, waiting(c) + dead}
 	}

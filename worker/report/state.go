@@ -11,6 +11,7 @@ const (
 	StateSeeding    State = "seeding"
 	StateWaiting    State = "waiting"
 	StateRunning    State = "running"
+	StateBroken     State = "broken"
 	StatePaused     State = "paused"
 	StateOpen       State = "open"
 	StateDone       State = "done"
@@ -44,6 +45,7 @@ var States = []StateKind{
 	{StateSeeding, "its list is being read, or could not be read yet", Unfinished, false},
 	{StateWaiting, "items are left, but no worker calls", Unfinished, true},
 	{StateRunning, "items are left, and workers call", Unfinished, true},
+	{StateBroken, "items are left, and a worker has found that it can run none of them", Failed, true},
 	{StatePaused, "items are left, and workers start none of them", Unfinished, false},
 	{StateOpen, "every item so far has ended, and more may come", Unfinished, true},
 	{StateDone, "drained, with no more dead items than allowed", OK, false},
