@@ -115,6 +115,19 @@ func TestDeadItem(t *testing.T) {
 	s.uninstall()
 }
 
+// TestBrokenCommand: a command that cannot be started fails the Job within seconds, and helm test says why, long before its own timeout.
+func TestBrokenCommand(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, "broken")
+	s.install([]string{fruits}, map[string]string{"worker.image": program(t), "worker.command": `["nonesuch", "{}"]`, "worker.parallelism": "1", "monitor.enabled": "false"})
+	report, err := s.verify()
+	if err == nil {
+		t.Error("helm test passed though no item was run")
+	}
+	kube.WantText(t, report, "FAILED: no item can be run: cannot run nonesuch: ", "9 items are left")
+	s.uninstall()
+}
+
 // TestTutorial keeps what people know from the Kubernetes documentation: a list job2 in a Redis of that name, filled
 // with rpush, read with lrange. A Redis of that name that somebody has already is left alone.
 func TestTutorial(t *testing.T) {
