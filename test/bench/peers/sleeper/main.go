@@ -24,6 +24,9 @@ import (
 	"time"
 )
 
+// messages is where a program of the stream protocol responds.
+var messages = os.NewFile(3, "messages")
+
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sleeper:", err)
@@ -96,7 +99,7 @@ func echo(status string) error {
 		case err != nil:
 			return err
 		default:
-			if _, err := fmt.Fprintf(os.Stdout, `{"id":"%s","status":"%s"}`+"\n", id, status); err != nil {
+			if _, err := fmt.Fprintf(messages, `{"id":"%s","status":"%s"}`+"\n", id, status); err != nil {
 				return err
 			}
 		}
@@ -104,7 +107,7 @@ func echo(status string) error {
 }
 
 func stream() error {
-	requests, responses := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	requests, responses := json.NewDecoder(os.Stdin), json.NewEncoder(messages)
 	for requests.More() {
 		var request struct{ ID, Item string }
 		if err := requests.Decode(&request); err != nil {
