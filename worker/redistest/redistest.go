@@ -137,9 +137,12 @@ func (s *Server) URL() string {
 	return "redis://" + s.Addr + "/0"
 }
 
+// writeTimeout is far more than a test's own records take on a busy machine.
+const writeTimeout = time.Minute
+
 // Client opens a client, to be closed by the caller.
 func (s *Server) Client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: s.Addr, Password: s.password, TLSConfig: s.tls})
+	return redis.NewClient(&redis.Options{Addr: s.Addr, Password: s.password, TLSConfig: s.tls, WriteTimeout: writeTimeout})
 }
 
 // Info returns one field of INFO.
