@@ -82,16 +82,15 @@ demo: image ## Cluster, image, helm install of the nine fruits, helm test
 deps: ## Install what the tests need beside Go and Docker (Debian, as root)
 	test/deps nodejs python3
 
-# Side by side, since they wait about as much as they compute; only the cluster, which is busy by itself, has the machine for itself. First
-# comes what they need, with its progress; each prints all at its end.
-ALONE  := test-e2e
-BESIDE := test-browser test-unit test-model test-chart test-faults test-try lint test-docs test-licences
-READY  := $(addprefix --old-file=,deps tools image worker kind-up)
+# First comes what they need, with its progress. Then they run side by side, since they wait about as much as they compute, and each prints all
+# at its end. Last come the tests on the cluster, alone: it is busy by itself.
+READY := $(addprefix --old-file=,deps tools image worker kind-up)
 
 .PHONY: test
 test: deps tools image ## All tests but the long runs
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(READY) $(BESIDE)
-	@$(MAKE) --no-print-directory $(READY) $(ALONE)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(READY) \
+	  test-browser test-unit test-model test-chart test-faults test-try lint test-docs test-licences
+	@$(MAKE) --no-print-directory $(READY) test-e2e
 
 .PHONY: test-unit
 test-unit: deps ## The worker: units, the queue on a real Redis, sessions of its command line

@@ -80,15 +80,9 @@ func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
 	if err = m.seal(ctx, s); err != nil {
 		return m, err
 	}
-	var idle []float64
-	for _, h := range hosts {
-		taken, err := h.end()
-		if err != nil {
-			return m, err
-		}
-		idle = append(idle, taken...)
+	if err = m.Idle.end(hosts); err != nil {
+		return m, err
 	}
-	m.Idle.took(idle)
 
 	items := int(m.MaxRate * (2*sizes.crowdTime + 4*settle).Seconds())
 	if _, err = run(ctx, s, ours, ours.seed, s.addr, items); err != nil {
@@ -110,16 +104,7 @@ func measureCrowd(ctx context.Context, s *server, sizes scale) (*Crowd, error) {
 	if m.Busy, m.DoneRate, err = observe(ctx, s, hosts, sizes.crowdTime); err != nil {
 		return m, err
 	}
-	var millis []float64
-	for _, h := range hosts {
-		taken, err := h.end()
-		if err != nil {
-			return m, err
-		}
-		millis = append(millis, taken...)
-	}
-	m.Busy.took(millis)
-	return m, nil
+	return m, m.Busy.end(hosts)
 }
 
 // push pushes single items while all are idle.
@@ -206,9 +191,18 @@ func observe(ctx context.Context, s *server, hosts []*host, duration time.Durati
 	}, float64(countsAfter.Done-countsBefore.Done) / seconds, nil
 }
 
-// took adds how many milliseconds each exchange took.
-func (c *Calls) took(millis []float64) {
+// end ends the hosts, and adds how long their exchanges took.
+func (c *Calls) end(hosts []*host) error {
+	var millis []float64
+	for _, h := range hosts {
+		taken, err := h.end()
+		if err != nil {
+			return err
+		}
+		millis = append(millis, taken...)
+	}
 	c.Exchanges, c.P50, c.P99 = len(millis), quantile(millis, 0.50), quantile(millis, 0.99)
+	return nil
 }
 
 // host is a process with many workers.

@@ -92,16 +92,10 @@ func loadRun(ctx context.Context, s *server, number, items int) (*Load, error) {
 	m.Peak = after.number("used_memory_peak")
 	m.Calls.PerSecond = (after.calls() - before.calls()) / m.Seconds
 	m.Calls.RedisCPU = (after.cpu() - before.cpu()) / m.Seconds
-	var millis []float64
-	for _, h := range hosts {
-		taken, err := h.end()
-		if err != nil {
-			return nil, err
-		}
-		millis = append(millis, taken...)
+	if err := m.Calls.end(hosts); err != nil {
+		return nil, err
 	}
 	hosts = nil
-	m.Calls.Exchanges, m.Calls.P50, m.Calls.P99 = len(millis), quantile(millis, 0.50), quantile(millis, 0.99)
 	return m, nil
 }
 

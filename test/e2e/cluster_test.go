@@ -26,6 +26,9 @@ const (
 	patient = 8 * time.Minute // far more than anything here takes
 )
 
+// timeout is patient as a flag of kubectl and Helm.
+var timeout = "--timeout=" + patient.String()
+
 func TestMain(m *testing.M) {
 	code := kube.Main(m, "4")
 	removeCustomKinds()
@@ -137,7 +140,7 @@ func (s *space) helm(args ...string) (string, error) { return s.Helm(s.major, ar
 
 // deliver installs or upgrades with values files, single values as JSON, and further arguments for Helm.
 func (s *space) deliver(verb string, files []string, single map[string]string, more ...string) error {
-	args := append([]string{verb, s.release, chart, "--timeout", patient.String()}, kube.Values(files, single)...)
+	args := append([]string{verb, s.release, chart, timeout}, kube.Values(files, single)...)
 	_, err := s.helm(append(args, more...)...)
 	return err
 }
@@ -205,7 +208,7 @@ func (s *space) objects() ([]string, error) {
 // verify runs helm test, and returns what it printed and an error if it failed.
 func (s *space) verify() (string, error) {
 	s.Helper()
-	return s.helm("test", s.release, "--logs", "--timeout", patient.String())
+	return s.helm("test", s.release, "--logs", timeout)
 }
 
 // complete waits for the end of the run, and for helm test to find that all of it is done. It returns the report.

@@ -138,7 +138,7 @@ spec:
       volumeMounts: [{name: pages, mountPath: /pages}]
   volumes: [{name: pages, configMap: {name: pages}}]
 `, image))
-	s.Must("wait", "--for=condition=Ready", "--timeout="+patient.String(), "pod/site")
+	s.Must("wait", "--for=condition=Ready", timeout, "pod/site")
 	return map[string]string{"items": `["http://site:8000/"]`}
 }
 
@@ -159,7 +159,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
 	}, corev1.Volume{Name: "scans", VolumeSource: corev1.VolumeSource{
 		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "scans"},
 	}})
-	s.Must("wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout="+patient.String(), "pod/scanner")
+	s.Must("wait", "--for=jsonpath={.status.phase}=Succeeded", timeout, "pod/scanner")
 	return nil
 }
 
@@ -171,8 +171,8 @@ func killRedis(s *space) {
 		return err == nil && waiting < 100
 	}, s.waiting)
 	s.Must("delete", "pod", "run-redis-0", "--force", "--grace-period=0")
-	s.Must("wait", "--for=create", "--timeout="+patient.String(), "pod/run-redis-0")
-	s.Must("wait", "--for=condition=Ready", "--timeout="+patient.String(), "pod/run-redis-0")
+	s.Must("wait", "--for=create", timeout, "pod/run-redis-0")
+	s.Must("wait", "--for=condition=Ready", timeout, "pod/run-redis-0")
 	if after := s.redisPod(); after == before {
 		s.Errorf("Redis is still the pod %s", before)
 	}
@@ -196,7 +196,7 @@ func withoutKEDA(s *space) map[string]string {
 func deliverMail(s *space) {
 	s.Must("get", "scaledobject", "run-worker")
 	s.Must("scale", "deployment", "run-worker", "--replicas=2")
-	s.Must("rollout", "status", "deployment", "run-worker", "--timeout="+patient.String())
+	s.Must("rollout", "status", "deployment", "run-worker", timeout)
 	waiting := func() string { return s.Must("exec", "run-redis-0", "--", "redis-cli", "llen", "mail") }
 	send := func(letter, log string) {
 		s.Must("exec", "run-redis-0", "--", "redis-cli", "rpush", "mail", letter)
@@ -212,7 +212,7 @@ func deliverMail(s *space) {
 
 	send("slow", "delivering")
 	s.Must("scale", "deployment", "run-worker", "--replicas=0")
-	s.Must("wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=worker", "--timeout="+patient.String())
+	s.Must("wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=worker", timeout)
 	if n := waiting(); n != "0" {
 		s.Errorf("%s letters are in the list, want 0: the returned one is elsewhere, or this shows nothing", n)
 	}

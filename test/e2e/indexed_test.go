@@ -74,7 +74,7 @@ func TestIndexedNamespace(t *testing.T) {
 				s.running(2)
 				s.Must("delete", "pod", "-l", "app.kubernetes.io/component=worker", "--wait=false")
 			}
-			s.Must("delete", "namespace", s.Kubectl.Namespace, "--timeout="+patient.String())
+			s.Must("delete", "namespace", s.Kubectl.Namespace, timeout)
 		})
 	}
 }

@@ -21,7 +21,7 @@ func makeCustomKinds(s *space) {
 			customKinds.files = append(customKinds.files, "--filename", file)
 		}
 		s.Must(append([]string{"apply", "--server-side", "--force-conflicts"}, customKinds.files...)...)
-		s.Must(append([]string{"wait", "--for=condition=Established", "--timeout=" + patient.String()}, customKinds.files...)...)
+		s.Must(append([]string{"wait", "--for=condition=Established", timeout}, customKinds.files...)...)
 	})
 }
 

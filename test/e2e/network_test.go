@@ -14,7 +14,7 @@ func TestNetwork(t *testing.T) {
 	t.Parallel()
 	stranger := newSpace(t, "stranger")
 	stranger.pod("knock", corev1.Container{Image: kube.ProgramImage(t), Command: []string{"sleep", "600"}})
-	stranger.Must("wait", "--for=condition=Ready", "--timeout="+patient.String(), "pod/knock")
+	stranger.Must("wait", "--for=condition=Ready", timeout, "pod/knock")
 	knocks := func(address string) bool {
 		out, _ := stranger.exec("knock", "sh", "-c", "nc -w 2 "+address+" </dev/null && echo open")
 		return strings.Contains(out, "open")

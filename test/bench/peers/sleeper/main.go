@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// messages is where a program of the stream protocol responds.
+// messages is descriptor 3, on which a program of the stream protocol responds.
 var messages = os.NewFile(3, "messages")
 
 func main() {
