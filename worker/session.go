@@ -77,15 +77,6 @@ func dial(ctx context.Context, settings any, common *config.Common) (*session, e
 	return s, s.connect(ctx)
 }
 
-// open starts a session and connects it, with the latest run of a schedule if the queue stands for all of them.
-func open(ctx context.Context, settings any, common *config.Common) (*session, error) {
-	s, err := start(settings, common)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.connectRun(ctx)
-}
-
 // connectRun connects, and turns to the latest run of a schedule if the queue stands for all of them.
 func (s *session) connectRun(ctx context.Context) error {
 	if err := s.connect(ctx); err != nil {

@@ -38,8 +38,11 @@ func runPush(ctx context.Context, args []string) error {
 		}
 	}
 	settings := &config.Push{}
-	s, err := open(ctx, settings, &settings.Common)
+	s, err := start(settings, &settings.Common)
 	if err != nil {
+		return err
+	}
+	if err := s.connectRun(ctx); err != nil {
 		return err
 	}
 	defer s.Close()

@@ -146,7 +146,7 @@ func (d *dispatcher) dispatch(ctx context.Context, interrupt func()) error {
 }
 
 // awaitDurable waits until the end of the run is safe from the loss of Redis, and lets the queue be asked once more: a Redis that has lost
-// its last second meanwhile has items again, and when the workers have ended nobody would run them.
+// its last second meanwhile has items again, and when the workers have ended no other would run them.
 func (d *dispatcher) awaitDurable() error {
 	err := d.retry(func(ctx context.Context) error {
 		confirmed, err := d.worker.Queue.AwaitDurable(ctx, queue.DurableTimeout)

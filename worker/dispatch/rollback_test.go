@@ -165,7 +165,7 @@ func (before atInfo) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 	}
 }
 
-// TestEndIsLost makes Redis lose the last second of a run after its only worker has seen the end. It runs what is left again: nobody else would.
+// TestEndIsLost makes Redis lose the last second of a run after its only worker has seen the end. That worker runs the rest again: there is no other.
 func TestEndIsLost(t *testing.T) {
 	ctx := t.Context()
 	server := redistest.Start(t)

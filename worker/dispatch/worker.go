@@ -49,7 +49,7 @@ var (
 	ErrUnseeded = errors.New("the queue was never seeded, or Redis lost it")
 )
 
-// maxReason is how much of the reason the run keeps, in bytes.
+// maxReason limits the reason that the run keeps, in bytes.
 const maxReason = 1000
 
 // InvalidCommandError is returned when the command cannot be run for any item.

@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func open(t *testing.T) (*redis.Client, *queue.Queue) {
 	return client, q
 }
 
-// bells is how many idle workers would be woken now.
+// bells returns how many idle workers would be woken now.
 func bells(t *testing.T, client *redis.Client) int64 {
 	t.Helper()
 	return client.LLen(context.Background(), "{job2}:bell").Val()
@@ -81,15 +82,15 @@ func TestWatcherGone(t *testing.T) {
 	}
 	redistest.Eventually(t, "another worker watches in the place of one that does not call", func() error {
 		if !rest(t, sessions[1]).Watch {
-			return fmt.Errorf("nobody watches")
+			return errors.New("no worker watches")
 		}
 		return nil
 	})
 }
 
-// TestNobodyWatchesItems: a push list that is not empty would wake a watcher again and again. So nobody watches where items wait that may not
-// be leased: the run is stopped, and has a last step to come.
-func TestNobodyWatchesItems(t *testing.T) {
+// TestItemsAreNotWatched: a list that is not empty would wake its watcher without end. So no worker watches while items wait that may not be
+// leased: the run is stopped, and has a last step to come.
+func TestItemsAreNotWatched(t *testing.T) {
 	l := limits
 	l.StopAfter, l.LastStep = queue.Portion{Items: 1}, true
 	_, q := seeded(t, numbered(10)...)

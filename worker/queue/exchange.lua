@@ -365,13 +365,20 @@ local function fair_share(waiting, open)
   return math.max(math.ceil(waiting / (2 * (open + 1))), least)
 end
 
+-- choose returns a field of the state that names a worker until a time, and chosen reads one.
+local function choose(name, till) return name .. ' ' .. string.format('%.0f', till) end
+local function chosen(field)
+  local name, till = string.match(field or '', '^(.*) (%d+)$')
+  return name, tonumber(till)
+end
+
 -- isolate decides whether this worker should make itself free for a suspect. One worker at a time does, for one lease's time,
 -- as it may be held up by a long item; then another one has its turn.
 local function isolate()
-  local chosen, till = string.match(isolated or '', '^(.*) (%d+)$')
-  if chosen == worker and now <= tonumber(till) then return true end
-  if chosen and now <= tonumber(till) + (chosen == worker and lease or 0) then return false end
-  call('HSET', state, 'isolated', worker .. ' ' .. string.format('%.0f', now + lease))
+  local name, till = chosen(isolated)
+  if name == worker and now <= till then return true end
+  if name and now <= till + (name == worker and lease or 0) then return false end
+  call('HSET', state, 'isolated', choose(worker, now + lease))
   return true
 end
 
@@ -428,24 +435,25 @@ local function note_idle(till)
   idle_until = till
 end
 
--- watch lets this worker rest. One at a time watches `ready`, on which a push wakes all who wait.
+-- watch makes this worker the watcher if there is none. It is for a worker that rests because nothing is waiting: on a list with items
+-- the watcher would be woken without end.
 local function watch()
-  local name, till = string.match(watcher or '', '^(.*) (%d+)$')
-  if name and name ~= '' and name ~= worker and now <= tonumber(till) then return end
-  watches = ready_len == 0
-  if watches then call('HSET', state, 'watcher', worker .. ' ' .. string.format('%.0f', now + WATCHES)) end
+  local name, till = chosen(watcher)
+  if name and name ~= '' and name ~= worker and now <= till then return end
+  watches = true
+  call('HSET', state, 'watcher', choose(worker, now + WATCHES))
 end
 
 -- wake_others passes on that there are items, from a worker that has rested and has got some of them.
 local function wake_others()
-  local name, till = string.match(watcher or '', '^(.*) (%d+)$')
-  if not name or now > tonumber(till) then return end
+  local name, till = chosen(watcher)
+  if not name or now > till then return end
   local waiting = ready_len + call('ZCOUNT', delayed, '-inf', now)
-  if name == worker then call('HSET', state, 'watcher', ' ' .. till) end
+  if name == worker then call('HSET', state, 'watcher', choose('', till)) end
   if waiting > 0 or name == worker then ring(math.max(1, math.min(RINGS, math.ceil(waiting / fill)))) end
 end
 
--- wake_all tells all idle workers that the run has ended, once.
+-- wake_all wakes all idle workers at the end of a run, once.
 local function wake_all()
   if call('EXISTS', prefix .. 'bell') == 0 then ring(call('HLEN', workers) - 1) end
 end
@@ -485,6 +493,9 @@ local function finish()
   end
 end
 
+-- rest_time returns how long a worker rests that others wake, in ms.
+local function rest_time(least) return math.max(least, math.min(LONGEST_REST, REST_EACH * call('HLEN', workers))) end
+
 -- pending returns the status of a queue of which nothing was leased, perhaps because of the rate, and the ms until that changes
 -- by itself.
 local function pending(limited)
@@ -503,7 +514,7 @@ local function pending(limited)
     call('HSET', state, 'limited_until', allowed_at)
     return 'limited', math.max(allowed_at - now, 2 * call('HLEN', workers))
   end
-  if rests and want > 0 and not watches then return 'wait', math.max(REST, math.min(LONGEST_REST, REST_EACH * call('HLEN', workers))) end
+  if rests and want > 0 and not watches then return 'wait', rest_time(REST) end
   if sealed and ready_len == 0 and suspects_len == 0 and not next_due then
     -- Only leases are left, and the run may end at any time. Workers that leave together keep their pods' logs, so they ask
     -- often, but all of them together no more than 500 times a second.
@@ -527,7 +538,7 @@ if too_many_dead() then
     status = 'stopped'
   elseif call('ZCARD', leases) > 0 then
     -- A worker that left now would fail the Job, and end the others' pods, before the last step.
-    wait = rests and math.max(100, math.min(LONGEST_REST, REST_EACH * call('HLEN', workers))) or 100
+    wait = rests and rest_time(100) or 100
   elseif paused then
     status, wait = 'paused', 1000
   else

@@ -38,7 +38,7 @@
 --   stopped_at   time of the last report since the run was stopped early
 --   results_bytes, history_bytes, results_dropped, history_dropped  see trim
 --   alone        suspects that run now
---   watcher      the idle worker that a push wakes, ' ', and until when it counts; nobody before the ' ' if it has found work
+--   watcher      the idle worker that a push wakes, ' ', and until when it counts; the name is empty once it has found work
 --   isolated     the worker that stops leasing so that it can run a suspect, and until when
 --   settings     JSON, of the worker that started last
 --   broken       why a worker could run no item; it goes when a worker starts, or an attempt at an item has ended
@@ -151,7 +151,7 @@ local function forget_last_step()
   call('HDEL', state, 'last_step', 'last_worker', 'last_until', 'last_attempts', 'last_crashes', 'last_record', 'last_outdated')
 end
 
--- ring wakes idle workers, n at most. Who comes to wait within a second is woken, too: he may have asked before.
+-- ring wakes idle workers, n at most. A worker that begins to wait within a second is woken, too: it may have asked before.
 local function ring(n)
   local bell = prefix .. 'bell'
   for i = call('LLEN', bell) + 1, n, 1000 do

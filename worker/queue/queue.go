@@ -96,8 +96,9 @@ func cause(commands []redis.Cmder, err error) error {
 	return err
 }
 
-// AwaitPush blocks until the list of ready items is not empty, or for the given time, a few seconds at most, whichever is first, and returns
-// whether it is not empty. It takes nothing from the list and costs Redis nothing while it waits. A push wakes all who wait here.
+// AwaitPush blocks until the list of ready items is not empty, or for the given time, whichever is first, and reports whether it is not
+// empty. The time is shorter than Redis's reply may take. AwaitPush takes nothing from the list and costs Redis nothing while it waits. A
+// push wakes all workers that wait here.
 func (q *Queue) AwaitPush(ctx context.Context, atMost time.Duration) (bool, error) {
 	// Moving the head to the head changes nothing, and blocks while there is no head.
 	seconds := fmt.Sprintf("%.3f", max(atMost, 10*time.Millisecond).Seconds())
@@ -105,7 +106,7 @@ func (q *Queue) AwaitPush(ctx context.Context, atMost time.Duration) (bool, erro
 }
 
 // AwaitBell blocks until a script rings for this worker, see ring in keys.lua, or for the given time, rounded up to seconds, whichever is first.
-// It returns whether it was rung for.
+// It reports whether it was rung for.
 func (q *Queue) AwaitBell(ctx context.Context, atMost time.Duration) (bool, error) {
 	seconds := (atMost + time.Second - 1).Truncate(time.Second)
 	return woken(q.redis.BLPop(ctx, max(seconds, time.Second), q.key("bell")).Err())
