@@ -265,17 +265,21 @@ func eval[T any](p *tab, expression string) T {
 	return value
 }
 
-// await waits until an expression is true in the page.
+// await waits until an expression is true in the page. A page that is being replaced by the next one cannot be asked: the browser
+// refuses with an error, and await asks again.
 func (p *tab) await(what, expression string) {
 	p.t.Helper()
 	const patient = time.Minute // far more than anything here takes on a machine that does nothing else
+	var refused error
 	for deadline := time.Now().Add(patient); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
-		if eval[bool](p, "Boolean("+expression+")") {
+		var holds bool
+		if holds, refused = chromedp.Run(p.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")")); holds {
 			return
 		}
 	}
 	p.shoot("failed-" + strings.ReplaceAll(p.t.Name(), "/", "-"))
-	p.t.Fatalf("not within %v: %s (%s); see bin/browser; the page says:\n%s", patient, what, expression, eval[string](p, "document.body.innerText.slice(0, 2000)"))
+	p.t.Fatalf("not within %v: %s (%s; error: %v); see bin/browser; the page says:\n%s", patient, what, expression, refused,
+		eval[string](p, "document.body.innerText.slice(0, 2000)"))
 }
 
 // text returns what an element shows.
