@@ -59,15 +59,18 @@ func printAll() error {
 		return err
 	}
 	out := bufio.NewWriter(os.Stdout)
+	readers := map[string][]string{} // verbs, by variable
+	for _, v := range verbs {
+		if v.settings == nil {
+			continue
+		}
+		for _, s := range config.Of(v.settings()) {
+			readers[s.Name] = append(readers[s.Name], v.name)
+		}
+	}
 	last := ""
 	for _, s := range config.All() {
-		var readers []string
-		for _, v := range verbs {
-			if v.settings != nil && config.Reads(v.settings(), s.Name) {
-				readers = append(readers, v.name)
-			}
-		}
-		if title := "Variables of " + strings.Join(readers, ", ") + ":"; title != last {
+		if title := "Variables of " + strings.Join(readers[s.Name], ", ") + ":"; title != last {
 			fmt.Fprintf(out, "\n%s\n", text.Wrap(title, "", helpWidth))
 			last = title
 		}

@@ -44,9 +44,11 @@ type Setting struct {
 // All returns the variables of all verbs, each once.
 func All() []Setting {
 	var all []Setting
+	seen := map[string]bool{}
 	for _, settings := range everyVerb() {
 		for _, one := range Of(settings) {
-			if !has(all, one.Name) {
+			if !seen[one.Name] {
+				seen[one.Name] = true
 				all = append(all, one)
 			}
 		}
@@ -62,9 +64,6 @@ func Of(settings any) []Setting {
 	}
 	return all
 }
-
-// Reads reports whether the settings of a verb, which may be nil, have a variable.
-func Reads(settings any, name string) bool { return settings != nil && has(Of(settings), name) }
 
 func has(all []Setting, name string) bool {
 	return slices.ContainsFunc(all, func(s Setting) bool { return s.Name == name })
@@ -83,7 +82,11 @@ func Foreign(settings any, given []string) []string {
 			names = append(names, s.Name)
 		}
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return Reads(settings, name) })
+	var own []Setting
+	if settings != nil {
+		own = Of(settings)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return has(own, name) })
 }
 
 // Shown is a setting that somebody has set, as people see it.

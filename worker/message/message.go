@@ -3,12 +3,10 @@
 package message
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/source"
 	"github.com/workqueue/workqueue/worker/text"
@@ -80,6 +78,16 @@ func unknownWord(word string) error {
 	return fmt.Errorf("%q is not done, failed, dead, snoozed, alive or push", text.Shorten(word, 40))
 }
 
+// goesWith names the fields that an object may have beside id and status.
+var goesWith = map[Word][]string{
+	Done:    {"result", "push", "encoding"},
+	Push:    {"push", "encoding"},
+	Failed:  {"reason"},
+	Dead:    {"reason"},
+	Snoozed: {"reason"},
+	Alive:   nil,
+}
+
 // parseObject reads a JSON object. Each field may occur once, with the type and the word that it belongs to.
 func parseObject(line []byte) (Message, error) {
 	object, err := readFields(line)
@@ -94,30 +102,17 @@ func parseObject(line []byte) (Message, error) {
 	if object.id != nil {
 		m.ID = *object.id
 	}
-	var needs []string // fields that are missing
-	allowed := map[string]bool{"id": true, "status": true}
-	switch m.Word {
-	case Done:
-		allowed["result"], allowed["push"], allowed["encoding"] = true, true, true
-	case Push:
-		allowed["push"], allowed["encoding"] = true, true
-		if object.push == nil {
-			needs = append(needs, "push")
-		}
-	case Failed, Dead, Snoozed:
-		allowed["reason"] = true
-	case Alive:
-	default:
+	goesWith, known := goesWith[m.Word]
+	switch {
+	case !known:
 		return m, unknownWord(*object.status)
-	}
-	if m.ID == "" && (m.Word != Alive || object.id != nil) {
-		needs = append(needs, "id")
-	}
-	if len(needs) > 0 {
-		return m, fmt.Errorf("it has no %s", needs[0])
+	case m.Word == Push && object.push == nil:
+		return m, errors.New("it has no push")
+	case m.ID == "" && (m.Word != Alive || object.id != nil):
+		return m, errors.New("it has no id")
 	}
 	for _, name := range object.names {
-		if !allowed[name] {
+		if name != "id" && name != "status" && !slices.Contains(goesWith, name) {
 			return m, fmt.Errorf("%s does not go with the status %s", name, m.Word)
 		}
 	}
@@ -158,88 +153,5 @@ func (m *Message) decode(object fields) error {
 		}
 		m.Push = append(m.Push, payload)
 	}
-	return nil
-}
-
-// fields are those of an object, nil where it has none.
-type fields struct {
-	names                        []string
-	id, status, reason, encoding *string
-	result                       json.RawMessage
-	push                         []json.RawMessage
-}
-
-// readFields reads an object that is the whole line.
-func readFields(line []byte) (f fields, err error) {
-	if !utf8.Valid(line) {
-		return f, errors.New("it is not UTF-8: send other bytes in base64")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	_, _ = decoder.Token() // the brace
-	seen := map[string]bool{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return f, notJSON(err)
-		}
-		name := token.(string) // JSON has nothing else here, or else that was an error
-		if seen[name] {
-			return f, fmt.Errorf("it has the field %s twice", text.Shorten(name, 40))
-		}
-		seen[name] = true
-		f.names = append(f.names, name)
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
-			return f, notJSON(err)
-		}
-		if err := f.set(name, raw); err != nil {
-			return f, err
-		}
-	}
-	if _, err := decoder.Token(); err != nil {
-		return f, notJSON(err)
-	}
-	if rest := line[decoder.InputOffset():]; len(bytes.Trim(rest, " \t\r")) > 0 {
-		return f, errors.New("something follows the JSON object: write each message as one line at once")
-	}
-	return f, nil
-}
-
-// notJSON does not wrap err: an io.EOF within a line is not the end of what the program says.
-func notJSON(err error) error { return fmt.Errorf("it is not a whole JSON object: %v", err) }
-
-func (f *fields) set(name string, raw json.RawMessage) error {
-	switch name {
-	case "id":
-		if raw[0] >= '0' && raw[0] <= '9' && !bytes.ContainsAny(raw, ".eE") {
-			id := string(raw)
-			f.id = &id
-			return nil
-		}
-		return f.text(&f.id, name, raw)
-	case "status":
-		return f.text(&f.status, name, raw)
-	case "reason":
-		return f.text(&f.reason, name, raw)
-	case "encoding":
-		return f.text(&f.encoding, name, raw)
-	case "result":
-		f.result = raw
-		return nil
-	case "push":
-		if raw[0] != '[' || json.Unmarshal(raw, &f.push) != nil {
-			return fmt.Errorf("its push is %s: it must be a list of items", text.Shorten(string(raw), 100))
-		}
-		return nil
-	}
-	return fmt.Errorf("%q is not a field of a message", text.Shorten(name, 40))
-}
-
-func (f *fields) text(field **string, name string, raw json.RawMessage) error {
-	var value string
-	if raw[0] != '"' || json.Unmarshal(raw, &value) != nil {
-		return fmt.Errorf("its %s is %s: it must be a string", name, text.Shorten(string(raw), 100))
-	}
-	*field = &value
 	return nil
 }

@@ -74,7 +74,7 @@ func (p *program) accept(m message.Message) error {
 	switch {
 	case !found:
 		return fmt.Errorf("%q is no item that this program has", text.Shorten(m.ID, 40))
-	case r.end > p.child.Stdin.Consumed():
+	case !p.hasRead(r):
 		return fmt.Errorf("the program has not read the request for item %s yet", text.Shorten(m.ID, 40))
 	case m.Word == message.Alive:
 		if r == p.order[0] {
@@ -91,6 +91,14 @@ func (p *program) accept(m message.Message) error {
 	p.remove(r)
 	p.settle(r, handler.NewAttempt(m, r.pushed, p.handler.ResultBytes))
 	return nil
+}
+
+// hasRead reports whether the program has read a request.
+func (p *program) hasRead(r *request) bool {
+	if r.end > p.consumed {
+		p.consumed = p.child.Stdin.Consumed()
+	}
+	return r.end <= p.consumed
 }
 
 // hint reports a program that writes to standard output what belongs on descriptor 3.

@@ -33,6 +33,7 @@ type program struct {
 	mute         bool      // it has closed file descriptor 3
 	hinted       bool      // a warning about standard output was logged
 	lastMessage  time.Time // or the start
+	consumed     int       // bytes of requests that it is known to have read
 	responses    int       // messages that settled an item
 	lastResponse time.Time
 	measured     int           // responses in the pace
