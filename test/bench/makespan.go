@@ -80,7 +80,7 @@ func oursIn(mode string, words ...string) contender {
 	return contender{name: "workqueue, " + mode, ours: true, commands: func(m *makespanRun) [][]string {
 		command, _ := json.Marshal(goProgram("sleeper", words...))
 		return slices.Repeat([][]string{append([]string{"env", "WQ_REDIS_URL=redis://" + m.addr, "WQ_QUEUE=" + m.list, "WQ_LOG_LEVEL=warn",
-			"WQ_MODE=" + mode, fmt.Sprint("WQ_BATCH_SIZE=", makespanBatch), "WQ_COMMAND=" + string(command)}, goProgram("worker")...)}, m.slots)
+			"WQ_MODE=" + mode, fmt.Sprint("WQ_BATCH_SIZE=", makespanBatch), "WQ_COMMAND=" + string(command)}, goProgram("worker", "work")...)}, m.slots)
 	}}
 }
 
