@@ -1,5 +1,5 @@
 -- publish.lua: makes a staged seed part of the queue, all of it or nothing, and at most once. No item is moved by it. Only where items
--- are unique and the run has had some does it take time for each item: some two seconds for 400,000.
+-- are unique and the run has had some does it take time for each item of the seed: some two seconds for 400,000.
 --
 -- KEYS[1..13]: see keys.lua
 -- KEYS[14] staging        LIST  the payloads of this seed, in order; this and the next two are private to one seeder
@@ -21,14 +21,17 @@
 local staging, staging_seen, staging_known = KEYS[14], KEYS[15], KEYS[16]
 local seed, staged, epoch, seal, unique, skipped = 'seed:' .. ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1', ARGV[5] == '1', tonumber(ARGV[6])
 
--- merge makes the members of one set those of another one, too.
+-- merge moves the members of one set into another one. A large set takes no time if a small one joins it.
 local function merge(from, into)
-  if call('EXISTS', from) == 0 then return end
-  if call('EXISTS', into) == 0 then
+  local joining, there = call('SCARD', from), call('SCARD', into)
+  if joining == 0 then return end
+  if there == 0 then
     call('RENAME', from, into)
-  else
+  elseif joining * 4 > there then
     call('SUNIONSTORE', into, into, from)
     call('UNLINK', from)
+  else
+    for _ = 1, joining, 1000 do call('SADD', into, unpack(call('SPOP', from, 1000))) end
   end
   call('PERSIST', into)
 end
