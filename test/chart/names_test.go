@@ -187,6 +187,8 @@ func TestWhatAnUpgradeStarts(t *testing.T) {
 		{name: "common labels", newPods: true, to: release{values: base + "commonLabels: {a: b}"}},
 		{name: "pull secrets", newPods: true, to: release{values: base + "imagePullSecrets: [{name: a}]"}},
 		{name: "the account", newPods: true, to: release{values: base + "serviceAccount: {create: true}"}},
+		{name: "the Job again", newPods: true, to: release{values: base + "worker: {again: 2}"}},
+		{name: "the Job as before", to: release{values: base + "worker: {again: ''}"}},
 		{name: "Redis' name", newPods: true, to: release{values: base + "redis: {serviceName: redis}"}},
 
 		{name: "another item", newQueue: true, newPods: true, to: release{values: "items: [apple, 8]"}},

@@ -50,6 +50,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a schedule", "{items: [a], schedule: '0 3 * *'}", []string{`schedule: "0 3 * *" is not a cron schedule`, `"0 3 * * *"`, "@daily"}},
 		{"a schedule with a time zone", "{items: [a], schedule: 'TZ=Europe/Berlin 0 3 * * *'}", []string{"schedule: \"TZ=Europe/Berlin", "the time zone in cronJob.timeZone"}},
 		{"a schedule of a Deployment", "{schedule: '@daily', queue: {seal: false}, worker: {kind: Deployment}}", []string{"schedule: starts Jobs", "worker.kind=Job", "queue.seal: with a schedule"}},
+		{"a Deployment again", "{queue: {seal: false}, worker: {kind: Deployment, again: 2}}", []string{"worker.again: starts the worker Job again, and a Deployment's pods never end", "leave it out"}},
+		{"a schedule again", "{items: [a], schedule: '@daily', worker: {again: 2}}", []string{"worker.again: starts the worker Job again, and a schedule starts Jobs by itself"}},
 		{"a schedule of one queue", "{items: [a], schedule: '@daily', queue: {name: job2}, rerun: 2}", []string{"queue.name: with a schedule", "rerun: with a schedule", "leave it out"}},
 		{"an account of the seeding's own on a schedule", "{items: [a], schedule: '@daily', seed: {serviceAccountName: lister}}", []string{"seed.serviceAccountName: with a schedule", "serviceAccount.name"}},
 		{"how runs may overlap", "{items: [a], schedule: '@daily', cronJob: {concurrencyPolicy: Wait}}", []string{"'/cronJob/concurrencyPolicy'", "'Forbid', 'Replace', 'Allow'"}},

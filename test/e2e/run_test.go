@@ -67,8 +67,8 @@ func TestWorkerKilled(t *testing.T) {
 }
 
 // TestDeadItem has a command that always fails for one fruit: the others are done, and everything reports which one is not. Each verb
-// for people runs in the monitor, during the run and after it, with a Redis user that may do no more than it needs. Then the item is put
-// back, and an upgrade runs it.
+// for people runs in the monitor, during the run and after it, with a Redis user that may do no more than it needs. Then the cause is mended
+// outside of the release, the item is put back, and the Job starts again.
 func TestDeadItem(t *testing.T) {
 	t.Parallel()
 	s := newSpace(t, "dead")
@@ -76,10 +76,12 @@ func TestDeadItem(t *testing.T) {
 		"queue.seal":             "false",
 		"redis.acl.enabled":      "true",
 		"worker.image":           program(t),
-		"worker.command":         `["sh", "-c", "[ $0 != grape ] || { echo sour grape; exit 3; }; echo sweet $0"]`,
+		"worker.command":         `["sh", "-c", "[ $0 != $sour ] || { echo sour grape; exit 3; }; echo sweet $0"]`,
+		"worker.extraEnvFrom":    `[{"configMapRef": {"name": "taste"}}]`,
 		"worker.record":          `"results"`,
 		"worker.backoff.initial": `"100ms"`,
 	}
+	s.Must("create", "configmap", "taste", "--from-literal=sour=grape")
 	s.install([]string{fruits}, sour, "--wait")
 	kube.WantText(t, s.verb("pause"), "the queue is paused")
 	pushed := s.follow("The queue is open", "kiwi\nlime\n")
@@ -105,12 +107,21 @@ func TestDeadItem(t *testing.T) {
 	kube.WantText(t, s.verb("results", "kiwi"), `"item":"kiwi"`, "sweet kiwi")
 	kube.WantText(t, s.verb("WQ_FORMAT=csv", "results"), "id,item,", "1,apple,")
 	kube.WantText(t, s.verb("dead"), `"item":"grape"`, `"exit_code":3`, "sour grape")
-	kube.WantText(t, s.verb("retry", "^grape$"), "1 dead item is back in the queue")
+	kube.WantText(t, s.verb("retry", "^grape$"), "1 dead item is back in the queue", "start workers again", `worker.again=$(date +%s)`)
 
-	sour["worker.command"] = `["echo", "sweeter"]`
+	s.Must("delete", "configmap", "taste")
+	s.Must("create", "configmap", "taste", "--from-literal=sour=none")
+	s.upgrade(sour)
+	notes, err := s.helm("get", "notes", s.release)
+	if err != nil {
+		t.Errorf("helm get notes: %v", err)
+	}
+	kube.WantText(t, notes, "has failed (PodFailurePolicy), and the same values do not start it again", `worker.again=$(date +%s)`)
+	sour["worker.again"] = "2"
 	s.upgrade(sour)
 	s.complete("dead       0", "OK: all 11 items are done")
-	kube.WantText(t, s.logs(), "sweeter grape")
+	kube.WantText(t, s.logs(), "sweet grape")
+	s.Must("delete", "configmap", "taste")
 	kube.WantText(t, s.verb("purge", s.queue()), "is deleted")
 	s.uninstall()
 }

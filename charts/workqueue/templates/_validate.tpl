@@ -155,6 +155,9 @@ seed.serviceAccountName: with a schedule the worker pods read the lists, under t
 
 {{- define "workqueue.validate.worker" }}
 {{- with .Values.worker }}
+{{- if and .again (or $.Values.schedule (ne .kind "Job")) }}
+worker.again: starts the worker Job again, and {{ ternary "a schedule starts Jobs by itself" "a Deployment's pods never end" (not (empty $.Values.schedule)) }}; leave it out
+{{- end }}
 {{- include "workqueue.validate.command" (list "worker.command" .command) }}
 {{- $mode := .mode }}
 {{- /* As in worker/fields/command.go. */}}
