@@ -42,6 +42,7 @@ type tree struct {
 	// Only the keeper uses these.
 	sent      map[ident]bool // processes that were sent TERM
 	found     map[ident]bool // processes that were seen in the tree
+	tidies    map[ident]bool // those that one which has had TERM has started since: TERM would cut its tidying up short
 	leftovers []string       // in words, for the log
 }
 
@@ -59,7 +60,7 @@ func newTree(p *Process) *tree {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &tree{killAfter: p.killAfter(), origin: p.Origin, log: log, mark: ownMark + strconv.FormatInt(trees.Add(1), 10),
-		gone: make(chan struct{}), sent: map[ident]bool{}, found: map[ident]bool{}}
+		gone: make(chan struct{}), sent: map[ident]bool{}, found: map[ident]bool{}, tidies: map[ident]bool{}}
 }
 
 // start starts the leader. The process must not be waited for before leave or awaitLeader has returned.
@@ -157,13 +158,30 @@ func (t *tree) step(now time.Time, living map[int]stat) (gone bool) {
 		}
 		return false
 	}
+	var told []stat
 	for _, s := range living {
-		t.found[s.ident()] = true
+		if !t.found[s.ident()] {
+			t.found[s.ident()] = true
+			t.tidies[s.ident()] = t.toldAbove(s, living)
+		}
 		// Programs such as timeout(1) have a group of their own and pass signals on to it. So outside of the leader's group only those
 		// processes get TERM that have nobody above them to pass it on.
 		parent, below := living[s.parent]
-		if s.group == t.leader || !below || parent.group == t.leader {
-			t.signal(s, syscall.SIGTERM)
+		if (s.group == t.leader || !below || parent.group == t.leader) && !t.tidies[s.ident()] {
+			told = append(told, s)
+		}
+	}
+	for _, s := range told {
+		t.signal(s, syscall.SIGTERM)
+	}
+	return false
+}
+
+// toldAbove reports whether a living process above this one has had TERM.
+func (t *tree) toldAbove(s stat, living map[int]stat) bool {
+	for parent, lives := living[s.parent]; lives; parent, lives = living[parent.parent] {
+		if t.sent[parent.ident()] {
+			return true
 		}
 	}
 	return false

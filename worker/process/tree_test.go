@@ -77,13 +77,14 @@ func living(t *testing.T, dir string) (n int) {
 
 // Ways in which a program leaves a process behind that runs on. The scripts wait until it has written down its ID.
 var leavings = map[string]string{
-	"in the background":     `sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' >/dev/null 2>&1 &`,
-	"with the pipe":         `sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' &`,
-	"in its own session":    `setsid sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' >/dev/null 2>&1 &`,
-	"by a double fork":      `(setsid sh -c '(echo $$ >$DIR/b.pid; sh -c "echo \$\$ >$DIR/a.pid; exec sleep 100") & wait' >/dev/null 2>&1 &)`,
-	"with timeout(1)":       `timeout 100 sh -c 'echo $$ >$DIR/a.pid; sleep 100; :' >/dev/null 2>&1 &`,
-	"without its variables": `env -i DIR=$DIR PATH=$PATH setsid sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' >/dev/null 2>&1 &`,
-	"that ignores TERM":     `setsid sh -c 'trap "" TERM; echo $$ >$DIR/a.pid; while :; do sleep 0.1; done' >/dev/null 2>&1 &`,
+	"in the background":                   `sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' >/dev/null 2>&1 &`,
+	"with the pipe":                       `sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' &`,
+	"in its own session":                  `setsid sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' >/dev/null 2>&1 &`,
+	"by a double fork":                    `(setsid sh -c '(echo $$ >$DIR/b.pid; sh -c "echo \$\$ >$DIR/a.pid; exec sleep 100") & wait' >/dev/null 2>&1 &)`,
+	"with timeout(1)":                     `timeout 100 sh -c 'echo $$ >$DIR/a.pid; sleep 100; :' >/dev/null 2>&1 &`,
+	"without its variables":               `env -i DIR=$DIR PATH=$PATH setsid sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' >/dev/null 2>&1 &`,
+	"without its variables, in its group": `env -i DIR=$DIR PATH=$PATH sh -c 'echo $$ >$DIR/a.pid; exec sleep 100' >/dev/null 2>&1 &`,
+	"that ignores TERM":                   `setsid sh -c 'trap "" TERM; echo $$ >$DIR/a.pid; while :; do sleep 0.1; done' >/dev/null 2>&1 &`,
 }
 
 const awaitPid = "\nuntil [ -s $DIR/a.pid ]; do sleep 0.01; done\n"
@@ -143,6 +144,9 @@ func TestOthersAreLeftAlone(t *testing.T) {
 		i++
 		parts.WriteString(strings.ReplaceAll(leave, "a.pid", fmt.Sprintf("p%d.pid", i)) + "\n")
 	}
+	// This one cannot be told from one that an earlier attempt has left behind, but for its age.
+	parts.WriteString(`(env -i DIR=$DIR PATH=$PATH setsid sh -c 'echo $$ >$DIR/unknown.pid; exec sleep 100' >/dev/null 2>&1 &)` + "\n")
+	all := i + 2 // the double fork has two
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -151,15 +155,31 @@ func TestOthersAreLeftAlone(t *testing.T) {
 			KillAfter: 200 * time.Millisecond}
 		p.Run(ctx)
 	}()
-	await(t, "start of the other processes", func() bool { return living(t, other) == i+1 })
-	for range 3 {
+	await(t, "start of the other processes", func() bool { return living(t, other) == all })
+	for _, leave := range []string{leavings["in its own session"], leavings["without its variables, in its group"]} {
 		dir := t.TempDir()
-		script(t, dir, leavings["in its own session"]+awaitPid, nil)
+		script(t, dir, leave+awaitPid, nil)
 		await(t, "end of the process", func() bool { return living(t, dir) == 0 })
 	}
+	// A process that has neither the group nor the variables, and does not end with its parent, is known from the look at it while its parent ran.
+	dir := t.TempDir()
+	cutOff, cut := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		p := Process{Args: []string{"sh", "-c", `env -i DIR=$DIR PATH=$PATH ` + leavings["that ignores TERM"] + "\nsleep 100"}, Env: []string{"DIR=" + dir},
+			Stdout: io.Discard, Stderr: io.Discard, KillAfter: 200 * time.Millisecond}
+		p.Run(cutOff)
+	}()
+	await(t, "start of the process", func() bool { return living(t, dir) == 1 })
+	cut()
+	<-gone
+	if living(t, dir) > 0 {
+		t.Error("a process that ignores TERM runs on after its attempt")
+	}
 	time.Sleep(1500 * time.Millisecond) // longer than it takes until the keeper looks by itself
-	if n := living(t, other); n != i+1 {
-		t.Errorf("%d of %d processes of an attempt that runs are left", n, i+1)
+	if n := living(t, other); n != all {
+		t.Errorf("%d of %d processes of an attempt that runs are left", n, all)
 	}
 	stop()
 	<-ended
@@ -198,9 +218,10 @@ func TestNeighboursAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestTidyUp lets a program tidy up after TERM, for as long as it may, whoever leads the group and whatever happens to its output.
+// TestTidyUp lets a program tidy up after TERM, for longer than the default and with programs that it starts for that, whoever leads the
+// group and whatever happens to its output.
 func TestTidyUp(t *testing.T) {
-	const tidy = `sh -c 'trap "sleep 1; echo \$\$ >$DIR/tidy; exit 1" TERM; echo $$ >$DIR/a.pid; while :; do sleep 0.05; done'`
+	const tidy = `sh -c 'trap "sleep 3 && echo \$\$ >$DIR/tidy; exit 1" TERM; echo $$ >$DIR/a.pid; while :; do sleep 0.05; done'`
 	for name, text := range map[string]string{
 		"it leads":                "exec " + tidy,
 		"a shell leads":           tidy + "; true",
