@@ -145,6 +145,9 @@ func TestEveryVerbHasHelp(t *testing.T) {
 				t.Errorf("the help of %s lacks %q", v.name, part)
 			}
 		}
+		if v.operands == "" {
+			call(exitUsage, v.name, "a")
+		}
 		for _, args := range [][]string{{"--nonesuch"}, {"-x"}, {"a", "b"}, {"a", "--nonesuch"}, {"WQ_FORMAT=csv"}, {"--", "a", "b"}} {
 			call(exitUsage, append([]string{v.name}, args...)...)
 		}

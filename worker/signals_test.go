@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,11 +14,49 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/workqueue/workqueue/worker/process"
 	"github.com/workqueue/workqueue/worker/redistest"
 )
 
 // promptly is less than main waits for a verb that does not end after a signal, and more than a busy machine takes.
 const promptly = signalTimeout - 2*time.Second
+
+// TestSignalEndsWhatHangs: a verb that cannot heed a signal, here because nobody reads what it prints, is ended all the same.
+func TestSignalEndsWhatHangs(t *testing.T) {
+	t.Parallel()
+	const atMost = 30 * time.Second // three times what main waits
+	worker, err := exec.LookPath("worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(worker, "WQ_DRY_RUN=true", `WQ_ITEMS_RANGE={"start": 1, "end": 9000000000000000000}`, "seed")
+	cmd.Env = append(os.Environ(), "WQ_REDIS_URL=redis://127.0.0.1:1", "WQ_QUEUE=hangs")
+	unread, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	cmd.Stdout = stdout
+	room, err := unix.FcntlInt(stdout.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err := errors.Join(err, cmd.Start(), stdout.Close()); err != nil {
+		t.Fatal(err)
+	}
+	redistest.Eventually(t, "the pipe is full", func() error {
+		if n := process.Unread(unread); n < room {
+			return fmt.Errorf("%d bytes of %d", n, room)
+		}
+		return nil
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(atMost, func() { _ = cmd.Process.Kill() }).Stop()
+	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != exitStopped {
+		t.Errorf("%v after the signal: %v", atMost, cmd.ProcessState)
+	}
+}
 
 // TestSignalsEndVerbs: verbs that wait for a list, or print a long one, end at INT and TERM, and say what they have done.
 func TestSignalsEndVerbs(t *testing.T) {

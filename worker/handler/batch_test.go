@@ -115,6 +115,7 @@ func TestBatchChildren(t *testing.T) {
 		{name: "quotes a large page", script: "cat; (printf '1 dead '; head -c 100000 /dev/zero | tr '\\0' x; echo; echo 2 failed; echo 3 done) >&3", want: "dead failed done"},
 		{name: "reports with the wrong number", script: "cat; echo 0 done >&3", want: "failed failed failed"},
 		{name: "reports what it did not read", script: "read -r i; for n in 1 2 3 4; do echo $n done >&3; done", want: "done done done"},
+		{name: "reports what it did not read, which fails when it is read", script: "read -r i; test $i != 2 || exit 1; test $i != 1 || echo 2 done >&3", want: "failed failed done"},
 		{name: "is killed by one", script: "if grep 3; then kill -KILL $$; fi", want: "done done failed"},
 		{name: "stops itself at one", script: "if grep 2; then kill -STOP $$; fi", timeout: 2 * time.Second, want: "done failed done"},
 	} {

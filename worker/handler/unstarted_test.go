@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -62,7 +63,8 @@ func TestUnstartedAgain(t *testing.T) {
 	if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EBADF, syscall.ETXTBSY, os.ErrDeadlineExceeded} {
+	for _, err := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EBADF, syscall.ETXTBSY, os.ErrDeadlineExceeded,
+		context.DeadlineExceeded, context.Canceled} {
 		if a := Unstarted(file, fmt.Errorf("start: %w", err)); a.Outcome != queue.OutcomeSnoozed {
 			t.Errorf("%v: %+v", err, a)
 		}

@@ -35,6 +35,7 @@ func TestLists(t *testing.T) {
 		{Layout{Lines, '\n'}, "\ufeffa\r\n\r\nb c\r", []string{"a", "b c"}, ""}, // from Windows
 		{Layout{Lines, '\n'}, "\ufeff", nil, ""},
 		{Layout{Lines, '\n'}, "\xff\xfea\x00\n\x00", nil, "line 1, column 1: the text is UTF-16; save it as UTF-8"},
+		{Layout{Lines, '\n'}, "a\n\rb\n", []string{"a"}, "line 2, column 1: a carriage return that no line feed follows"},
 		{Layout{Lines, 0}, "a\nb\x00\x00c", []string{"a\nb", "", "c"}, ""},
 		{Layout{Lines, 0}, "\x00", []string{""}, ""},
 		{Layout{Lines, 0}, "\ufeffa\r\x00\xff\xfe", []string{"\ufeffa\r", "\xff\xfe"}, ""},
@@ -57,6 +58,7 @@ func TestLists(t *testing.T) {
 		{Layout{CSV, '\n'}, "a,b\n1,\"y\n2,3\n4,5\n", nil, `line 2, column 3: the quote that begins this field has no end; a quote in a field has to be doubled: "5"" pipe"`},
 		{Layout{CSV, '\n'}, "a,b\n1,\"y\"z\n", nil, `line 2, column 5: a quote ends the field, and no comma follows`},
 		{Layout{CSV, '\n'}, "a,b\n1,b\xfcrger\n", nil, "line 2, column 3: the text is not UTF-8; save it as UTF-8"},
+		{Layout{CSV, '\n'}, "a,b\nb\xfcrger,2\n", nil, "line 2, column 1: the text is not UTF-8; save it as UTF-8"},
 		{Layout{CSV, '\n'}, "a,b\xfc\n", nil, "line 1, column 3: the text is not UTF-8"},
 		{Layout{CSV, '\n'}, "\xff\xfea\x00", nil, "line 1, column 1: the text is UTF-16"},
 		{Layout{CSV, '\n'}, "a,b\n1,\"y\n2\"z\n", nil, `line 3, column 2: a quote ends the field, and no comma follows; a quote in a field has to be doubled: "5"" pipe" (the field begins in line 2)`},

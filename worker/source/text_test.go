@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -54,7 +55,11 @@ func TestWhatIsNoText(t *testing.T) {
 		}{
 			"gzip":            {gzipped(t, text), []string{"line 1, column 1: ", "gzip", "gunzip"}},
 			"zip":             {zipped(t, text), []string{"line 1, column 1: ", "zip archive", "unpack"}},
-			"empty zip":       {zipped(t, ""), []string{"zip archive"}},
+			"empty zip":       {"PK\x05\x06" + strings.Repeat("\x00", 18), []string{"line 1, column 1: ", "zip archive"}}, // no file is in it
+			"zip in parts":    {"PK\x07\x08" + zipped(t, text), []string{"line 1, column 1: ", "zip archive"}},
+			"7z":              {"7z\xbc\xaf\x27\x1c\x00\x04" + text, []string{"line 1, column 1: ", "7z archive", "unpack"}},
+			"lz4":             {"\x04\x22\x4d\x18\x64\x40" + text, []string{"line 1, column 1: ", "lz4", "unlz4"}},
+			"compress":        {"\x1f\x9d\x90" + text, []string{"line 1, column 1: ", "uncompress"}},
 			"zstd":            {"\x28\xb5\x2f\xfd\x04\x00" + text, []string{"zstd", "unzstd"}},
 			"xz":              {"\xfd7zXZ\x00\x00" + text, []string{"xz", "unxz"}},
 			"bzip2":           {"BZh91AY&SY" + text, []string{"bzip2", "bunzip2"}},
@@ -75,7 +80,7 @@ func TestWhatIsNoText(t *testing.T) {
 			lists["far away"] = struct {
 				list string
 				want []string
-			}{"a" + strings.Repeat("x", 3*bufferSize) + "\x00\n", []string{"line 1, column ", "a NUL byte"}}
+			}{"a" + strings.Repeat("x", 3*bufferSize) + "\x00\n", []string{fmt.Sprintf("line 1, column %d: a NUL byte", 3*bufferSize+2)}}
 		}
 		for name, test := range lists {
 			items, err := read(test.list, Layout{format, '\n'})

@@ -284,6 +284,7 @@ func TestStreamUnread(t *testing.T) {
 		"exits with 3 after each message": `read -r line; id=${line#*'"id":"'}; echo "${id%%'"'*} done" >&3; exit 3`,
 		"closes its input after each":     `read -r line; id=${line#*'"id":"'}; exec <&-; echo "${id%%'"'*} done" >&3; sleep 60`,
 		"closes the descriptor":           `read -r line; id=${line#*'"id":"'}; echo "${id%%'"'*} done" >&3; exec 3>&-; sleep 60`,
+		"leaves the newline unread":       `line=$(dd bs=33 count=1 2>/dev/null); id=${line#*'"id":"'}; echo "${id%%'"'*} done" >&3; exit 3`, // 33 is the rest of the line
 		"is killed":                       `read -r line; id=${line#*'"id":"'}; echo "${id%%'"'*} done" >&3; kill -KILL $$`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -299,20 +300,36 @@ func TestStreamUnread(t *testing.T) {
 	}
 }
 
+// TestStreamTooEarly: a message about a request that is in the program's input, and that it has not read, breaks the contract. The item of that request is
+// not charged.
+func TestStreamTooEarly(t *testing.T) {
+	s := newStream(t, "sh", "-c", `read -r line; case $line in *'"id":"1"'*) echo 2 done >&3; exec sleep 60 ;; esac; echo 2 done >&3`)
+	s.InFlight = 2
+	attempts := handlertest.Handle(t.Context(), s, numbered(1, 2))
+	if o := attempts[0]; o.Outcome != queue.OutcomeFailed || !strings.Contains(o.Reason, "the program has not read the request for item 2 yet") {
+		t.Errorf("item 1: %+v", o)
+	}
+	if o := attempts[1]; o.Outcome != queue.OutcomeDone {
+		t.Errorf("item 2: %+v", o)
+	}
+}
+
 // TestStreamReadsNothing has a program end before it has read anything. As long as none ever has, that is the item's attempt, or a wrong command
-// would go on for ever; later the item waits.
+// would go on for ever; later the item waits, whether or not the program that has read an item has also said something.
 func TestStreamReadsNothing(t *testing.T) {
-	once := filepath.Join(t.TempDir(), "once")
-	s := newStream(t, "sh", "-c", `[ -e "$0" ] || exit 1; read -r line; echo 1 done >&3; rm "$0"; exit 1`, once)
-	for i, want := range []queue.Outcome{queue.OutcomeFailed, queue.OutcomeDone, queue.OutcomeSnoozed} {
-		if i == 1 {
-			if err := os.WriteFile(once, nil, 0o600); err != nil {
-				t.Fatal(err)
+	for says, outcome := range map[string]queue.Outcome{"echo 1 done >&3": queue.OutcomeDone, ":": queue.OutcomeFailed} {
+		once := filepath.Join(t.TempDir(), "once")
+		s := newStream(t, "sh", "-c", `[ -e "$0" ] || exit 1; read -r line; `+says+`; rm "$0"; exit 1`, once)
+		for i, want := range []queue.Outcome{queue.OutcomeFailed, outcome, queue.OutcomeSnoozed} {
+			if i == 1 {
+				if err := os.WriteFile(once, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		o := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]
-		if o.Outcome != want || want == queue.OutcomeFailed && !strings.Contains(o.Reason, "no process of the command has read a request yet") {
-			t.Errorf("process %d: %+v", i, o)
+			o := handlertest.Handle(t.Context(), s, numbered(1, 1))[0]
+			if o.Outcome != want || (i == 0) != strings.Contains(o.Reason, "no process of the command has read a request yet") {
+				t.Errorf("%s, process %d: %+v", says, i, o)
+			}
 		}
 	}
 }
