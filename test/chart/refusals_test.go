@@ -66,7 +66,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a range without a place for the number", "itemsFrom: {range: {start: 1, end: 2, format: page}}", []string{"'/itemsFrom/range/format'"}},
 		{"two paths", "itemsFrom: {volume: {emptyDir: {}}, path: 'a,b'}", []string{"'/itemsFrom/path'"}},
 
-		{"a password in an address", "{items: [a], redis: {external: {url: 'redis://me:secret@host:6379/0'}}}", []string{"'/redis/external/url'"}},
+		{"a password in an address", "{items: [a], redis: {external: {url: 'redis://me:secret@host:6379/0'}}}", []string{"redis.external.url: it holds a password", "redis.existingSecret.name"}},
+		{"a password without a user in an address", "{items: [a], redis: {external: {url: 'rediss://:sec/ret@host'}}}", []string{"redis.external.url: it holds a password"}},
+		{"another address", "{items: [a], redis: {external: {url: 'http://host'}}}", []string{"redis.external.url: it is not an address such as redis://host:6379/0"}},
 		{"two passwords", "{items: [a], redis: {password: b, existingSecret: {name: c}}}", []string{"redis.password: contradicts redis.existingSecret.name"}},
 		{"a user without a password", "{items: [a], redis: {external: {url: 'redis://host', username: me}}}", []string{"redis.external.username: a user needs a password"}},
 		{"addresses of something", "{items: [a], redis: {external: {addresses: ['a:1']}}}", []string{"redis.external.addresses: are these Sentinels or nodes of a Cluster?"}},
@@ -128,6 +130,11 @@ func TestWrongValuesAreRefused(t *testing.T) {
 			out, err := release{values: test.values}.render(t)
 			if err == nil {
 				t.Fatalf("rendered:\n%s", out)
+			}
+			for _, password := range []string{"me:secret", "sec/ret"} {
+				if strings.Contains(err.Error(), password) {
+					t.Errorf("the message shows a password:\n%v", err)
+				}
 			}
 			for _, want := range test.want {
 				if !strings.Contains(err.Error(), want) {

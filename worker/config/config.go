@@ -183,6 +183,9 @@ func load(f field) error {
 
 // limit returns what is wrong with a value of the right type.
 func (f field) limit() error {
+	if f.tag("secret") != "" && f.value.Kind() == reflect.String && strings.TrimSpace(f.value.String()) != f.value.String() {
+		return errors.New("its value (not shown) begins or ends with a space or a newline, which echo adds to a Secret: make it with kubectl create secret generic --from-literal, or with printf")
+	}
 	if words := f.words(); len(words) > 0 && !slices.Contains(words, f.value.String()) {
 		return fmt.Errorf("%q is not %s", f.value, list(words))
 	}
