@@ -123,7 +123,7 @@ func (r *Course) Progress(maxDead queue.Portion) string {
 	}
 	line := fmt.Sprintf("%d of %d done, %d dead, %d leased", c.Done, c.Total(), c.Dead, c.Leased)
 	if rate := r.PerSecond(); rate > 0 {
-		line += fmt.Sprintf(", %.1f/s", rate)
+		line += ", " + Rate(rate)
 	}
 	if Ended(c) {
 		return line + "; ended"

@@ -122,6 +122,21 @@ func TestNumbersAndTimes(t *testing.T) {
 	}
 }
 
+// TestDurationsAndRates: no figure is rounded to nothing. A test of the page holds its durations against these.
+func TestDurationsAndRates(t *testing.T) {
+	for took, want := range map[time.Duration]string{0: "<1 ms", 8 * time.Millisecond: "8 ms", 999_400 * time.Microsecond: "999 ms", 999_600 * time.Microsecond: "1.0 s",
+		83 * time.Second: "83 s", 5000 * time.Second: "83 min", 28 * time.Hour: "28.0 h"} {
+		if got := Duration(took); got != want {
+			t.Errorf("%v is written %s, want %s", took, got, want)
+		}
+	}
+	for perSecond, want := range map[float64]string{0: "0.0/s", 1125: "1125.0/s", .1: "0.1/s", 1. / 60: "1.0/min", 3. / 3600: "3.0/h"} {
+		if got := Rate(perSecond); got != want {
+			t.Errorf("%v a second are written %s, want %s", perSecond, got, want)
+		}
+	}
+}
+
 func TestSpeed(t *testing.T) {
 	began := time.Unix(1700000000, 0)
 	for _, test := range []struct {

@@ -3,6 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
+const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const shownItem = 160; // characters of an item in a line
 const recordsShown = 50;
 const failureKinds = 500; // in the table at most
@@ -21,9 +22,10 @@ function element(name, text, className) {
   return e;
 }
 
+// span returns how long something took, as report.Duration does.
 function span(seconds) {
-  if (seconds > 0 && seconds < 0.0005) return "<1 ms";
-  if (seconds > 0 && seconds < 0.9995) return Math.round(1000 * seconds) + " ms";
+  if (seconds < 0.0005) return "<1 ms";
+  if (seconds < 0.9995) return Math.round(1000 * seconds) + " ms";
   if (seconds < 10) return seconds.toFixed(1) + " s";
   if (seconds < 120) return Math.round(seconds) + " s";
   if (seconds < 7200) return Math.round(seconds / 60) + " min";
@@ -36,7 +38,12 @@ function size(bytes) {
 }
 
 function rate(r) {
-  return number.format(r < 10 ? Math.round(r * 100) / 100 : Math.round(r));
+  return r < 10 ? small.format(r) : number.format(Math.round(r));
+}
+
+// counted returns a number with the noun, or noun and verb, that agrees with it.
+function counted(n, one, many) {
+  return number.format(n) + " " + (n === 1 ? one : many);
 }
 
 // clock returns a time of day in UTC, as the verbs and logs have it, with the date if it is not today.
