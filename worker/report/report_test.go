@@ -101,6 +101,9 @@ func TestCourseConcludes(t *testing.T) {
 		t.Errorf("progress: %s; want %s", got, want)
 	}
 	course.Saw(queue.Counts{Exists: true, Taken: 100, Done: 30, Leased: 60, Cancelled: 10, Now: began.Add(31 * time.Second), Started: began})
+	if got, want := course.Progress(queue.Portion{}), "30 of 100 done, 0 dead, 10 cancelled, 60 leased, "; !strings.HasPrefix(got, want) {
+		t.Errorf("progress: %s; want %s", got, want)
+	}
 	if got := course.PerSecond(); got > 1 {
 		t.Errorf("with cancelled items the rate is %.1f/s", got)
 	}
