@@ -34,6 +34,7 @@ func TestConclude(t *testing.T) {
 		{"many", queue.Counts{Exists: true, Sealed: true, Seeded: 1e6, Taken: 1e6, Done: 1e6}, 0, StateDone, "OK: all 1,000,000 items are done"},
 		{"as allowed", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 1, StateDone, "OK: 8 of 9 items are done, 1 is dead as allowed"},
 		{"results lost", with(func(c *queue.Counts) { c.Done, c.ResultsDropped = 9, 1000 }), 0, StateDone, "OK: all 9 items are done, but 1,000 results were not kept"},
+		{"results lost, and too many dead", with(func(c *queue.Counts) { c.Done, c.Dead, c.ResultsDropped = 8, 1, 1 }), 0, StateFailed, "FAILED: 1 of 9 items is dead; 1 result was not kept"},
 		{"too many dead", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 0, StateFailed, "FAILED: 1 of 9 items is dead"},
 		{"stopped early, though allowed", with(func(c *queue.Counts) { c.Stopped, c.Dead, c.Delayed = true, 2, 7 }), 9, StateStopped,
 			"FAILED: stopped early, with 2 of 9 items dead and 7 not done"},
