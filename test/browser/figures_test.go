@@ -25,3 +25,35 @@ func TestDurationsAreTheSameEverywhere(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsOpenStaysOpen: a search and a refresh close no item, and take neither the focus nor the place in its output.
+func TestWhatIsOpenStaysOpen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "open")
+	s.seed(numbered(60, "item-%02d")...)
+	s.dead(30, traceback)
+	p := s.open()
+	p.await("they are listed", "document.querySelectorAll('#dead-list li').length === 30")
+	p.run(`window.opened = [...document.querySelectorAll("#dead-list li")].find((li) => li.textContent.includes("item-07")).querySelector("details");
+		opened.querySelector("summary").click()`)
+	p.awaitText("#dead-list .record", "item-07: truncated")
+	p.write("#dead-match", "item-0")
+	p.await("ten are left", "document.querySelectorAll('#dead-list li').length === 10")
+	const still = "[...document.querySelectorAll('#dead-list details[open]')].map((d) => d.innerText).filter((text) => text.includes('item-07: truncated')).length === 1"
+	p.await("it is open among the ten", still)
+	p.run("opened.querySelector('summary').focus()")
+	s.dead(10, traceback)
+	p.await("the page offers the latest", "!document.getElementById('dead-fresh').classList.contains('unseen')")
+	p.run("dead.first()")
+	p.await("they are loaded again", "document.getElementById('dead-fresh').classList.contains('unseen')")
+	p.await("it is open after the refresh", still)
+	if !eval[bool](p, "opened.isConnected && document.activeElement === opened.querySelector('summary')") {
+		t.Error("the refresh took the focus")
+	}
+	p.write("#dead-match", "item-1")
+	p.await("it is not among those", "document.querySelectorAll('#dead-list li').length === 10 && !document.querySelector('#dead-list details[open]')")
+	p.write("#dead-match", "")
+	p.await("all are listed", "document.querySelectorAll('#dead-list li').length === 40")
+	p.await("it is open when it is back", still)
+	p.calm()
+}

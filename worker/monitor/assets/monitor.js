@@ -110,6 +110,18 @@ function copyButton(text, label) {
   return button;
 }
 
+// arrange gives an element these children. Those that stay are not taken out, so that the focus, what is open and how far it is scrolled
+// stay, too.
+function arrange(parent, wanted) {
+  const stay = new Set(wanted);
+  for (const child of [...parent.children]) if (!stay.has(child)) child.remove();
+  let next = parent.firstElementChild;
+  for (const child of wanted) {
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
+  }
+}
+
 // fill brings a table up to date. Rows that stay are kept with their buttons and links, so that the focus stays too.
 function fill(body, rows) {
   const focused = body.contains(document.activeElement) ? document.activeElement : null;
@@ -123,7 +135,7 @@ function fill(body, rows) {
     });
     return kept;
   });
-  if (wanted.length !== body.rows.length || wanted.some((row, i) => row !== body.rows[i])) body.replaceChildren(...wanted);
+  arrange(body, wanted);
   if (focused && document.activeElement !== focused) (focused.isConnected ? focused : body.closest(".scroll")).focus();
 }
 
@@ -354,6 +366,7 @@ class Records {
     this.pages = [""]; // where each page starts, up to the one shown
     this.next = "";
     this.shown = null; // fingerprint of what the list was made from
+    this.open = new Set(); // keys of the records that somebody has opened
     this.part("match").addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.first(), 250); });
     this.part("older").addEventListener("click", () => { this.pages.push(this.next); this.load(); });
     this.part("newer").addEventListener("click", () => { this.pages.pop(); this.load(); });
@@ -396,7 +409,8 @@ class Records {
       this.say(records, read, before);
     } while (before && records.length < recordsShown);
     this.next = before;
-    this.part("list").replaceChildren(...records.map((record) => this.row(record)));
+    const known = new Map([...this.part("list").children].map((li) => [li.dataset.key, li]));
+    arrange(this.part("list"), records.map((record) => known.get(this.key(record)) || this.row(record)));
     this.part("fresh").classList.add("unseen");
     this.part("newer").disabled = this.pages.length === 1;
     this.part("older").disabled = !this.next;
@@ -424,8 +438,12 @@ class Records {
     }
   }
 
+  // key names a record among those of all runs.
+  key(record) { return record.key + " " + queue; }
+
   row(record) {
     const li = element("li");
+    const key = (li.dataset.key = this.key(record));
     const details = element("details");
     const summary = element("summary");
     summary.append(element("code", line(record)));
@@ -434,7 +452,10 @@ class Records {
     details.append(summary);
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) details.append(this.inside(record));
+      if (details.open) this.open.add(key);
+      else this.open.delete(key);
     });
+    details.open = this.open.has(key);
     li.append(details);
     return li;
   }
