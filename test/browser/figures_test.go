@@ -2,11 +2,117 @@ package browser
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/report"
 )
+
+// noPause is true in the page if nothing offers to pause the run.
+const noPause = "document.querySelector('#pause').checkVisibility({visibilityProperty: true}) === false"
+
+// TestTheEndIsNotSuccess: the page tells the end of a run, and how much of it is done, apart.
+func TestTheEndIsNotSuccess(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name                        string
+		end                         func(s *site)
+		percent, note, title, bar   string
+		attempts, failures, summary string
+	}{
+		{"all dead", func(s *site) {
+			s.seed(numbered(300, "item-%03d")...)
+			s.dead(300, func(string) string { return `{"reason":"exit code 1","exit_code":1}` })
+		}, "0.0 %", "done, 100.0 % ended", "failed – ended", "100.0", "how long attempts took is not on record", "all 300 dead items.", "300 of 300 items are dead."},
+		{"half cancelled", func(s *site) {
+			s.seed(numbered(10, "item-%d")...)
+			if err := s.queue.Cancel(t.Context(), func(item string) bool { return item < "item-5" }, queue.Cap{}); err != nil {
+				t.Fatal(err)
+			}
+			s.settle(queue.OutcomeDone, 5, func(string) string { return `{"seconds":0.004,"started":"2026-01-02T03:04:05Z"}` })
+		}, "100.0 %", "done of what was not cancelled", "done – ended", "100.0", "the latest 5 attempts took: p50 4 ms, p95 4 ms, longest 4 ms", "No item is dead.",
+			"5 of 10 items are done, 5 were cancelled."},
+		{"one dead", func(s *site) {
+			s.seed("item")
+			s.dead(1, func(string) string { return `{"reason":"exit code 1","exit_code":1,"started":"2026-01-02T03:04:05Z"}` })
+		}, "0.0 %", "done, 100.0 % ended", "failed – ended", "100.0", "the latest attempt took <1 ms", "the only dead item.", "1 of 1 item is dead."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t, "ended")
+			test.end(s)
+			p := s.open()
+			p.await("it has ended", "run && run.finished")
+			p.awaitText("#failures-status", test.failures)
+			p.awaitText("#latency", test.attempts)
+			for what, is := range map[string][2]string{
+				"percent": {p.text("#percent"), test.percent}, "note": {p.text("#ended"), test.note}, "summary": {p.text("#summary"), test.summary},
+				"title": {eval[string](p, "document.title"), test.title}, "bar": {eval[string](p, "document.getElementById('progress').getAttribute('aria-valuenow')"), test.bar},
+			} {
+				if is[0] != is[1] {
+					t.Errorf("the %s is %q, want %q", what, is[0], is[1])
+				}
+			}
+			if !eval[bool](p, noPause) {
+				t.Error("it offers to pause a run that has ended")
+			}
+			p.shoot(strings.ReplaceAll(test.name, " ", "-"))
+			p.calm()
+		})
+	}
+}
+
+// TestAStoppedRunStandsStill: its duration does not grow, on the page and in the list of runs, and there is nothing to pause.
+func TestAStoppedRunStandsStill(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "stopped")
+	p := s.open()
+	p.awaitText("#state", "unseeded")
+	if !eval[bool](p, noPause) {
+		t.Error("it offers to pause a run that is not there")
+	}
+	s.seed(numbered(100, "item-%02d")...)
+	p.awaitText("#state", "waiting")
+	if eval[bool](p, noPause) {
+		t.Error("it does not offer to pause a run that waits")
+	}
+	_ = s.shell("sleep 0.05; exit 1", "WQ_MAX_ATTEMPTS=1", "WQ_STOP_AFTER_DEAD=3").Wait()
+	p.awaitText("#state", "stopped")
+	p.awaitText("#pace", "took ")
+	p.click("#runs-card > summary")
+	p.awaitText("#runs-rows", "stopped")
+	read := func() string { return p.text("#pace") + "\n" + p.text("#runs-rows") }
+	before, now := read(), eval[float64](p, "Date.parse(run.now)")
+	p.await("some snapshots have come", fmt.Sprintf("Date.parse(run.now) > %f + 6000", now)) // the list of runs is 5 s old at most
+	if after := read(); after != before {
+		t.Errorf("it went on:\n%s\nthen\n%s", before, after)
+	}
+	if !eval[bool](p, noPause) {
+		t.Error("it offers to pause a run that was stopped")
+	}
+	p.run("scrollTo(0, 0)")
+	p.shoot("stopped")
+	p.calm()
+}
+
+// TestRunningIsNotLeased: the page says how many items run, beside the many that workers hold.
+func TestRunningIsNotLeased(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "leased")
+	s.seed(numbered(3000, "item-%04d")...)
+	session := s.queue.NewSession("pod-a.k3x9", queue.Limits{Lease: time.Minute, BatchBytes: 1 << 30, MaxCrashes: 3})
+	for range 2 { // the second call has a number that is not lower
+		if _, err := session.Exchange(t.Context(), queue.Request{Want: 1000, Status: `{"pod":"pod-a","running":2}`}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := s.open()
+	p.awaitText("#leased", "2,000")
+	p.awaitText("#latency", "2 items run")
+	p.shoot("leased")
+	p.calm()
+}
 
 // TestDurationsAreTheSameEverywhere: the page writes a duration as the verbs do.
 func TestDurationsAreTheSameEverywhere(t *testing.T) {

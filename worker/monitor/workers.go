@@ -28,7 +28,8 @@ const (
 // Workers is who works on a run now, and how long attempts took lately.
 type Workers struct {
 	Workers  []Worker       `json:"workers"`
-	More     bool           `json:"more"` // there are more workers or leases than were read
+	More     bool           `json:"more"`    // there are more workers or leases than were read
+	Running  int            `json:"running"` // items that run, as the workers have reported; the others that are leased wait for a slot
 	Latency  Latency        `json:"latency"`
 	Settings []config.Shown `json:"settings"` // of the worker that started last
 }
@@ -105,6 +106,7 @@ func readWorkers(ctx context.Context, q *queue.Queue) (Workers, error) {
 	_ = json.Unmarshal([]byte(settings), &all.Settings) // of another version, perhaps
 	for _, w := range workers {
 		all.Workers = append(all.Workers, *w)
+		all.Running += w.Running
 	}
 	slices.SortFunc(all.Workers, func(a, b Worker) int {
 		return cmp.Or(a.itemSince().Compare(b.itemSince()), strings.Compare(a.Worker, b.Worker)) // the one that may hang is first

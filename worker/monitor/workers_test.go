@@ -56,6 +56,9 @@ func TestWorkers(t *testing.T) {
 	if c, d := all.Workers[2], all.Workers[3]; c.Pod != "pod-c" || c.Item != nil || c.Expires != nil || d.Pod != "pod-d" {
 		t.Errorf("idle workers are %+v and %+v", c, d)
 	}
+	if all.Running != 1 {
+		t.Errorf("%d items run, of which one worker has reported one", all.Running)
+	}
 	if l := all.Latency; l.Attempts != 3 || l.P50 != 2 || l.Max != 30 {
 		t.Errorf("the latency is %+v", l)
 	}

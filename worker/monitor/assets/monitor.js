@@ -178,8 +178,9 @@ function show(now) {
   const ended = run.ended_percent.toFixed(1);
   $("progress").setAttribute("aria-valuenow", ended);
   $("percent").textContent = percent;
-  $("ended").textContent = "done" + (run.ended_percent === run.done_percent ? "" : ", " + ended + " % ended");
-  document.title = percent + " – " + run.queue;
+  $("ended").textContent = "done" + (run.cancelled && run.done ? " of what was not cancelled" : "") +
+    (run.ended_percent === run.done_percent ? "" : ", " + ended + " % ended");
+  document.title = (run.finished ? run.state : percent) + " – " + run.queue; // how it ended, since a share that stands still looks like a run that hangs
   icon(run.ended_percent);
   const pace = [];
   if (run.started) pace.push("started " + clock(run.started));
@@ -270,6 +271,7 @@ function rates(kind, n) {
 }
 
 function draw() {
+  if (run && run.finished && !$("chart").firstChild) $("chart-top").textContent = "not on record";
   if (samples.length < 3) return;
   const from = samples[0].at, to = samples[samples.length - 1].at;
   const n = Math.max(2, Math.min(columns, Math.floor((to - from) / 1000)));
@@ -322,9 +324,13 @@ async function loadWorkers() {
   $("workers").hidden = rows.length === 0;
   $("workers-none").hidden = rows.length > 0;
   const { attempts, p50, p95, max } = all.latency;
-  $("latency").textContent = (attempts ? "the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max)
-    : run && run.attempts ? "how long attempts took is not on record" : "no attempt has ended yet") +
-    (all.more ? " · only the first " + number.format(rows.length) + " workers are listed" : "");
+  const latency = [];
+  if (rows.length) latency.push(counted(all.running, "item runs", "items run"));
+  if (attempts === 1) latency.push("the latest attempt took " + span(max));
+  else if (attempts) latency.push("the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max));
+  else latency.push(run && run.attempts ? "how long attempts took is not on record" : "no attempt has ended yet");
+  if (all.more) latency.push("more workers or leases are there than are read");
+  $("latency").textContent = latency.join(" · ");
   fill($("settings-rows"), all.settings.map((setting) => {
     const row = element("tr");
     row.dataset.key = setting.name;
@@ -557,8 +563,9 @@ async function loadFailures() {
   counting = null;
   const rows = [...groups.values()].sort((a, b) => b.count - a.count).map(failureRow);
   fill($("failures-rows"), rows);
-  $("failures-status").textContent = read === 0 ? "No item is dead." : "Kinds of failure of " + (before ? "the latest " : "all ") + number.format(read) + " dead items" +
-    (others ? "; " + number.format(others) + " are of other kinds" : "") + ".";
+  $("failures-status").textContent = read === 0 ? "No item is dead." : "Kinds of failure of " +
+    (read === 1 ? (before ? "the latest" : "the only") + " dead item" : (before ? "the latest " : "all ") + number.format(read) + " dead items") +
+    (others ? "; " + counted(others, "is of another kind", "are of other kinds") : "") + ".";
   $("failures-all").classList.toggle("unseen", !before);
 }
 
@@ -645,7 +652,7 @@ function retry(request, which) {
     } while (before);
     dead.first();
     failuresShown = null;
-    return number.format(items) + (items === 1 ? " item is" : " items are") + " back in the queue." +
+    return counted(items, "item is", "items are") + " back in the queue." +
       (run.finished ? " The run had finished: if its workers are gone, start some." : "");
   });
 }
@@ -661,7 +668,7 @@ $("resume").addEventListener("click", () => ask("Resume the run?", "Workers star
 $("confirm-no").addEventListener("click", () => $("confirm").close());
 $("retry-all").addEventListener("click", () => {
   const { match, failure } = dead.filter;
-  retry(dead.filtered ? { match, failure } : { all: true }, dead.filtered ? "all dead items that match" : "all " + number.format(run.dead) + " dead items");
+  retry(dead.filtered ? { match, failure } : { all: true }, dead.filtered ? "all dead items that match" : run.dead === 1 ? "the only dead item" : "all " + number.format(run.dead) + " dead items");
 });
 $("dead-clear").addEventListener("click", () => { dead.failure = ""; dead.first(); });
 $("failures-all").addEventListener("click", () => { allCounted = true; loadFailures(); });
