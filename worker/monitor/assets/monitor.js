@@ -415,7 +415,8 @@ class Records {
       this.say(records, read, before);
     } while (before && records.length < recordsShown);
     this.next = before;
-    const known = new Map([...this.part("list").children].map((li) => [li.dataset.key, li]));
+    const used = [...this.part("list").children].filter((li) => li.querySelector("details[open]") || li.contains(document.activeElement));
+    const known = new Map(used.map((li) => [li.dataset.key, li]));
     arrange(this.part("list"), records.map((record) => known.get(this.key(record)) || this.row(record)));
     this.part("fresh").classList.add("unseen");
     this.part("newer").disabled = this.pages.length === 1;
