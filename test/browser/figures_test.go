@@ -103,12 +103,12 @@ func TestRunningIsNotLeased(t *testing.T) {
 	s.seed(numbered(3000, "item-%04d")...)
 	session := s.queue.NewSession("pod-a.k3x9", queue.Limits{Lease: time.Minute, BatchBytes: 1 << 30, MaxCrashes: 3})
 	for range 2 { // the second call has a number that is not lower
-		if _, err := session.Exchange(t.Context(), queue.Request{Want: 1000, Status: `{"pod":"pod-a","running":2}`}); err != nil {
+		if _, err := session.Exchange(t.Context(), queue.Request{Want: 1000, Status: fmt.Sprintf(`{"pod":"pod-a","started":%q,"running":2}`, time.Now().Format(time.RFC3339))}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p := s.open()
-	p.awaitText("#leased", "2,000")
+	p.awaitText("#leased", "1,500")
 	p.awaitText("#latency", "2 items run")
 	p.shoot("leased")
 	p.calm()

@@ -325,7 +325,7 @@ async function loadWorkers() {
   $("workers-none").hidden = rows.length > 0;
   const { attempts, p50, p95, max } = all.latency;
   const latency = [];
-  if (rows.length) latency.push(counted(all.running, "item runs", "items run"));
+  if (rows.length && all.running !== undefined) latency.push(counted(all.running, "item runs", "items run"));
   if (attempts === 1) latency.push("the latest attempt took " + span(max));
   else if (attempts) latency.push("the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max));
   else latency.push(run && run.attempts ? "how long attempts took is not on record" : "no attempt has ended yet");
