@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/report"
 )
@@ -130,6 +133,41 @@ func TestDurationsAreTheSameEverywhere(t *testing.T) {
 			t.Errorf("a rate of %v is %q, want %q", rate, got, want)
 		}
 	}
+}
+
+// TestTimesNameTheirZone: the page has the time where its reader is, names the zone, and has UTC as the title.
+func TestTimesNameTheirZone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "zones")
+	s.seed(numbered(20, "item-%02d")...)
+	s.dead(1, traceback)
+	s.shell("sleep 60", "WQ_CONCURRENCY=2", "WQ_STOP_AFTER_DEAD=0")
+	p := s.open()
+	call(p, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kolkata"})
+	p.do(chromedp.Reload())
+	p.awaitText("#pace", "started")
+	const zoned = `\d\d:\d\d:\d\d GMT\+5:30`
+	p.await("the time of the data", fmt.Sprintf(`/^%s$/.test(document.getElementById("clock").textContent)`, zoned))
+	p.await("the start", fmt.Sprintf(`/started %s/.test(document.getElementById("pace").textContent)`, zoned))
+	p.awaitText("#dead-list time", "2026-01-02 08:34:05 GMT+5:30")
+	if title := eval[string](p, "document.querySelector('#dead-list time').title"); title != "2026-01-02 03:04:05 UTC" {
+		t.Errorf("the title of a time is %q", title)
+	}
+	// What the monitor has written is in the same zone.
+	for said, want := range map[string]string{
+		"since 2026-01-02 20:04:05 UTC: none":   "since 2026-01-03 01:34:05 GMT+5:30: none",
+		"at 23:59:59 UTC, then at 00:00:01 UTC": "at 05:29:59 GMT+5:30, then at 05:30:01 GMT+5:30",
+		"99:99:99 UTC":                          "99:99:99 UTC",
+	} {
+		got := eval[string](p, fmt.Sprintf("(() => { const e = document.createElement('p'); e.append(...timed(%q, Date.now())); return e.textContent.replace(/\\d{4}-\\d\\d-\\d\\d (?=05)/g, ''); })()", said))
+		if got != want {
+			t.Errorf("%q becomes %q, want %q", said, got, want)
+		}
+	}
+	if eval[bool](p, `/\bUTC\b/.test(document.body.innerText)`) {
+		t.Errorf("the page has times of two zones:\n%s", p.text("body"))
+	}
+	p.calm()
 }
 
 // TestWhatIsOpenStaysOpen: a search and a refresh close no item, and take neither the focus nor the place in its output.

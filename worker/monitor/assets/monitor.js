@@ -41,24 +41,49 @@ function rate(r) {
   return r < 10 ? small.format(r) : number.format(Math.round(r));
 }
 
+function perSecond(r) {
+  return rate(r) + (rate(r) === "1" ? " item per second" : " items per second");
+}
+
 // counted returns a number with the noun, or noun and verb, that agrees with it.
 function counted(n, one, many) {
   return number.format(n) + " " + (n === 1 ? one : many);
 }
 
-// clock returns a time of day in UTC, as the verbs and logs have it, with the date if it is not today.
-function clock(time) {
-  const at = new Date(time).toISOString();
-  const today = at.slice(0, 10) === new Date().toISOString().slice(0, 10);
-  return (today ? "" : at.slice(0, 10) + " ") + at.slice(11, 19) + " UTC";
+const timeOfDay = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short" });
+const date = new Intl.DateTimeFormat("sv"); // as in ISO 8601
+
+// moment is a time element: the time of day where the reader is, with its zone, and with the date if it is not today. Its title is in UTC,
+// as the verbs and logs have it.
+function moment(time) {
+  const at = new Date(time);
+  const day = date.format(at);
+  const e = element("time", (day === date.format(new Date()) ? "" : day + " ") + timeOfDay.format(at));
+  e.dateTime = at.toISOString();
+  e.title = e.dateTime.slice(0, 19).replace("T", " ") + " UTC";
+  return e;
 }
 
-// moment is a time element, with the time where the reader is as its title.
-function moment(time) {
-  const e = element("time", clock(time));
-  e.dateTime = new Date(time).toISOString();
-  e.title = new Date(time).toLocaleString([], { timeZoneName: "short", hour12: false });
-  return e;
+// timed returns what the monitor has written at a time as parts for put, with a time element for each time of day in UTC.
+function timed(text, now) {
+  return text.split(/((?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC)/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const today = new Date(now).toISOString().slice(0, 10);
+    let at = Date.parse((part.length > 12 ? part : today + " " + part).replace(" UTC", "Z").replace(" ", "T"));
+    if (part.length === 12 && at - now > 43200000) at -= 86400000; // the monitor leaves out the date within half a day
+    if (part.length === 12 && now - at > 43200000) at += 86400000;
+    return Number.isNaN(at) ? part : moment(at);
+  });
+}
+
+// put shows parts, which are texts and elements. Those that read as before stay, so that a title that is shown does not go.
+function put(e, parts) {
+  parts.forEach((part, i) => {
+    const old = e.childNodes[i];
+    if (!old) e.append(part);
+    else if (old.nodeName !== (part.nodeName || "#text") || old.textContent !== (part.textContent ?? part)) old.replaceWith(part);
+  });
+  while (e.childNodes.length > parts.length) e.lastChild.remove();
 }
 
 // plain shows characters that could hide or reorder others, and drops a terminal's colours.
@@ -165,7 +190,7 @@ function show(now) {
   }
   $("queue").textContent = run.queue;
   state(run.state);
-  $("summary").textContent = run.summary;
+  put($("summary"), timed(run.summary, Date.parse(run.now)));
   $("clock").replaceWith(Object.assign(moment(run.now), { id: "clock" }));
   let from = 0;
   for (const bar of $("progress").children) {
@@ -183,13 +208,14 @@ function show(now) {
   document.title = (run.finished ? run.state : percent) + " – " + run.queue; // how it ended, since a share that stands still looks like a run that hangs
   icon(run.ended_percent);
   const pace = [];
-  if (run.started) pace.push("started " + clock(run.started));
-  if (run.finished) pace.push((run.state === "stopped" ? "stopped " : "finished ") + clock(run.finished), "took " + span(run.seconds));
-  else if (run.started) pace.push("for " + span(run.seconds));
-  if (run.rate && run.leased) pace.push(rate(run.rate) + " items per second lately");
-  if (run.finished && run.average) pace.push(rate(run.average) + " items per second on average");
-  if (run.left !== null && run.leased && run.state === "running") pace.push("ends about " + clock(Date.parse(run.now) + 1000 * run.left));
-  $("pace").textContent = pace.join(" · ");
+  const add = (...parts) => pace.push(...(pace.length ? [" · "] : []), ...parts);
+  if (run.started) add("started ", moment(run.started));
+  if (run.finished) add(run.state === "stopped" ? "stopped " : "finished ", moment(run.finished), " · took " + span(run.seconds));
+  else if (run.started) add("for " + span(run.seconds));
+  if (run.rate && run.leased) add(perSecond(run.rate) + " lately");
+  if (run.finished && run.average) add(perSecond(run.average) + " on average");
+  if (run.left !== null && run.leased && run.state === "running") add("ends about ", moment(Date.parse(run.now) + 1000 * run.left));
+  put($("pace"), pace);
   const attempts = ["dead items allowed: " + number.format(run.max_dead)];
   if (run.failed) attempts.push("failed attempts that are retried: " + number.format(run.failed));
   if (run.snoozed) attempts.push("snoozed: " + number.format(run.snoozed));
@@ -220,8 +246,8 @@ function icon(percent) {
 
 function lost(what) {
   if (!lostSince) lostSince = Date.now();
-  $("alert").textContent = what + " since " + clock(lostSince) + ". " +
-    (run ? "The page shows the run as it was then, and continues by itself." : "The page continues by itself.");
+  put($("alert"), [what + " since ", moment(lostSince), ". " +
+    (run ? "The page shows the run as it was then, and continues by itself." : "The page continues by itself.")]);
   $("alert").hidden = false;
   document.body.classList.add("stale");
   state("unreachable");
@@ -290,8 +316,8 @@ function draw() {
   };
   $("chart").replaceChildren(area("done", done.map(() => 0), done), area("dead", done, done.map((r, i) => r + dead[i])));
   $("chart-top").textContent = rate(top) + " per second";
-  $("chart-from").textContent = clock(from);
-  $("chart-to").textContent = clock(to);
+  put($("chart-from"), [moment(from)]);
+  put($("chart-to"), [moment(to)]);
 }
 
 // ---- workers
@@ -317,7 +343,8 @@ async function loadWorkers() {
     cell(number.format(worker.done), "number");
     cell(number.format(worker.dead), "number");
     cell(worker.rate ? rate(worker.rate) : "–", "number");
-    cell(worker.last_error ? clock(worker.last_error.at) + " item " + plain(worker.last_error.item_id) + ": " + plain(worker.last_error.reason) : "–", "item");
+    const last = worker.last_error;
+    cell(last ? "" : "–", "item").append(...(last ? [moment(last.at), " item " + plain(last.item_id) + ": " + plain(last.reason)] : []));
     return row;
   });
   fill($("workers-rows"), rows);
@@ -353,10 +380,11 @@ async function loadRuns() {
     const to = element("a", one.queue);
     to.href = "?" + new URLSearchParams({ queue: one.queue });
     if (one.queue === queue) to.setAttribute("aria-current", "page");
-    row.append(element("td"), element("td", one.state), element("td", one.started ? clock(one.started) : "–"),
+    row.append(element("td"), element("td", one.state), element("td", one.started ? "" : "–"),
       element("td", one.started ? span(one.seconds) : "–", "number"), element("td", number.format(one.total), "number"),
       element("td", number.format(one.done), "number"), element("td", number.format(one.dead), "number"));
     row.firstChild.append(to);
+    if (one.started) row.cells[2].append(moment(one.started));
     return row;
   }));
 }
@@ -472,7 +500,8 @@ class Records {
     const facts = element("dl", undefined, "facts");
     const fact = (name, value) => {
       const one = element("div");
-      one.append(element("dt", name), element("dd", plain(String(value))));
+      one.append(element("dt", name), element("dd"));
+      one.lastChild.append(value.nodeName ? value : plain(String(value)));
       facts.append(one);
     };
     const part = (title, content, note) => all.append(element("h3", note ? title + ": " + note : title), element("pre", content));
@@ -482,7 +511,7 @@ class Records {
     if (record.attempt) fact("attempt", record.attempt);
     if (record.crashes) fact("crashes", record.crashes);
     if (record.host) fact("pod", record.host + (record.node ? ", node " + record.node : ""));
-    if (record.started) fact("started", clock(record.started));
+    if (record.started) fact("started", moment(record.started));
     if (record.started) fact("took", span(record.seconds || 0));
     if (record.output) part(this.kind === "dead" ? "The last lines of its output" : "Output", plain(record.output_encoding ? decode(record.output) : record.output), record.truncated ? "cut" : "");
     const item = text(record);
