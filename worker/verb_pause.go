@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+
 	"github.com/workqueue/workqueue/worker/config"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 var pauseVerb = verb{
@@ -32,7 +34,7 @@ var resumeVerb = verb{
 func runPause(ctx context.Context, _ []string) error {
 	counts, err := change(ctx, func(ctx context.Context, s *session) error { return s.retry(ctx, s.Pause) })
 	if err == nil {
-		fmt.Printf("the queue is paused: no more items are leased until worker resume; %d are leased\n", counts.Leased)
+		fmt.Printf("the queue is paused: no more items are leased until worker resume; %s leased\n", report.Counted(counts.Leased, "is", "are"))
 	}
 	return err
 }
@@ -40,7 +42,7 @@ func runPause(ctx context.Context, _ []string) error {
 func runResume(ctx context.Context, _ []string) error {
 	counts, err := change(ctx, func(ctx context.Context, s *session) error { return s.retry(ctx, s.Resume) })
 	if err == nil {
-		fmt.Printf("the queue goes on: its %d open items are leased to workers until worker pause\n", counts.Open())
+		fmt.Printf("the queue goes on: %s leased to workers until worker pause\n", report.Counted(counts.Open(), "open item is", "open items are"))
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/monitor"
+	"github.com/workqueue/workqueue/worker/report"
 	"github.com/workqueue/workqueue/worker/text"
 )
 
@@ -51,7 +52,7 @@ func runRuns(ctx context.Context, _ []string) error {
 		started, duration := "-", "-"
 		if run.Started != nil {
 			started = run.Started.UTC().Format(time.RFC3339)
-			duration = time.Duration(run.Seconds * float64(time.Second)).Round(time.Millisecond).String()
+			duration = report.Duration(time.Duration(run.Seconds * float64(time.Second)))
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", text.Line(run.Queue, len(run.Queue)), run.State, run.Total, run.Items["done"], run.Items["dead"], started, duration)
 	}

@@ -55,6 +55,8 @@ func (s *Server) action(do action) http.HandlerFunc {
 		response, err := do(r.Context(), run.queue, request)
 		var conflict conflictError
 		switch {
+		case errors.Is(err, queue.ErrNoQueue):
+			http.Error(w, "queue: there is no such run: it was never seeded, or its records have expired; /api/runs lists those that are there", http.StatusNotFound)
 		case errors.As(err, &conflict):
 			http.Error(w, err.Error(), http.StatusConflict)
 		case errors.Is(err, errRequest):
@@ -135,21 +137,30 @@ type conflictError string
 
 func (e conflictError) Error() string { return string(e) }
 
+// there reports whether there is such a run, though it may not be seeded yet.
+func there(c queue.Counts) bool { return c.Exists || c.Paused || c.SeedAttempts > 0 }
+
 func pause(ctx context.Context, q *queue.Queue, _ ActionRequest) (ActionResponse, error) {
 	counts, err := q.Counts(ctx)
 	if err != nil {
 		return ActionResponse{}, err
 	}
+	if !there(counts) {
+		return ActionResponse{}, queue.ErrNoQueue
+	}
 	if now := report.Conclude(counts, queue.Portion{}); !now.State.Kind().Pausable && now.State != report.StatePaused {
 		return ActionResponse{}, conflictError(fmt.Sprintf("queue: its state is %s, so there is nothing to pause: %s", now.State, now.Text))
 	}
-	err = q.Pause(ctx)
-	if errors.Is(err, queue.ErrNoQueue) { // purged since
-		err = conflictError("queue: " + err.Error())
-	}
-	return ActionResponse{}, err
+	return ActionResponse{}, q.Pause(ctx)
 }
 
 func resume(ctx context.Context, q *queue.Queue, _ ActionRequest) (ActionResponse, error) {
+	counts, err := q.Counts(ctx)
+	if err == nil && !there(counts) {
+		err = queue.ErrNoQueue
+	}
+	if err != nil {
+		return ActionResponse{}, err
+	}
 	return ActionResponse{}, q.Resume(ctx)
 }

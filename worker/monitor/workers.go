@@ -28,7 +28,8 @@ const (
 // Workers is who works on a run now, and how long attempts took lately.
 type Workers struct {
 	Workers  []Worker       `json:"workers"`
-	More     bool           `json:"more"` // there are more workers or leases than were read
+	More     bool           `json:"more"`              // there are more workers or leases than were read
+	Running  *int           `json:"running,omitempty"` // items that run; nil if a worker with items has not reported lately
 	Latency  Latency        `json:"latency"`
 	Settings []config.Shown `json:"settings"` // of the worker that started last
 }
@@ -78,11 +79,13 @@ func readWorkers(ctx context.Context, q *queue.Queue) (Workers, error) {
 		return Workers{}, err
 	}
 	workers := map[string]*Worker{}
+	running, reported := 0, true
 	var recent []float64
 	for name, status := range statuses {
 		w := &Worker{Worker: name}
 		if json.Unmarshal([]byte(status), &w.Status) != nil { // of another version
 			w.Status = dispatch.Status{Pod: podOf(name)}
+			reported = false
 		}
 		recent = append(recent, w.Recent...)
 		w.Recent = nil
@@ -93,6 +96,7 @@ func readWorkers(ctx context.Context, q *queue.Queue) (Workers, error) {
 		if w == nil { // it has not called for a while
 			w = &Worker{Worker: lease.Worker, Status: dispatch.Status{Pod: podOf(lease.Worker), Started: lease.Since}}
 			workers[lease.Worker] = w
+			reported = false
 		}
 		w.add(lease)
 	}
@@ -105,6 +109,10 @@ func readWorkers(ctx context.Context, q *queue.Queue) (Workers, error) {
 	_ = json.Unmarshal([]byte(settings), &all.Settings) // of another version, perhaps
 	for _, w := range workers {
 		all.Workers = append(all.Workers, *w)
+		running += w.Running
+	}
+	if reported && !all.More {
+		all.Running = &running
 	}
 	slices.SortFunc(all.Workers, func(a, b Worker) int {
 		return cmp.Or(a.itemSince().Compare(b.itemSince()), strings.Compare(a.Worker, b.Worker)) // the one that may hang is first

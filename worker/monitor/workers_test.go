@@ -56,10 +56,25 @@ func TestWorkers(t *testing.T) {
 	if c, d := all.Workers[2], all.Workers[3]; c.Pod != "pod-c" || c.Item != nil || c.Expires != nil || d.Pod != "pod-d" {
 		t.Errorf("idle workers are %+v and %+v", c, d)
 	}
+	if all.Running != nil {
+		t.Errorf("%d items run, though two workers report nothing of it", *all.Running)
+	}
 	if l := all.Latency; l.Attempts != 3 || l.P50 != 2 || l.Max != 30 {
 		t.Errorf("the latency is %+v", l)
 	}
 	if len(all.Settings) != 1 || all.Settings[0].Value != "45s" {
 		t.Errorf("the settings are %+v", all.Settings)
+	}
+	for _, name := range []string{"pod-b.m1n2", "pod-d.odd"} {
+		session := s.first().queue.NewSession(name, queue.Limits{Lease: time.Minute, BatchBytes: 1 << 20, MaxCrashes: 3})
+		for range 2 {
+			if _, err := session.Exchange(t.Context(), queue.Request{Status: `{"pod":"pod","running":3}`}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all, err = readWorkers(t.Context(), s.first().queue)
+	if err != nil || all.Running == nil || *all.Running != 1+3+3 {
+		t.Errorf("once all report: %v, %v", all.Running, err)
 	}
 }

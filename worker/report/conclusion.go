@@ -35,7 +35,10 @@ func Conclude(c queue.Counts, maxDead queue.Portion) Conclusion { return conclud
 
 // conclude is Conclude for a run that ends so many items per second, 0 if that is unknown.
 func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusion {
-	total, dead := items(c.Total()), ""
+	total, dead, lost := items(c.Total()), "", ""
+	if c.ResultsDropped > 0 {
+		lost = "; " + notKept(c)
+	}
 	if c.Dead > 0 {
 		dead = "; " + Counted(c.Dead, "item is dead", "items are dead")
 	}
@@ -47,11 +50,11 @@ func conclude(c queue.Counts, maxDead queue.Portion, perSecond float64) Conclusi
 	case !c.Consistent():
 		return Conclusion{StateUnbalanced, fmt.Sprintf("the counts do not add up: %s came in, %s are known", total, grouped(c.Open()+c.Ended()))}
 	case c.Stopped && !c.LastStep.Open():
-		return Conclusion{StateStopped, fmt.Sprintf("stopped early, with %s of %s dead and %s not done", grouped(c.Dead), total, grouped(c.Open()))}
+		return Conclusion{StateStopped, fmt.Sprintf("stopped early, with %s of %s dead and %s not done", grouped(c.Dead), total, grouped(c.Open())) + lost}
 	case c.Drained() && c.LastStep == queue.LastStepDead:
-		return Conclusion{StateFailed, part(c.Done, c.Total(), "done") + ", but the last step (finally) is dead" + lastReason(c)}
+		return Conclusion{StateFailed, part(c.Done, c.Total(), "done") + ", but the last step (finally) is dead" + lastReason(c) + lost}
 	case c.Drained() && c.Dead > maxDead.Of(c.Total()):
-		return Conclusion{StateFailed, part(c.Dead, c.Total(), "dead")}
+		return Conclusion{StateFailed, part(c.Dead, c.Total(), "dead") + lost}
 	case c.Drained():
 		return Conclusion{StateDone, done(c)}
 	case c.Paused:
@@ -98,9 +101,13 @@ func done(c queue.Counts) string {
 		text += ", " + Counted(c.Skipped, "more was", "more were") + " done by an earlier run"
 	}
 	if c.ResultsDropped > 0 {
-		text += ", but " + Counted(c.ResultsDropped, "result was", "results were") + " not kept"
+		text += ", but " + notKept(c)
 	}
 	return text
+}
+
+func notKept(c queue.Counts) string {
+	return Counted(c.ResultsDropped, "result was", "results were") + " not kept"
 }
 
 func paused(c queue.Counts) string {

@@ -115,15 +115,23 @@ func (r *Course) Conclude(c queue.Counts, maxDead queue.Portion) Conclusion {
 	return conclude(c, maxDead, r.PerSecond())
 }
 
+// progressShown has the states of items that a line of progress names though no item is in them.
+var progressShown = map[string]bool{"dead": true, "leased": true}
+
 // Progress returns a line on the progress of the run as it was last seen.
 func (r *Course) Progress(maxDead queue.Portion) string {
 	c := r.latest
 	if !c.Exists {
 		return r.Conclude(c, maxDead).Text
 	}
-	line := fmt.Sprintf("%d of %d done, %d dead, %d leased", c.Done, c.Total(), c.Dead, c.Leased)
+	line := fmt.Sprintf("%d of %d done", c.Done, c.Total())
+	for _, state := range queue.ItemStates {
+		if n := state.Of(c); state.Name != "done" && (n > 0 && state.Ended || progressShown[state.Name]) {
+			line += fmt.Sprintf(", %d %s", n, state.Name)
+		}
+	}
 	if rate := r.PerSecond(); rate > 0 {
-		line += fmt.Sprintf(", %.1f/s", rate)
+		line += ", " + Rate(rate)
 	}
 	if Ended(c) {
 		return line + "; ended"

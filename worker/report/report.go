@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/record"
@@ -90,8 +89,8 @@ func printCounts(out io.Writer, c queue.Counts, maxDead queue.Portion) error {
 		row("leases expired", c.Expired, "of workers that died, or were away for too long")
 	}
 	if took := WallTime(c); took > 0 {
-		row("wall time", took.Round(time.Millisecond), "from the first lease")
-		row("rate", fmt.Sprintf("%.1f/s", Average(c)), "")
+		row("wall time", Duration(took), "from the first lease")
+		row("rate", Rate(Average(c)), "")
 	}
 	return table.Flush()
 }
@@ -177,9 +176,5 @@ func reason(r record.Record) string {
 	if r.Host == "" { // no worker was left to report
 		return r.Reason
 	}
-	attempts := "attempts"
-	if r.Number == 1 {
-		attempts = "attempt"
-	}
-	return fmt.Sprintf("%s after %d %s, the last on %s", r.Reason, r.Number, attempts, r.Host)
+	return fmt.Sprintf("%s after %s, the last on %s", r.Reason, Counted(r.Number, "attempt", "attempts"), r.Host)
 }

@@ -34,6 +34,7 @@ func TestConclude(t *testing.T) {
 		{"many", queue.Counts{Exists: true, Sealed: true, Seeded: 1e6, Taken: 1e6, Done: 1e6}, 0, StateDone, "OK: all 1,000,000 items are done"},
 		{"as allowed", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 1, StateDone, "OK: 8 of 9 items are done, 1 is dead as allowed"},
 		{"results lost", with(func(c *queue.Counts) { c.Done, c.ResultsDropped = 9, 1000 }), 0, StateDone, "OK: all 9 items are done, but 1,000 results were not kept"},
+		{"results lost, and too many dead", with(func(c *queue.Counts) { c.Done, c.Dead, c.ResultsDropped = 8, 1, 1 }), 0, StateFailed, "FAILED: 1 of 9 items is dead; 1 result was not kept"},
 		{"too many dead", with(func(c *queue.Counts) { c.Done, c.Dead = 8, 1 }), 0, StateFailed, "FAILED: 1 of 9 items is dead"},
 		{"stopped early, though allowed", with(func(c *queue.Counts) { c.Stopped, c.Dead, c.Delayed = true, 2, 7 }), 9, StateStopped,
 			"FAILED: stopped early, with 2 of 9 items dead and 7 not done"},
@@ -101,6 +102,9 @@ func TestCourseConcludes(t *testing.T) {
 		t.Errorf("progress: %s; want %s", got, want)
 	}
 	course.Saw(queue.Counts{Exists: true, Taken: 100, Done: 30, Leased: 60, Cancelled: 10, Now: began.Add(31 * time.Second), Started: began})
+	if got, want := course.Progress(queue.Portion{}), "30 of 100 done, 0 dead, 10 cancelled, 60 leased, "; !strings.HasPrefix(got, want) {
+		t.Errorf("progress: %s; want %s", got, want)
+	}
 	if got := course.PerSecond(); got > 1 {
 		t.Errorf("with cancelled items the rate is %.1f/s", got)
 	}
@@ -118,6 +122,21 @@ func TestNumbersAndTimes(t *testing.T) {
 	for seconds, want := range map[float64]string{.2: "1 s", 12: "15 s", 100: "2 min", 5000: "83 min", 6000: "1.7 h", 400_000: "5 days"} {
 		if got := about(seconds); got != want {
 			t.Errorf("%v s is about %s, want %s", seconds, got, want)
+		}
+	}
+}
+
+// TestDurationsAndRates: no figure is rounded to nothing. A test of the page holds its durations against these.
+func TestDurationsAndRates(t *testing.T) {
+	for took, want := range map[time.Duration]string{0: "<1 ms", 8 * time.Millisecond: "8 ms", 999_400 * time.Microsecond: "999 ms", 999_600 * time.Microsecond: "1.0 s",
+		83 * time.Second: "83 s", 5000 * time.Second: "83 min", 28 * time.Hour: "28.0 h"} {
+		if got := Duration(took); got != want {
+			t.Errorf("%v is written %s, want %s", took, got, want)
+		}
+	}
+	for perSecond, want := range map[float64]string{0: "0.0/s", 1125: "1125.0/s", .1: "0.1/s", 1. / 60: "1.0/min", 3. / 3600: "3.0/h"} {
+		if got := Rate(perSecond); got != want {
+			t.Errorf("%v a second are written %s, want %s", perSecond, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
+const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const shownItem = 160; // characters of an item in a line
 const recordsShown = 50;
 const failureKinds = 500; // in the table at most
@@ -21,9 +22,10 @@ function element(name, text, className) {
   return e;
 }
 
+// span returns how long something took, as report.Duration does.
 function span(seconds) {
-  if (seconds > 0 && seconds < 0.0005) return "<1 ms";
-  if (seconds > 0 && seconds < 0.9995) return Math.round(1000 * seconds) + " ms";
+  if (seconds < 0.0005) return "<1 ms";
+  if (seconds < 0.9995) return Math.round(1000 * seconds) + " ms";
   if (seconds < 10) return seconds.toFixed(1) + " s";
   if (seconds < 120) return Math.round(seconds) + " s";
   if (seconds < 7200) return Math.round(seconds / 60) + " min";
@@ -36,22 +38,52 @@ function size(bytes) {
 }
 
 function rate(r) {
-  return number.format(r < 10 ? Math.round(r * 100) / 100 : Math.round(r));
+  return r < 10 ? small.format(r) : number.format(Math.round(r));
 }
 
-// clock returns a time of day in UTC, as the verbs and logs have it, with the date if it is not today.
-function clock(time) {
-  const at = new Date(time).toISOString();
-  const today = at.slice(0, 10) === new Date().toISOString().slice(0, 10);
-  return (today ? "" : at.slice(0, 10) + " ") + at.slice(11, 19) + " UTC";
+function perSecond(r) {
+  return rate(r) + (rate(r) === "1" ? " item per second" : " items per second");
 }
 
-// moment is a time element, with the time where the reader is as its title.
+// counted returns a number with the noun, or noun and verb, that agrees with it.
+function counted(n, one, many) {
+  return number.format(n) + " " + (n === 1 ? one : many);
+}
+
+const timeOfDay = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short" });
+const date = new Intl.DateTimeFormat("sv"); // as in ISO 8601
+
+// moment is a time element: the time of day where the reader is, with its zone, and with the date if it is not today. Its title is in UTC,
+// as the verbs and logs have it.
 function moment(time) {
-  const e = element("time", clock(time));
-  e.dateTime = new Date(time).toISOString();
-  e.title = new Date(time).toLocaleString([], { timeZoneName: "short", hour12: false });
+  const at = new Date(time);
+  const day = date.format(at);
+  const e = element("time", (day === date.format(new Date()) ? "" : day + " ") + timeOfDay.format(at));
+  e.dateTime = at.toISOString();
+  e.title = e.dateTime.slice(0, 19).replace("T", " ") + " UTC";
   return e;
+}
+
+// timed returns what the monitor has written at a time as parts for put, with a time element for each time of day in UTC.
+function timed(text, now) {
+  return text.split(/((?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC)/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const today = new Date(now).toISOString().slice(0, 10);
+    let at = Date.parse((part.length > 12 ? part : today + " " + part).replace(" UTC", "Z").replace(" ", "T"));
+    if (part.length === 12 && at - now > 43200000) at -= 86400000; // the monitor leaves out the date within half a day
+    if (part.length === 12 && now - at > 43200000) at += 86400000;
+    return Number.isNaN(at) ? part : moment(at);
+  });
+}
+
+// put shows parts, which are texts and elements. Those that read as before stay, so that a title that is shown does not go.
+function put(e, parts) {
+  parts.forEach((part, i) => {
+    const old = e.childNodes[i];
+    if (!old) e.append(part);
+    else if (old.nodeName !== (part.nodeName || "#text") || old.textContent !== (part.textContent ?? part)) old.replaceWith(part);
+  });
+  while (e.childNodes.length > parts.length) e.lastChild.remove();
 }
 
 // plain shows characters that could hide or reorder others, and drops a terminal's colours.
@@ -103,6 +135,18 @@ function copyButton(text, label) {
   return button;
 }
 
+// arrange gives an element these children. Those that stay are not taken out, so that the focus, what is open and how far it is scrolled
+// stay, too.
+function arrange(parent, wanted) {
+  const stay = new Set(wanted);
+  for (const child of [...parent.children]) if (!stay.has(child)) child.remove();
+  let next = parent.firstElementChild;
+  for (const child of wanted) {
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
+  }
+}
+
 // fill brings a table up to date. Rows that stay are kept with their buttons and links, so that the focus stays too.
 function fill(body, rows) {
   const focused = body.contains(document.activeElement) ? document.activeElement : null;
@@ -116,7 +160,7 @@ function fill(body, rows) {
     });
     return kept;
   });
-  if (wanted.length !== body.rows.length || wanted.some((row, i) => row !== body.rows[i])) body.replaceChildren(...wanted);
+  arrange(body, wanted);
   if (focused && document.activeElement !== focused) (focused.isConnected ? focused : body.closest(".scroll")).focus();
 }
 
@@ -146,7 +190,7 @@ function show(now) {
   }
   $("queue").textContent = run.queue;
   state(run.state);
-  $("summary").textContent = run.summary;
+  put($("summary"), timed(run.summary, Date.parse(run.now)));
   $("clock").replaceWith(Object.assign(moment(run.now), { id: "clock" }));
   let from = 0;
   for (const bar of $("progress").children) {
@@ -159,17 +203,19 @@ function show(now) {
   const ended = run.ended_percent.toFixed(1);
   $("progress").setAttribute("aria-valuenow", ended);
   $("percent").textContent = percent;
-  $("ended").textContent = "done" + (run.ended_percent === run.done_percent ? "" : ", " + ended + " % ended");
-  document.title = percent + " – " + run.queue;
+  $("ended").textContent = "done" + (run.cancelled && run.done ? " of what was not cancelled" : "") +
+    (run.ended_percent === run.done_percent ? "" : ", " + ended + " % ended");
+  document.title = (run.finished ? run.state : percent) + " – " + run.queue; // how it ended, since a share that stands still looks like a run that hangs
   icon(run.ended_percent);
   const pace = [];
-  if (run.started) pace.push("started " + clock(run.started));
-  if (run.finished) pace.push((run.state === "stopped" ? "stopped " : "finished ") + clock(run.finished), "took " + span(run.seconds));
-  else if (run.started) pace.push("for " + span(run.seconds));
-  if (run.rate && run.leased) pace.push(rate(run.rate) + " items per second lately");
-  if (run.finished && run.average) pace.push(rate(run.average) + " items per second on average");
-  if (run.left !== null && run.leased && run.state === "running") pace.push("ends about " + clock(Date.parse(run.now) + 1000 * run.left));
-  $("pace").textContent = pace.join(" · ");
+  const add = (...parts) => pace.push(...(pace.length ? [" · "] : []), ...parts);
+  if (run.started) add("started ", moment(run.started));
+  if (run.finished) add(run.state === "stopped" ? "stopped " : "finished ", moment(run.finished), " · took " + span(run.seconds));
+  else if (run.started) add("for " + span(run.seconds));
+  if (run.rate && run.leased) add(perSecond(run.rate) + " lately");
+  if (run.finished && run.average) add(perSecond(run.average) + " on average");
+  if (run.left !== null && run.leased && run.state === "running") add("ends about ", moment(Date.parse(run.now) + 1000 * run.left));
+  put($("pace"), pace);
   const attempts = ["dead items allowed: " + number.format(run.max_dead)];
   if (run.failed) attempts.push("failed attempts that are retried: " + number.format(run.failed));
   if (run.snoozed) attempts.push("snoozed: " + number.format(run.snoozed));
@@ -200,8 +246,8 @@ function icon(percent) {
 
 function lost(what) {
   if (!lostSince) lostSince = Date.now();
-  $("alert").textContent = what + " since " + clock(lostSince) + ". " +
-    (run ? "The page shows the run as it was then, and continues by itself." : "The page continues by itself.");
+  put($("alert"), [what + " since ", moment(lostSince), ". " +
+    (run ? "The page shows the run as it was then, and continues by itself." : "The page continues by itself.")]);
   $("alert").hidden = false;
   document.body.classList.add("stale");
   state("unreachable");
@@ -251,6 +297,7 @@ function rates(kind, n) {
 }
 
 function draw() {
+  if (run && run.finished && !$("chart").firstChild) $("chart-top").textContent = "not on record";
   if (samples.length < 3) return;
   const from = samples[0].at, to = samples[samples.length - 1].at;
   const n = Math.max(2, Math.min(columns, Math.floor((to - from) / 1000)));
@@ -269,8 +316,8 @@ function draw() {
   };
   $("chart").replaceChildren(area("done", done.map(() => 0), done), area("dead", done, done.map((r, i) => r + dead[i])));
   $("chart-top").textContent = rate(top) + " per second";
-  $("chart-from").textContent = clock(from);
-  $("chart-to").textContent = clock(to);
+  put($("chart-from"), [moment(from)]);
+  put($("chart-to"), [moment(to)]);
 }
 
 // ---- workers
@@ -296,16 +343,21 @@ async function loadWorkers() {
     cell(number.format(worker.done), "number");
     cell(number.format(worker.dead), "number");
     cell(worker.rate ? rate(worker.rate) : "–", "number");
-    cell(worker.last_error ? clock(worker.last_error.at) + " item " + plain(worker.last_error.item_id) + ": " + plain(worker.last_error.reason) : "–", "item");
+    const last = worker.last_error;
+    cell(last ? "" : "–", "item").append(...(last ? [moment(last.at), " item " + plain(last.item_id) + ": " + plain(last.reason)] : []));
     return row;
   });
   fill($("workers-rows"), rows);
   $("workers").hidden = rows.length === 0;
   $("workers-none").hidden = rows.length > 0;
   const { attempts, p50, p95, max } = all.latency;
-  $("latency").textContent = (attempts ? "the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max)
-    : run && run.attempts ? "how long attempts took is not on record" : "no attempt has ended yet") +
-    (all.more ? " · only the first " + number.format(rows.length) + " workers are listed" : "");
+  const latency = [];
+  if (rows.length && all.running !== undefined) latency.push(counted(all.running, "item runs", "items run"));
+  if (attempts === 1) latency.push("the latest attempt took " + span(max));
+  else if (attempts) latency.push("the latest " + number.format(attempts) + " attempts took: p50 " + span(p50) + ", p95 " + span(p95) + ", longest " + span(max));
+  else latency.push(run && run.attempts ? "how long attempts took is not on record" : "no attempt has ended yet");
+  if (all.more) latency.push("more workers or leases are there than are read");
+  $("latency").textContent = latency.join(" · ");
   fill($("settings-rows"), all.settings.map((setting) => {
     const row = element("tr");
     row.dataset.key = setting.name;
@@ -328,10 +380,11 @@ async function loadRuns() {
     const to = element("a", one.queue);
     to.href = "?" + new URLSearchParams({ queue: one.queue });
     if (one.queue === queue) to.setAttribute("aria-current", "page");
-    row.append(element("td"), element("td", one.state), element("td", one.started ? clock(one.started) : "–"),
+    row.append(element("td"), element("td", one.state), element("td", one.started ? "" : "–"),
       element("td", one.started ? span(one.seconds) : "–", "number"), element("td", number.format(one.total), "number"),
       element("td", number.format(one.done), "number"), element("td", number.format(one.dead), "number"));
     row.firstChild.append(to);
+    if (one.started) row.cells[2].append(moment(one.started));
     return row;
   }));
 }
@@ -347,6 +400,7 @@ class Records {
     this.pages = [""]; // where each page starts, up to the one shown
     this.next = "";
     this.shown = null; // fingerprint of what the list was made from
+    this.open = new Set(); // keys of the records that somebody has opened
     this.part("match").addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.first(), 250); });
     this.part("older").addEventListener("click", () => { this.pages.push(this.next); this.load(); });
     this.part("newer").addEventListener("click", () => { this.pages.pop(); this.load(); });
@@ -389,7 +443,9 @@ class Records {
       this.say(records, read, before);
     } while (before && records.length < recordsShown);
     this.next = before;
-    this.part("list").replaceChildren(...records.map((record) => this.row(record)));
+    const used = [...this.part("list").children].filter((li) => li.querySelector("details[open]") || li.contains(document.activeElement));
+    const known = new Map(used.map((li) => [li.dataset.key, li]));
+    arrange(this.part("list"), records.map((record) => known.get(this.key(record)) || this.row(record)));
     this.part("fresh").classList.add("unseen");
     this.part("newer").disabled = this.pages.length === 1;
     this.part("older").disabled = !this.next;
@@ -417,8 +473,12 @@ class Records {
     }
   }
 
+  // key names a record among those of all runs.
+  key(record) { return record.key + " " + queue; }
+
   row(record) {
     const li = element("li");
+    const key = (li.dataset.key = this.key(record));
     const details = element("details");
     const summary = element("summary");
     summary.append(element("code", line(record)));
@@ -427,7 +487,10 @@ class Records {
     details.append(summary);
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) details.append(this.inside(record));
+      if (details.open) this.open.add(key);
+      else this.open.delete(key);
     });
+    details.open = this.open.has(key);
     li.append(details);
     return li;
   }
@@ -437,7 +500,8 @@ class Records {
     const facts = element("dl", undefined, "facts");
     const fact = (name, value) => {
       const one = element("div");
-      one.append(element("dt", name), element("dd", plain(String(value))));
+      one.append(element("dt", name), element("dd"));
+      one.lastChild.append(value.nodeName ? value : plain(String(value)));
       facts.append(one);
     };
     const part = (title, content, note) => all.append(element("h3", note ? title + ": " + note : title), element("pre", content));
@@ -447,7 +511,7 @@ class Records {
     if (record.attempt) fact("attempt", record.attempt);
     if (record.crashes) fact("crashes", record.crashes);
     if (record.host) fact("pod", record.host + (record.node ? ", node " + record.node : ""));
-    if (record.started) fact("started", clock(record.started));
+    if (record.started) fact("started", moment(record.started));
     if (record.started) fact("took", span(record.seconds || 0));
     if (record.output) part(this.kind === "dead" ? "The last lines of its output" : "Output", plain(record.output_encoding ? decode(record.output) : record.output), record.truncated ? "cut" : "");
     const item = text(record);
@@ -529,8 +593,9 @@ async function loadFailures() {
   counting = null;
   const rows = [...groups.values()].sort((a, b) => b.count - a.count).map(failureRow);
   fill($("failures-rows"), rows);
-  $("failures-status").textContent = read === 0 ? "No item is dead." : "Kinds of failure of " + (before ? "the latest " : "all ") + number.format(read) + " dead items" +
-    (others ? "; " + number.format(others) + " are of other kinds" : "") + ".";
+  $("failures-status").textContent = read === 0 ? "No item is dead." : "Kinds of failure of " +
+    (read === 1 ? (before ? "the latest" : "the only") + " dead item" : (before ? "the latest " : "all ") + number.format(read) + " dead items") +
+    (others ? "; " + counted(others, "is of another kind", "are of other kinds") : "") + ".";
   $("failures-all").classList.toggle("unseen", !before);
 }
 
@@ -617,7 +682,7 @@ function retry(request, which) {
     } while (before);
     dead.first();
     failuresShown = null;
-    return number.format(items) + (items === 1 ? " item is" : " items are") + " back in the queue." +
+    return counted(items, "item is", "items are") + " back in the queue." +
       (run.finished ? " The run had finished: if its workers are gone, start some." : "");
   });
 }
@@ -633,7 +698,7 @@ $("resume").addEventListener("click", () => ask("Resume the run?", "Workers star
 $("confirm-no").addEventListener("click", () => $("confirm").close());
 $("retry-all").addEventListener("click", () => {
   const { match, failure } = dead.filter;
-  retry(dead.filtered ? { match, failure } : { all: true }, dead.filtered ? "all dead items that match" : "all " + number.format(run.dead) + " dead items");
+  retry(dead.filtered ? { match, failure } : { all: true }, dead.filtered ? "all dead items that match" : run.dead === 1 ? "the only dead item" : "all " + number.format(run.dead) + " dead items");
 });
 $("dead-clear").addEventListener("click", () => { dead.failure = ""; dead.first(); });
 $("failures-all").addEventListener("click", () => { allCounted = true; loadFailures(); });
