@@ -19,9 +19,9 @@ import (
 
 var resultsVerb = verb{
 	name:     "results",
-	summary:  "print the results, as lines of JSON",
+	summary:  "print the results, a line each",
 	operands: "[PATTERN]",
-	help:     "There are results if WQ_RECORD is results or all. Without a pattern it takes all of them. The pattern is a regular expression that is looked for in the item.",
+	help:     "There are results if WQ_RECORD is results or all. Without a pattern it takes all of them. The pattern is a regular expression that is looked for in the item. A terminal gets a table that is cut to its width; WQ_FORMAT=jsonl prints everything.",
 	settings: func() any { return &config.List{} },
 	examples: []string{
 		"kubectl exec deploy/fruits-monitor -- worker results > results.jsonl",
@@ -46,8 +46,7 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 		return err
 	}
 	buffer := bufio.NewWriter(os.Stdout)
-	out := forTerminal(buffer)
-	l := &lister{session: s, records: s.Records(kind), match: settings.Match, out: record.NewWriter(record.Format(settings.Format), out)}
+	l := &lister{session: s, records: s.Records(kind), match: settings.Match, out: newRecordWriter(buffer, kind, settings.Format)}
 	if settings.Order == "id" {
 		err = l.byID(ctx)
 	} else {
@@ -112,7 +111,7 @@ type lister struct {
 	*session
 	records   queue.Records
 	match     config.Pattern
-	out       record.Writer
+	out       recordWriter
 	truncated int // records printed whose output is not whole
 }
 
