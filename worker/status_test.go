@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +26,19 @@ func TestEveryStateHasAnExitCode(t *testing.T) {
 	}
 	if len(stateCodes) != len(report.States) {
 		t.Errorf("%d exit codes for %d states", len(stateCodes), len(report.States))
+	}
+}
+
+// TestTroubleshootingHasEveryState: with its exit code. One look cannot show that a queue has vanished.
+func TestTroubleshootingHasEveryState(t *testing.T) {
+	page, err := os.ReadFile("../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for state, code := range stateCodes {
+		if row := fmt.Sprintf("\n| `%s` | %d | ", state, code); strings.Contains(string(page), row) == (state == report.StateVanished) {
+			t.Errorf("the table of docs/troubleshooting.md: %q", row)
+		}
 	}
 }
 
