@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-const failing = `WQ_COMMAND=["sh", "-c", "printf 'result of %s\\n' $0; case $0 in bad*) printf '\\033[31mtrace\\nKeyError: of a rather long text that no narrow terminal has any room for\\n' >&2; exit 3;; esac"]`
+const failing = `WQ_COMMAND=["sh", "-c", "case $0 in bad*) printf '\\033[31mtrace\\nKeyError: of a rather long text that no narrow terminal has any room for\\n' >&2; exit 3;; esac; printf 'result of %s\\n' $0"]`
 
 // TestTables: on a terminal, records and runs are tables that are cut to its width, have colours, and obey nothing that a program has printed.
 func TestTables(t *testing.T) {
