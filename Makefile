@@ -139,8 +139,8 @@ test-redis: tools image ## The chart with every kind of Redis of docs/redis.md, 
 	servers=$$(test/servers/images); $(KIND_ENV) cd test && WQ_TEST_SERVERS=$$servers go test -count=1 -timeout 30m -v -run '^TestRedis$$' ./e2e/
 
 .PHONY: test-faults
-test-faults: deps worker ## Real workers, a real Redis, and everything around them breaks
-	cd test && go test -count=1 -timeout 20m ./faults/... ./metrics/...
+test-faults: deps worker ## Real workers, a real Redis, a real terminal, and everything around them breaks
+	cd test && go test -count=1 -timeout 20m ./faults/... ./metrics/... ./terminal/...
 
 .PHONY: test-chaos
 test-chaos: tools worker ## Pods, nodes, Redis, network and API server break under a run, on a cluster of three nodes of its own

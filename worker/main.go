@@ -29,6 +29,7 @@ const (
 	exitDead        = 65 // too many items are dead
 	exitUnreachable = 69 // Redis was unreachable for too long
 	exitVanished    = 70 // the queue's state is gone
+	exitUnfinished  = 75 // the run has not ended
 	exitConfig      = 78 // a setting is wrong
 	exitStopped     = 143
 )
@@ -41,6 +42,7 @@ var exitMeanings = map[int]string{
 	exitDead:        "too many items are dead",
 	exitUnreachable: "Redis was unreachable for WQ_REDIS_UNREACHABLE_TIMEOUT",
 	exitVanished:    "the queue's data is gone",
+	exitUnfinished:  "the run has not ended",
 	exitConfig:      "a variable is wrong, or Redis or the command cannot be used",
 	exitStopped:     "ended by SIGINT or SIGTERM",
 }
@@ -213,6 +215,8 @@ func exitCode(err error) int {
 		return exitUnreachable
 	case errors.Is(err, queue.ErrVanished), errors.Is(err, dispatch.ErrUnseeded):
 		return exitVanished
+	case errors.Is(err, errUnfinished):
+		return exitUnfinished
 	case errors.Is(err, context.Canceled):
 		return exitStopped
 	}

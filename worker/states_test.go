@@ -101,7 +101,7 @@ func TestEveryVerbOutlastsPassingStates(t *testing.T) {
 	}
 	const unsealed, sealed, drained = "unsealed", "sealed", "drained"
 	walk := []struct{ verb, from string }{
-		{"seed", ""}, {"push", ""}, {"seal", unsealed}, {"pause", sealed}, {"resume", sealed}, {"work", sealed}, {"verify", drained}, {"watch", drained},
+		{"seed", ""}, {"push", ""}, {"seal", unsealed}, {"pause", sealed}, {"resume", sealed}, {"work", sealed}, {"verify", drained}, {"watch", drained}, {"status", drained},
 		{"results", drained}, {"dead", drained}, {"records", drained}, {"cancel", sealed}, {"retry", drained}, {"runs", drained}, {"purge", drained},
 	}
 	without := []string{"monitor", "install", "help", "try"}

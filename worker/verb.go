@@ -26,7 +26,7 @@ var verbs []*verb
 var peopleVerbs int
 
 func init() { // not in the declaration: help lists the verbs, and is one
-	people := []*verb{&watchVerb, &resultsVerb, &deadVerb, &retryVerb, &recordsVerb, &cancelVerb, &pauseVerb, &resumeVerb, &pushVerb, &sealVerb, &runsVerb,
+	people := []*verb{&statusVerb, &watchVerb, &resultsVerb, &deadVerb, &retryVerb, &recordsVerb, &cancelVerb, &pauseVerb, &resumeVerb, &pushVerb, &sealVerb, &runsVerb,
 		&tryVerb, &purgeVerb, &helpVerb}
 	verbs, peopleVerbs = append(people, &workVerb, &seedVerb, &verifyVerb, &monitorVerb, &installVerb), len(people)
 }

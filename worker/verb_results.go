@@ -10,20 +10,18 @@ import (
 	"os"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
-
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/record"
+	"github.com/workqueue/workqueue/worker/terminal"
 	"github.com/workqueue/workqueue/worker/text"
 )
 
 var resultsVerb = verb{
 	name:     "results",
-	summary:  "print the results, as lines of JSON",
+	summary:  "print the results, a line each",
 	operands: "[PATTERN]",
-	help:     "There are results if WQ_RECORD is results or all. Without a pattern it takes all of them. The pattern is a regular expression that is looked for in the item.",
+	help:     "There are results if WQ_RECORD is results or all. Without a pattern it takes all of them. The pattern is a regular expression that is looked for in the item. A terminal gets a table that is cut to its width; WQ_FORMAT=jsonl prints everything.",
 	settings: func() any { return &config.List{} },
 	examples: []string{
 		"kubectl exec deploy/fruits-monitor -- worker results > results.jsonl",
@@ -48,8 +46,7 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 		return err
 	}
 	buffer := bufio.NewWriter(os.Stdout)
-	out := forTerminal(buffer)
-	l := &lister{session: s, records: s.Records(kind), match: settings.Match, out: record.NewWriter(record.Format(settings.Format), out)}
+	l := &lister{session: s, records: s.Records(kind), match: settings.Match, out: newRecordWriter(buffer, kind, settings.Format)}
 	if settings.Order == "id" {
 		err = l.byID(ctx)
 	} else {
@@ -73,7 +70,7 @@ func list(ctx context.Context, kind queue.Kind, args []string) error {
 
 // forTerminal returns a writer of standard output that escapes whatever a terminal might obey, if it is one.
 func forTerminal(out io.Writer) io.Writer {
-	if term.IsTerminal(int(os.Stdout.Fd())) {
+	if terminal.Of(os.Stdout) != nil {
 		return printable{out}
 	}
 	return out
@@ -114,7 +111,7 @@ type lister struct {
 	*session
 	records   queue.Records
 	match     config.Pattern
-	out       record.Writer
+	out       recordWriter
 	truncated int // records printed whose output is not whole
 }
 
@@ -190,31 +187,41 @@ func (l *lister) print(kept queue.Record) error {
 }
 
 // recordBar shows on standard error how many records were read, if it is a terminal and standard output is none.
-type recordBar struct{ *progressbar.ProgressBar }
-
-func newRecordBar(doing string, total int) recordBar {
-	if !term.IsTerminal(int(os.Stderr.Fd())) || term.IsTerminal(int(os.Stdout.Fd())) {
-		return recordBar{}
-	}
-	return recordBar{progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionSetDescription(doing),
-		progressbar.OptionSetWidth(30),
-		progressbar.OptionShowCount(),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetTheme(progressbar.ThemeUnicode),
-	)}
+type recordBar struct {
+	*terminal.Terminal // nil for none
+	doing              string
+	read, total        int
+	drawn              time.Time
 }
 
-func (b recordBar) add() {
-	if b.ProgressBar != nil {
-		_ = b.Add(1)
+const (
+	recordBarColumns = 30
+	recordBarEvery   = 100 * time.Millisecond
+)
+
+func newRecordBar(doing string, total int) *recordBar {
+	b := &recordBar{doing: doing, total: total}
+	if terminal.Of(os.Stdout) == nil {
+		b.Terminal = terminal.Of(os.Stderr)
+	}
+	return b
+}
+
+func (b *recordBar) add() {
+	b.read++
+	if b.Terminal != nil && time.Since(b.drawn) >= recordBarEvery {
+		b.draw()
 	}
 }
 
-func (b recordBar) end() {
-	if b.ProgressBar != nil {
-		_ = b.Exit()
-		fmt.Fprintln(os.Stderr)
+func (b *recordBar) draw() {
+	b.drawn = time.Now()
+	b.Draw(fmt.Sprintf("%s %s %d/%d", terminal.Bar(b.read, b.total, recordBarColumns), b.doing, b.read, b.total))
+}
+
+func (b *recordBar) end() {
+	if b.Terminal != nil {
+		b.draw()
+		b.End()
 	}
 }

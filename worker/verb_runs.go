@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/monitor"
 	"github.com/workqueue/workqueue/worker/report"
+	"github.com/workqueue/workqueue/worker/terminal"
 	"github.com/workqueue/workqueue/worker/text"
 )
 
@@ -46,15 +46,21 @@ func runRuns(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "QUEUE\tSTATE\tITEMS\tDONE\tDEAD\tSTARTED\tDURATION")
+	table := terminal.NewTable(os.Stdout, terminal.Of(os.Stdout), terminal.Column{Name: "QUEUE", Whole: true}, terminal.Column{Name: "STATE", Whole: true},
+		terminal.Column{Name: "ITEMS", Whole: true}, terminal.Column{Name: "DONE", Whole: true}, terminal.Column{Name: "DEAD", Whole: true},
+		terminal.Column{Name: "STARTED"}, terminal.Column{Name: "DURATION"})
 	for _, run := range runs {
 		started, duration := "-", "-"
 		if run.Started != nil {
 			started = run.Started.UTC().Format(time.RFC3339)
 			duration = report.Duration(time.Duration(run.Seconds * float64(time.Second)))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", text.Line(run.Queue, len(run.Queue)), run.State, run.Total, run.Items["done"], run.Items["dead"], started, duration)
+		number := func(n int) terminal.Cell { return terminal.Cell{Text: strconv.Itoa(n)} }
+		err := table.Row(terminal.Cell{Text: text.Line(run.Queue, len(run.Queue))}, terminal.Cell{Text: string(run.State), Colour: stateColour(run.State)},
+			number(run.Total), number(run.Items["done"]), number(run.Items["dead"]), terminal.Cell{Text: started}, terminal.Cell{Text: duration})
+		if err != nil {
+			return err
+		}
 	}
 	return table.Flush()
 }

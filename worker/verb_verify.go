@@ -22,7 +22,7 @@ var verifyVerb = verb{
 	examples: []string{
 		"kubectl exec deploy/fruits-monitor -- worker verify",
 	},
-	codes: []int{exitUnreachable, exitConfig, exitDead, exitVanished},
+	codes: []int{exitUnreachable, exitConfig, exitDead, exitVanished, exitUnfinished},
 	run:   runVerify,
 }
 
@@ -75,20 +75,8 @@ func (s *session) report(ctx context.Context, counts queue.Counts, maxDead queue
 	return report.Print(os.Stdout, s.Name, counts, maxDead, dead, conclusion)
 }
 
-// conclusionCode returns the exit code for the end of a run.
-func conclusionCode(c report.Conclusion) int {
-	switch c.State {
-	case report.StateDone:
-		return exitOK
-	case report.StateFailed, report.StateStopped:
-		return exitDead
-	case report.StateBroken:
-		return exitConfig
-	case report.StateUnseeded, report.StateVanished, report.StateUnbalanced:
-		return exitVanished
-	}
-	return 1
-}
+// conclusionCode returns the exit code for how a run stands.
+func conclusionCode(c report.Conclusion) int { return stateCodes[c.State] }
 
 // await waits until the run has ended, or cannot go on.
 func await(ctx context.Context, s *session, settings *config.Verify, course *report.Course) (queue.Counts, error) {

@@ -7,15 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/workqueue/workqueue/worker/config"
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redisclient"
 	"github.com/workqueue/workqueue/worker/report"
+	"github.com/workqueue/workqueue/worker/terminal"
 )
 
 var watchVerb = verb{
@@ -43,8 +42,8 @@ func runWatch(ctx context.Context, _ []string) error {
 	}
 	defer s.Close()
 	w := &watcher{session: s, view: lines{os.Stdout}, every: watchLines}
-	if term.IsTerminal(int(os.Stdout.Fd())) {
-		w.view, w.every = newBar(os.Stdout), watchBar
+	if t := terminal.Of(os.Stdout); t != nil {
+		w.view, w.every = bar{t}, watchBar
 	}
 	counts, err := w.watch(ctx, settings.MaxDead.Portion)
 	w.view.end()
@@ -124,32 +123,33 @@ func (l lines) update(_ queue.Counts, text string) { fmt.Fprintln(l.out, text) }
 
 func (l lines) end() {}
 
-// bar is the view for a terminal.
-type bar struct {
-	*progressbar.ProgressBar
-	out io.Writer
-}
+// bar is the view for a terminal: a bar with the counts, and a line that says how the run stands.
+type bar struct{ *terminal.Terminal }
 
-func newBar(out io.Writer) bar {
-	return bar{progressbar.NewOptions(1,
-		progressbar.OptionSetWriter(out),
-		progressbar.OptionSetWidth(30),
-		progressbar.OptionSetPredictTime(false), // the text has the time that is left for the run
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetTheme(progressbar.ThemeUnicode),
-	), out}
-}
+// The width of a bar, in columns.
+const (
+	barAtLeast = 10
+	barAtMost  = 40
+)
 
 func (b bar) update(counts queue.Counts, text string) {
-	b.ChangeMax(max(1, counts.Total()))
-	b.Describe(text)
-	// A full bar has finished and is not drawn again, but more items may come.
-	if ended := counts.Ended(); report.Ended(counts) || ended < counts.Total() {
-		_ = b.Set(ended)
+	numbers, stands, counted := strings.Cut(text, "; ")
+	switch {
+	case counts.Total() == 0:
+		b.Draw(text)
+		return
+	case !counted:
+		numbers, stands = "", text
+	case report.Ended(counts):
+		stands = "" // the report says it
 	}
+	numbers = fmt.Sprintf(" %3d%% %s", int(report.EndedPercent(counts)), numbers)
+	room := b.Columns() - 1 - terminal.Width(numbers)
+	lines := []string{terminal.Bar(counts.Ended(), counts.Total(), min(max(room, barAtLeast), barAtMost)) + numbers}
+	if stands != "" {
+		lines = append(lines, stands)
+	}
+	b.Draw(lines...)
 }
 
-func (b bar) end() {
-	_ = b.Exit()
-	fmt.Fprintln(b.out)
-}
+func (b bar) end() { b.End() }

@@ -330,7 +330,7 @@ type Records struct {
 // List is the settings of the verbs results, dead and records.
 type List struct {
 	Records
-	Format string `envconfig:"WQ_FORMAT" default:"jsonl" oneof:"jsonl csv raw" internal:"a person sets it for one call" desc:"how records are printed: jsonl (a line of JSON each), csv, or raw (only the outputs, one after another; a text without a newline at its end gets one)"`
+	Format string `envconfig:"WQ_FORMAT" default:"auto" oneof:"auto jsonl csv raw" internal:"a person sets it for one call" desc:"how records are printed: auto (a table on a terminal, jsonl elsewhere), jsonl (a line of JSON each), csv, or raw (only the outputs, one after another; a text without a newline at its end gets one)"`
 	Order  string `envconfig:"WQ_ORDER" default:"id" oneof:"id recorded" internal:"a person sets it for one call" desc:"id: by the items' IDs, which is the order of the list; recorded: as they were recorded, which prints the first one at once"`
 }
 

@@ -36,11 +36,11 @@ func (c *Command) Once(ctx context.Context, name string, stdin io.Reader, env []
 func (c *Command) runProcess(ctx context.Context, from process.Origin, tail *process.Tail, p process.Process) Attempt {
 	stdout, stderr, flush := c.Output.Writers(from)
 	defer flush()
-	copies := []io.Writer{stdout, tail}
+	copies := []io.Writer{stdout, tail.Stream()}
 	if p.Stdout != nil {
 		copies = append(copies, p.Stdout)
 	}
-	p.Stdout, p.Stderr = io.MultiWriter(copies...), io.MultiWriter(stderr, tail)
+	p.Stdout, p.Stderr = io.MultiWriter(copies...), io.MultiWriter(stderr, tail.Stream())
 	if p.Args[0] == c.Args[0] {
 		p.Path = c.Path
 	}

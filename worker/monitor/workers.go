@@ -52,7 +52,7 @@ type Latency struct {
 
 func (s *Server) serveWorkers(w http.ResponseWriter, r *http.Request, run *run) {
 	all, err := run.workers.get(r.Context(), "", workersInterval, func(ctx context.Context) (Workers, error) {
-		all, err := readWorkers(ctx, run.queue)
+		all, err := ReadWorkers(ctx, run.queue)
 		if s.Pods > 0 && run.queue.Name == s.Queue && len(all.Settings) > 0 {
 			all.Settings = append(all.Settings, config.Shown{Name: "worker.parallelism", Value: strconv.Itoa(s.Pods)})
 		}
@@ -65,7 +65,8 @@ func (s *Server) serveWorkers(w http.ResponseWriter, r *http.Request, run *run) 
 	respond(w, all)
 }
 
-func readWorkers(ctx context.Context, q *queue.Queue) (Workers, error) {
+// ReadWorkers returns who works on a queue, those whose items have been running for the longest time first.
+func ReadWorkers(ctx context.Context, q *queue.Queue) (Workers, error) {
 	statuses, err := q.WorkerStatuses(ctx, workersRead)
 	if err != nil {
 		return Workers{}, err

@@ -53,7 +53,7 @@ func startProgram(h *Handler, slot, singly int) (*program, error) {
 	defer p.mu.Unlock()
 	command := process.Process{Args: h.Args, Path: h.Path, Env: []string{handler.SlotVariable(slot)}, KillAfter: h.KillAfter, Log: h.Log,
 		Origin: process.Origin{Label: h.Args[0]},
-		Stdout: io.MultiWriter(stdout, p.tail, hint{p}), Stderr: io.MultiWriter(stderr, p.tail), Messages: p.readMessages}
+		Stdout: io.MultiWriter(stdout, p.tail.Stream(), hint{p}), Stderr: io.MultiWriter(stderr, p.tail.Stream()), Messages: p.readMessages}
 	child, err := command.Start()
 	if err != nil {
 		return nil, err
