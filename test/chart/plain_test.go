@@ -1,6 +1,9 @@
 package chart
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -32,4 +35,35 @@ extraObjects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}, {apiVe
 			}
 		}
 	}
+}
+
+// A parent chart has `condition: workqueue.enabled`.
+func TestTheConditionOfAParent(t *testing.T) {
+	parent := t.TempDir()
+	if err := os.CopyFS(filepath.Join(parent, "charts", "workqueue"), os.DirFS(chartDir)); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{
+		"Chart.yaml":  "{apiVersion: v2, name: parent, version: 1.0.0, dependencies: [{name: workqueue, version: 0.1.0, condition: workqueue.enabled}]}",
+		"values.yaml": "{workqueue: {items: [a], worker: {printItems: true}}}",
+	} {
+		if err := os.WriteFile(filepath.Join(parent, path), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eachHelm(t, func(t *testing.T) {
+		for _, test := range []struct{ chart, set, want string }{
+			{parent, "a=b", "name: demo-workqueue-monitor"},
+			{parent, "workqueue.enabled=true", "name: demo-workqueue-monitor"},
+			{parent, "workqueue.enabled=false", ""},
+			{parent, "workqueue.enabled=on", "enabled"}, // text
+			{chartDir, "items={a},worker.printItems=true,enabled=false", "enabled: false has no effect here"},
+		} {
+			out, err := exec.CommandContext(t.Context(), "helm", "template", "demo", test.chart, "--kube-version", kubeVersion, "--set", test.set).CombinedOutput()
+			if refused := strings.HasPrefix(test.want, "enabled"); (err != nil) != refused || !strings.Contains(string(out), test.want) ||
+				test.want == "" && strings.Contains(string(out), "kind:") {
+				t.Errorf("%s with %s: %v\n%.2000s", filepath.Base(test.chart), test.set, err, out)
+			}
+		}
+	})
 }

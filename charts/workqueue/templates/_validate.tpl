@@ -302,6 +302,9 @@ redis.external.url: missing; the other values of redis.external are about the Re
 
 {{/* A parent chart may have globals of its own. */}}
 {{- define "workqueue.validate.global" }}
+{{- if not .Values.enabled }}
+enabled: false has no effect here, since only the condition of a parent chart's dependency reads it; leave it out, or add `condition: {{ .Chart.Name }}.enabled` to that dependency
+{{- end }}
 {{- if .Chart.IsRoot }}
 {{- range $key, $_ := omit .Values.global "imageRegistry" "imagePullSecrets" }}
 global.{{ $key }}: this chart reads global.imageRegistry and global.imagePullSecrets alone; leave it out
