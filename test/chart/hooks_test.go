@@ -232,7 +232,7 @@ func TestAFailedSeedingShowsItsLog(t *testing.T) {
 func TestWithoutHooksOnlyAnnotationsDiffer(t *testing.T) {
 	t.Parallel()
 	with := byID(hookRelease.objects(t).live())
-	plain := release{values: hookValues[:len(hookValues)-1] + ", hooks: {enabled: false}}"}.objects(t)
+	plain := release{values: hookValues[:len(hookValues)-1] + ", hooks: {enabled: false}, test: {enabled: true}}"}.objects(t)
 	without := byID(plain.live())
 	for id, o := range with {
 		if installed, is := without[id].(*corev1.ConfigMap); is && component(o) == "installed" { // which says that there are no hooks

@@ -6,7 +6,86 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 )
+
+// Manifests that another tool than Helm applies: `helm template | kubectl apply`, Kustomize, Argo CD.
+
+// Kubectl applies each object as it is, in no order of Helm's, and Kustomize refuses two of one kind and name.
+func TestPlainManifestsAreWhatRuns(t *testing.T) {
+	t.Parallel()
+	for how, change := range map[string]func(*release){
+		"without a cluster": func(r *release) { r.plain = true },
+		"without hooks":     func(r *release) { r.values = "{hooks: {enabled: false}, " + r.values[1:] },
+	} {
+		for _, values := range []string{
+			"{items: [a]}",
+			"{items: [a], redis: {password: secret, persistence: {enabled: true}}}",
+			"{items: [a], " + sharedRedis + "}",
+			"{items: [a], schedule: '@daily'}",
+			"{worker: {kind: Deployment}, queue: {seal: false}}",
+		} {
+			r := release{values: values}
+			change(&r)
+			seen := map[string]bool{}
+			for _, o := range r.objects(t) {
+				if seen[id(o)] {
+					t.Errorf("%s: %s: %s is there twice", how, values, id(o))
+				}
+				seen[id(o)] = true
+				for key, value := range o.GetAnnotations() {
+					if strings.HasPrefix(key, "helm.sh/") {
+						t.Errorf("%s: %s: %s has %s: %s, which only Helm knows", how, values, id(o), key, value)
+					}
+				}
+				switch o := o.(type) {
+				case *corev1.Pod:
+					t.Errorf("%s: %s: %s would run at once", how, values, id(o))
+				case *appsv1.StatefulSet:
+					if *o.Spec.Replicas != 1 {
+						t.Errorf("%s: %s: %s has %d replicas", how, values, id(o), *o.Spec.Replicas)
+					}
+				case *batchv1.Job:
+					if component(o) == "purge" || o.Spec.Completions != nil && *o.Spec.Completions == 0 {
+						t.Errorf("%s: %s: there is %s", how, values, id(o))
+					}
+				}
+			}
+		}
+	}
+}
+
+// What only Helm runs at its time is there if it was asked for, because some tools know Helm's hooks: Argo CD runs the purge, Flux the test.
+func TestPlainManifestsHaveTheHooksThatAreAskedFor(t *testing.T) {
+	t.Parallel()
+	all := release{plain: true, values: "{items: [a], test: {enabled: true}, redis: {external: {url: 'redis://host:1/0', keep: false}}}"}.objects(t)
+	if len(all.of("test")) != 1 || len(all.of("pre-delete")) != 1 {
+		t.Errorf("the test is %v, the purge %v", all.of("test"), all.of("pre-delete"))
+	}
+	all = release{values: "{items: [a], test: {enabled: false}}"}.objects(t)
+	if tests := all.of("test"); len(tests) != 0 {
+		t.Errorf("there is %s, though switched off", id(tests[0]))
+	}
+}
+
+// Where nothing was asked of a cluster, each rendering would make up another password, and the workers wait for a seed Job that comes with them.
+func TestPlainManifestsAreAlwaysTheSame(t *testing.T) {
+	t.Parallel()
+	one, two := release{plain: true, values: "{items: [a]}", again: 1}, release{plain: true, values: "{items: [a]}", again: 2}
+	first, err := one.render(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := two.render(t); err != nil || first != second {
+		t.Errorf("two renderings differ (%v):\n%s\n%s", err, first, second)
+	}
+	if got := workerJob(t, one.objects(t)).Spec.Template.Annotations["workqueue/seed-timeout"]; got != "0s" {
+		t.Errorf("the workers wait %s for the seeding, want for ever (0s)", got)
+	}
+}
 
 // `helm template | kubectl apply` would put an object without a namespace into the one of the kubeconfig.
 func TestEveryObjectNamesItsNamespace(t *testing.T) {
