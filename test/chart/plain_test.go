@@ -32,10 +32,11 @@ func TestPlainManifestsAreWhatRuns(t *testing.T) {
 			change(&r)
 			seen := map[string]bool{}
 			for _, o := range r.objects(t) {
-				if seen[id(o)] {
-					t.Errorf("%s: %s: %s is there twice", how, values, id(o))
+				name := kind(o) + " " + o.GetName()
+				if seen[name] {
+					t.Errorf("%s: %s: %s is there twice", how, values, name)
 				}
-				seen[id(o)] = true
+				seen[name] = true
 				for key, value := range o.GetAnnotations() {
 					if strings.HasPrefix(key, "helm.sh/") {
 						t.Errorf("%s: %s: %s has %s: %s, which only Helm knows", how, values, id(o), key, value)
