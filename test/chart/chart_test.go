@@ -48,7 +48,8 @@ type release struct {
 	values     string
 	kube       string
 	skipSchema bool
-	again      int // tells renderings of the same apart
+	plain      bool // without a cluster, as helm template renders
+	again      int  // tells renderings of the same apart
 }
 
 // resolved returns the release with defaults for what it leaves out.
@@ -86,7 +87,7 @@ func (r release) install(t *testing.T) (render.Rendered, error) {
 	}
 	merged := render.Printing(chartutil.MergeTables(more, values))
 	rendered, err := render.Release{
-		Chart: r.chart, Name: r.name, Namespace: namespace, Kube: r.kube, SkipSchema: r.skipSchema,
+		Chart: r.chart, Name: r.name, Namespace: namespace, Kube: r.kube, SkipSchema: r.skipSchema, Plain: r.plain,
 	}.Render(merged)
 	renderings.Store(key, rendering{rendered, err})
 	return rendered, err

@@ -92,7 +92,11 @@ func (r release) options(t *testing.T) *helm.Options {
 // template returns what helm template prints.
 func (r release) template(t *testing.T, options *helm.Options) (string, error) {
 	r = r.resolved()
-	out, err := helm.RenderTemplateContextE(t, t.Context(), options, r.chart, r.name, nil, "--kube-version", r.kube)
+	args := []string{"--kube-version", r.kube}
+	if !r.plain {
+		args = append(args, "--api-versions", "v1/Pod") // a kind, as only a cluster would list it
+	}
+	out, err := helm.RenderTemplateContextE(t, t.Context(), options, r.chart, r.name, nil, args...)
 	if stderr := new(interface{ Stderr() string }); errors.As(err, stderr) {
 		return out, errors.New((*stderr).Stderr())
 	}
@@ -134,6 +138,14 @@ func TestTheCommandLinesRenderTheSame(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			all[name] = template{r, r.options(t), withoutChance(want)}
+		}
+		for _, example := range []string{"persistent-redis", "external-redis"} {
+			r := release{files: []string{filepath.Join(examplesDir, example+".yaml")}, plain: true}
+			want, err := r.render(t)
+			if err != nil {
+				t.Fatalf("%s: %v", example, err)
+			}
+			all[example+", plain"] = template{r, r.options(t), withoutChance(want)}
 		}
 		together(all, func(name string, one template) {
 			out, err := one.release.template(t, one.options)
@@ -200,7 +212,7 @@ var refusals = map[string][]string{
 // Helm 4 only: Helm 3 needs a cluster even for a dry run.
 func TestTheCommandLinePrintsTheNotes(t *testing.T) {
 	useHelm(t, "helm4")
-	r := release{values: "{items: [apple, pear]}"}
+	r := release{values: "{items: [apple, pear]}", plain: true} // no cluster was asked
 	options := r.options(t)
 	out, err := helm.RunHelmCommandAndGetStdOutContextE(t, t.Context(), options, "install", "demo", chartDir,
 		"--namespace", namespace, "--dry-run=client", "--values", options.ValuesFiles[0], "--values", options.ValuesFiles[1])

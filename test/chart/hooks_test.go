@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -23,11 +24,11 @@ func TestHooksRunInTheirOrder(t *testing.T) {
 	t.Parallel()
 	all := hookRelease.objects(t)
 	for event, want := range map[string][]string{
-		"pre-install":  {"ConfigMap installed", "Secret redis", "Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
-		"pre-upgrade":  {"ConfigMap installed", "ConfigMap seed", "Job seed"}, // and not Redis, which has to stay as it is
-		"pre-rollback": {"ConfigMap seed", "Job seed"},
+		"pre-install":  {"ConfigMap installed", "NetworkPolicy redis-install", "NetworkPolicy seed-install", "Secret redis", "Service redis", "StatefulSet redis", "ConfigMap seed", "Job seed"},
+		"pre-upgrade":  {"ConfigMap installed", "NetworkPolicy redis-install", "NetworkPolicy seed-install", "ConfigMap seed", "Job seed"}, // and not Redis, which has to stay as it is
+		"pre-rollback": {"NetworkPolicy redis-install", "NetworkPolicy seed-install", "ConfigMap seed", "Job seed"},
 		"test":         {"Pod test"},
-		"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis", "Secret redis", "ConfigMap installed"},
+		"post-delete":  {"Job test", "Job seed", "ConfigMap seed", "StatefulSet redis", "Service redis", "Secret redis", "NetworkPolicy seed-install", "NetworkPolicy redis-install", "ConfigMap installed"},
 	} {
 		byWeight := map[int]string{}
 		for _, o := range all.of(event) {
@@ -91,7 +92,7 @@ func TestEveryHookHasAPlaceholder(t *testing.T) {
 			if len(o.Data)+len(o.StringData) != 0 {
 				t.Errorf("%s carries data", id(o))
 			}
-		case *corev1.Service:
+		case *corev1.Service, *networkingv1.NetworkPolicy:
 		case *corev1.PersistentVolumeClaim:
 			if o.Spec.StorageClassName == nil || *o.Spec.StorageClassName != "" || o.Spec.VolumeName == "" {
 				t.Errorf("%s may get a volume", id(o))
@@ -232,9 +233,12 @@ func TestAFailedSeedingShowsItsLog(t *testing.T) {
 func TestWithoutHooksOnlyAnnotationsDiffer(t *testing.T) {
 	t.Parallel()
 	with := byID(hookRelease.objects(t).live())
-	plain := release{values: hookValues[:len(hookValues)-1] + ", hooks: {enabled: false}}"}.objects(t)
+	plain := release{values: hookValues[:len(hookValues)-1] + ", hooks: {enabled: false}, test: {enabled: true}}"}.objects(t)
 	without := byID(plain.live())
 	for id, o := range with {
+		if strings.HasSuffix(component(o), "-install") { // policies for the hooks
+			continue
+		}
 		if installed, is := without[id].(*corev1.ConfigMap); is && component(o) == "installed" { // which says that there are no hooks
 			installed.Data["values"] = strings.Replace(installed.Data["values"], `"hooks.enabled":"false"`, `"hooks.enabled":"true"`, 1)
 		}
@@ -311,4 +315,61 @@ func TestNothingIsRenderedThatKubernetesDrops(t *testing.T) {
 			t.Errorf("line %d is an empty value, which the API server leaves out:\n%s", i+1, manifests)
 		}
 	}
+}
+
+// Hooks come before all other objects. What a namespace that denies by default lets the pods of hooks do has to be there before them, by a policy of
+// the same rules as the one that stays.
+func TestPoliciesComeBeforeThePodsOfHooks(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string]string{
+		"its own Redis":      hookValues,
+		"a Redis of others":  "{items: [a], " + sharedRedis + "}",
+		"on a volume":        "{items: [a], redis: {persistence: {enabled: true}}}",
+		"clients of Redis":   "{items: [a], networkPolicy: {redisClients: [{podSelector: {}}]}}",
+		"a list of programs": "{items: [a], itemsFrom: {image: tools, command: [list]}}",
+	} {
+		all := release{values: values}.objects(t)
+		var lasting []*networkingv1.NetworkPolicy
+		for _, o := range all.of("") {
+			if policy, is := o.(*networkingv1.NetworkPolicy); is {
+				lasting = append(lasting, policy)
+			}
+		}
+		for _, event := range []string{"pre-install", "pre-upgrade", "pre-rollback"} {
+			pods := 0
+			var before []networkingv1.NetworkPolicySpec
+			for _, o := range byWeight(t, all.of(event)) {
+				if policy, is := o.(*networkingv1.NetworkPolicy); is {
+					before = append(before, policy.Spec)
+				}
+				if pod(o) == nil {
+					continue
+				}
+				pods++
+				for _, policy := range lasting {
+					is := func(spec networkingv1.NetworkPolicySpec) bool { return reflect.DeepEqual(spec, policy.Spec) }
+					if selects(t, &policy.Spec.PodSelector, o) && !slices.ContainsFunc(before, is) {
+						t.Errorf("%s, %s: nothing before %s allows what %s does", name, event, id(o), id(policy))
+					}
+				}
+			}
+			if pods == 0 {
+				t.Errorf("%s, %s: no hook has a pod", name, event)
+			}
+		}
+	}
+}
+
+// byWeight sorts the hooks of an event in the order in which Helm runs them.
+func byWeight(t *testing.T, hooks objects) objects {
+	t.Helper()
+	weight := func(o object) int {
+		n, err := strconv.Atoi(o.GetAnnotations()["helm.sh/hook-weight"])
+		if err != nil {
+			t.Fatalf("%s: %v", id(o), err)
+		}
+		return n
+	}
+	slices.SortStableFunc(hooks, func(a, b object) int { return weight(a) - weight(b) })
+	return hooks
 }

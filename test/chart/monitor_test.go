@@ -3,8 +3,10 @@ package chart
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -85,17 +87,122 @@ monitor:
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantEachSelector(t, "the PrometheusRule", string(alerts), fmt.Sprintf(`namespace=%q, queue="job2"`, namespace))
+	wantEachSelector(t, "the PrometheusRule", string(alerts), fmt.Sprintf(`namespace=%q, queue=`, namespace))
+}
+
+// selectors finds what selects a metric in PromQL. A regular expression within it may have braces.
+var selectors = regexp.MustCompile(`workqueue_[a-z_]+{((?:[^"}]|"(?:[^"\\]|\\.)*")*)}`)
+
+// alert is a rule of a PrometheusRule.
+type alert struct {
+	Alert, Expr, For string
+	Annotations      map[string]string
+}
+
+// selects reports whether each selector of the alert selects a queue, and at least one of them is there. Prometheus' regular expressions are Go's,
+// for the whole value, and so are its strings.
+func (a alert) selects(t *testing.T, queue string) bool {
+	t.Helper()
+	found := selectors.FindAllStringSubmatch(a.Expr, -1)
+	for _, selector := range found {
+		parts := regexp.MustCompile(`queue(=~?)("(?:[^"\\]|\\.)*")`).FindStringSubmatch(selector[1])
+		if parts == nil {
+			t.Fatalf("%s: %s selects no queue", a.Alert, selector[0])
+		}
+		value, err := strconv.Unquote(parts[2])
+		if err != nil {
+			t.Fatalf("%s: %s: %v", a.Alert, parts[2], err)
+		}
+		if parts[1] == "=" {
+			value = regexp.QuoteMeta(value)
+		}
+		if !regexp.MustCompile("^(?:" + value + ")$").MatchString(queue) {
+			return false
+		}
+	}
+	return len(found) > 0
+}
+
+func alerts(t *testing.T, all objects) map[string]alert {
+	t.Helper()
+	rules := map[string]alert{}
+	for _, o := range all {
+		if kind(o) != "PrometheusRule" {
+			continue
+		}
+		text, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rule struct {
+			Spec struct{ Groups []struct{ Rules []alert } }
+		}
+		if err := json.Unmarshal(text, &rule); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rule.Spec.Groups[0].Rules {
+			rules[r.Alert] = r
+		}
+	}
+	return rules
+}
+
+// An alert is about the queues of its release, whatever the monitor calls the one that it shows, and about no other's.
+func TestAlertsSelectTheQueuesOfTheRelease(t *testing.T) {
+	t.Parallel()
+	const asked = "monitor: {prometheusRule: {enabled: true}}"
+	every := []string{"WorkqueueDeadItems", "WorkqueueStopped", "WorkqueueStalled", "WorkqueueNoMonitor"}
+	for values, test := range map[string]struct {
+		rules []string
+		are   []string // of every alert
+		shown []string // by the monitor when there is no such queue
+		other []string
+	}{
+		"{items: [a], queue: {name: 'a.b'}, " + asked + "}": {every, []string{"a.b"}, []string{"demo-0123456789"}, []string{"a_b", "a.b:*", "other-0123456789"}},
+		"{items: [a], worker: {maxDead: 5%}, schedule: '@daily', " + asked + "}": {
+			append(slices.Clone(every), "WorkqueueRunFailed", "WorkqueueRunNotSeeded"),
+			[]string{"demo:demo-29384756:1f0c2", "demo:demo-now:00000"}, []string{"demo:*"}, []string{"demo-eu:demo-eu-1:1f0c2", "ns/demo:demo-1:1f0c2", "demo:queue"},
+		},
+		"{items: [a], schedule: '@daily', redis: {external: {url: 'redis://host:6379/0'}}, " + asked + "}": {
+			append(slices.Clone(every), "WorkqueueRunFailed", "WorkqueueRunNotSeeded"),
+			[]string{namespace + "/demo:demo-1:1f0c2"}, []string{namespace + "/demo:*"}, []string{"demo:demo-1:1f0c2"},
+		},
+	} {
+		found := alerts(t, release{values: values}.objects(t))
+		if names := slices.Sorted(maps.Keys(found)); !slices.Equal(names, slices.Sorted(slices.Values(test.rules))) {
+			t.Errorf("%s: the alerts are %v", values, names)
+		}
+		for name, a := range found {
+			for _, queue := range test.are {
+				if !a.selects(t, queue) {
+					t.Errorf("%s: %s is not about the queue %s: %s", values, name, queue, a.Expr)
+				}
+			}
+			for _, queue := range test.shown {
+				if a.selects(t, queue) != (name == "WorkqueueNoMonitor") {
+					t.Errorf("%s: %s and a monitor that shows %s: %s", values, name, queue, a.Expr)
+				}
+			}
+			for _, queue := range test.other {
+				if a.selects(t, queue) {
+					t.Errorf("%s: %s is also about the queue %s: %s", values, name, queue, a.Expr)
+				}
+			}
+			if name != "WorkqueueNoMonitor" && !strings.Contains(a.Annotations["summary"], "{{ $labels.queue }}") {
+				t.Errorf("%s does not name the queue: %q", name, a.Annotations["summary"])
+			}
+		}
+	}
 }
 
 // wantEachSelector wants each selector of a metric to begin with this: another namespace may have a queue of the same name.
 func wantEachSelector(t *testing.T, what, text, beginning string) {
 	t.Helper()
-	selectors := regexp.MustCompile(`workqueue_[a-z_]+{[^}]*}`).FindAllString(strings.ReplaceAll(text, `\"`, `"`), -1)
-	if len(selectors) == 0 {
+	found := selectors.FindAllString(strings.ReplaceAll(text, `\"`, `"`), -1)
+	if len(found) == 0 {
 		t.Errorf("%s selects no metric:\n%s", what, text)
 	}
-	for _, selector := range selectors {
+	for _, selector := range found {
 		if _, matchers, _ := strings.Cut(selector, "{"); !strings.HasPrefix(matchers, beginning) {
 			t.Errorf("%s has %s, which does not begin with %s", what, selector, beginning)
 		}

@@ -17,20 +17,22 @@ func TestNamesAndLabels(t *testing.T) {
 	t.Parallel()
 	all := release{name: "demo", values: "items: [apple]"}.objects(t)
 	want := map[string]string{
-		"ConfigMap installed":   `^demo-installed$`,
-		"Secret redis":          `^demo-redis$`,
-		"Service redis":         `^demo-redis$`,
-		"StatefulSet redis":     `^demo-redis$`,
-		"ConfigMap seed":        `^demo-items-[0-9a-f]{10}$`,
-		"Job seed":              `^demo-seed-[0-9a-f]{10}$`,
-		"Job worker":            `^demo-[0-9a-f]{10}$`,
-		"Pod test":              `^demo-test$`,
-		"Deployment monitor":    `^demo-monitor$`,
-		"Service monitor":       `^demo-monitor$`,
-		"NetworkPolicy redis":   `^demo-redis$`,
-		"NetworkPolicy worker":  `^demo-worker$`,
-		"NetworkPolicy monitor": `^demo-monitor$`,
-		"NetworkPolicy seed":    `^demo-seed$`,
+		"ConfigMap installed":         `^demo-installed$`,
+		"Secret redis":                `^demo-redis$`,
+		"Service redis":               `^demo-redis$`,
+		"StatefulSet redis":           `^demo-redis$`,
+		"ConfigMap seed":              `^demo-items-[0-9a-f]{10}$`,
+		"Job seed":                    `^demo-seed-[0-9a-f]{10}$`,
+		"Job worker":                  `^demo-[0-9a-f]{10}$`,
+		"Pod test":                    `^demo-test$`,
+		"Deployment monitor":          `^demo-monitor$`,
+		"Service monitor":             `^demo-monitor$`,
+		"NetworkPolicy redis":         `^demo-redis$`,
+		"NetworkPolicy worker":        `^demo-worker$`,
+		"NetworkPolicy monitor":       `^demo-monitor$`,
+		"NetworkPolicy seed":          `^demo-seed$`,
+		"NetworkPolicy redis-install": `^demo-redis-install$`,
+		"NetworkPolicy seed-install":  `^demo-seed-install$`,
 	}
 	for _, o := range all.live() {
 		id := kind(o) + " " + component(o)

@@ -130,7 +130,7 @@ func TestVerbsRunInTheMonitor(t *testing.T) {
 	for name, values := range map[string]string{
 		"own Redis":      "items: [a]",
 		"own, with ACL":  "{items: [a], redis: {acl: {enabled: true}}}",
-		"without hooks":  "{items: [a], hooks: {enabled: false}}",
+		"without hooks":  "{items: [a], hooks: {enabled: false}, test: {enabled: true}}",
 		"nul in lists":   "{items: [a], itemsFrom: {delimiter: nul, range: {start: 1, end: 2}}, worker: {maxDead: 3}, test: {timeout: 1h}}",
 		"shared, by TLS": "{items: [a], redis: {existingSecret: {name: mine}, external: {url: 'rediss://host:1/0', username: me, tls: {existingSecret: certs}}}}",
 	} {

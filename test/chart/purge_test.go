@@ -20,7 +20,8 @@ func TestAnUninstallPurgesARedisOfOthers(t *testing.T) {
 		want         bool
 	}{
 		{"of others", "{items: [a], " + sharedRedis + "}", true},
-		{"of others, without hooks", "{items: [a], hooks: {enabled: false}, " + sharedRedis + "}", true},
+		{"of others, without hooks", "{items: [a], hooks: {enabled: false}, " + sharedRedis + "}", false},
+		{"of others, without hooks, if asked to", "{items: [a], hooks: {enabled: false}, redis: {external: {url: 'redis://host:1/0', keep: false}}}", true},
 		{"of others, kept", "{items: [a], redis: {external: {url: 'redis://host:1/0', keep: true}}}", false},
 		{"the chart's own, which goes as a whole", "items: [a]", false},
 	} {

@@ -38,7 +38,7 @@ func TestThePasswordIsInTheSecretAlone(t *testing.T) {
 	} {
 		for _, hooks := range []string{"true", "false"} {
 			t.Run(values+" hooks "+hooks, func(t *testing.T) {
-				r := release{values: "{items: [a], hooks: {enabled: " + hooks + "}, redis: {" + values + "}}"}
+				r := release{values: "{items: [a], test: {enabled: true}, hooks: {enabled: " + hooks + "}, redis: {" + values + "}}"}
 				all := r.objects(t)
 				for name, spec := range workerPods(t, all) {
 					if got := secretEnv(spec, "WQ_REDIS_PASSWORD"); got != want {

@@ -156,7 +156,7 @@ var valuePath = regexp.MustCompile(`(?:^|--set(?:-file|-string|-json)?[ =]'?)([a
 
 var fileName = regexp.MustCompile(`\.(?:md|yaml|json|jsonl|txt|txtar|py|go|lua|sh|png|crt|key|log)$`)
 
-// values returns what is shown as values of the chart: in blocks by themselves, and in the objects of Flux.
+// values returns what is shown as values of the chart: in blocks by themselves, and in the objects of Flux, Argo CD and Kustomize.
 func (p page) values(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -170,14 +170,36 @@ func (p page) values(t *testing.T) []map[string]any {
 			continue
 		}
 		if value["kind"] != nil {
-			spec, _ := value["spec"].(map[string]any)
-			value, _ = spec["values"].(map[string]any)
+			value = delivered(value)
 		}
 		if value != nil {
 			all = append(all, value)
 		}
 	}
 	return all
+}
+
+// delivered returns the values of the chart that an object of a delivery tool has, nil if it has none.
+func delivered(node any) map[string]any {
+	switch node := node.(type) {
+	case map[string]any:
+		for key, child := range node {
+			values, _ := child.(map[string]any)
+			if values == nil || !slices.Contains([]string{"values", "valuesInline", "valuesObject"}, key) {
+				values = delivered(child)
+			}
+			if values != nil {
+				return values
+			}
+		}
+	case []any:
+		for _, child := range node {
+			if values := delivered(child); values != nil {
+				return values
+			}
+		}
+	}
+	return nil
 }
 
 // TestValuesCanBeInstalled renders what each page shows, with an item and something to run for those that show none.

@@ -22,6 +22,7 @@ func TestWithoutHooks(t *testing.T) {
 	s := newSpace(t, "plain")
 	s.install([]string{fruits}, map[string]string{
 		"hooks.enabled":  "false",
+		"test.enabled":   "true",
 		"redis.password": `"open sesame"`,
 		"worker.image":   program(t),
 		"worker.command": `["sh", "-c", "echo user $(id -u); env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; touch /here; ls /var/run/secrets; true"]`,
@@ -110,7 +111,7 @@ var argoOrder = []string{
 
 func (a *application) sync(single map[string]string, more ...string) {
 	a.Helper()
-	args := append([]string{"template", kube.Release, chart, "--set", "hooks.enabled=false"}, kube.Values([]string{fruits}, single)...)
+	args := append([]string{"template", kube.Release, chart, "--set", "hooks.enabled=false,test.enabled=true"}, kube.Values([]string{fruits}, single)...)
 	rendered, err := a.helm(append(args, more...)...)
 	if err != nil {
 		a.Fatalf("helm template: %v", err)

@@ -12,7 +12,8 @@ import (
 )
 
 // TestPrometheus has the Prometheus Operator configure Prometheus by the chart's PodMonitors and alerts. Two namespaces have the same release
-// with the same items: in one the items fail. Its alerts fire, those of the other do not, and the dashboard's queries return something.
+// with the same items: in one the items fail. Its alerts fire, those of the other do not, and the dashboard's queries return something. A third one
+// has a schedule, and its run fails.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	needs(t, "prometheus", "customresourcedefinition/prometheuses.monitoring.coreos.com")
@@ -35,6 +36,8 @@ func TestPrometheus(t *testing.T) {
 	bad := monitored("alerting", map[string]string{"worker.stopAfterDead": "0"})
 	good := monitored("quiet", map[string]string{"worker.command": script("sleep 4")})
 	both := []*release{bad, good}
+	scheduled := monitored("scheduled", map[string]string{"schedule": "0 0 1 1 *"})
+	scheduled.helm("install")
 	for _, r := range both {
 		// Nobody works until Prometheus knows of the release: that may take it a minute.
 		r.values["worker.parallelism"] = "0"
@@ -59,10 +62,18 @@ func TestPrometheus(t *testing.T) {
 		good.query(1, strings.ReplaceAll(strings.ReplaceAll(query, "$queue", good.queue()), "$namespace", "NAMESPACE"))
 	}
 
+	scheduled.query(1, `workqueue_run_state{namespace="NAMESPACE", state="unseeded"} == 1`)
+	for _, name := range []string{"WorkqueueNoMonitor", "WorkqueueRunFailed", "WorkqueueRunNotSeeded"} {
+		scheduled.alert(name, "inactive")
+	}
+	scheduled.Must("create", "job", "--from=cronjob/run", "run-now")
+	scheduled.alert("WorkqueueRunFailed", "firing")
+	scheduled.alert("WorkqueueDeadItems", "firing")
+
 	bad.query(1, `workqueue_items{namespace="NAMESPACE", state="dead"} == 1`)
 	bad.alert("WorkqueueDeadItems", "firing")
 	good.query(1, `workqueue_items{namespace="NAMESPACE", state="done"} == 9`)
-	for _, name := range []string{"WorkqueueDeadItems", "WorkqueueStopped", "WorkqueueStalled"} {
+	for _, name := range []string{"WorkqueueDeadItems", "WorkqueueStopped", "WorkqueueStalled", "WorkqueueNoMonitor"} {
 		good.alert(name, "inactive")
 	}
 	bad.alert("WorkqueueStopped", "inactive")

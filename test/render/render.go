@@ -30,6 +30,8 @@ type Release struct {
 	Name      string
 	Namespace string
 	Kube      string
+	// Plain is without a cluster that Helm can ask, as helm template renders: there are no hooks.
+	Plain bool
 	// SkipSchema leaves out the check of the values against the chart's schema.
 	SkipSchema bool
 }
@@ -102,6 +104,9 @@ func (r Release) Render(values map[string]any) (Rendered, error) {
 		return Rendered{}, fmt.Errorf("version of Kubernetes: %w", err)
 	}
 	capabilities.KubeVersion = *version
+	if !r.Plain {
+		capabilities.APIVersions = append(slices.Clone(capabilities.APIVersions), "v1/Pod")
+	}
 	if wanted := chart.Metadata.KubeVersion; wanted != "" && !chartutil.IsCompatibleRange(wanted, version.Version) {
 		return Rendered{}, fmt.Errorf("the chart needs Kubernetes %s, and this is %s", wanted, version.Version)
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -114,5 +116,16 @@ func TestEnvironment(t *testing.T) {
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("the variables are\n%q\nwant\n%q", got, want)
+	}
+}
+
+// Values for Argo CD can be tried too.
+func TestValuesWithoutHooksAreTried(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte("{items: [a], hooks: {enabled: false}, worker: {printItems: true}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newPlan("../../charts/workqueue", "", nil, []string{file}); err != nil {
+		t.Error(err)
 	}
 }

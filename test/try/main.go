@@ -169,6 +169,10 @@ func newPlan(chart, textFile string, objectFiles, valuesFiles []string) (*plan, 
 			return nil, err
 		}
 	}
+	// The report is that of the test's pod, which values without hooks leave out.
+	if err := strvals.ParseInto("test.enabled=true", values); err != nil {
+		return nil, err
+	}
 	rendered, err := render.Release{Chart: chart, Name: releaseName, Namespace: namespace, Kube: kubeVersion}.Render(values)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 // figures writes a run all of whose figures are different and not zero, and returns its monitor. The fields are added to its state.
@@ -116,8 +117,12 @@ func TestEveryMetric(t *testing.T) {
 	for state, n := range map[string]float64{"done": 11, "dead": 13, "cancelled": 17, "leased": 3, "ready": 5, "delayed": 7, "suspects": 9} {
 		want["workqueue_items"+state] = n
 	}
-	for _, flag := range []string{"", "sealed", "paused", "stopped"} {
+	for _, kind := range report.States {
+		want["workqueue_run_state"+string(kind.State)] = 0
+	}
+	for flag, state := range map[string]report.State{"": report.StateRunning, "sealed": report.StateRunning, "paused": report.StatePaused, "stopped": report.StateStopped} {
 		wanted := maps.Clone(want)
+		wanted["workqueue_run_state"+string(state)] = 1
 		fields := []any{"other", 1}
 		if flag != "" {
 			fields = []any{flag, 1}
@@ -131,8 +136,8 @@ func TestEveryMetric(t *testing.T) {
 	if _, err := q.NewSession("w.x", queue.Limits{Lease: time.Minute, BatchBytes: 1, MaxCrashes: 1}).Exchange(t.Context(), queue.Request{Want: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(server.URL); got["workqueue_drained"] != 1 || got["workqueue_stopped"] != 0 {
-		t.Errorf("drained: %v", got)
+	if got := read(server.URL); got["workqueue_drained"] != 1 || got["workqueue_stopped"] != 0 || got["workqueue_run_statefailed"] != 1 {
+		t.Errorf("drained, with dead items: %v", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/metrics"
 	"github.com/workqueue/workqueue/worker/queue"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 // serveMetrics writes the counts of the run that opens for Prometheus.
@@ -19,6 +20,11 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	page.Family("workqueue_items", "gauge", "Items by state.")
 	for _, state := range queue.ItemStates {
 		page.Sample("workqueue_items", float64(state.Of(c)), "state", state.Name)
+	}
+	page.Family("workqueue_run_state", "gauge", "1 for the state of the run.")
+	now := run.sampler.conclude(c, s.MaxDead).State
+	for _, kind := range report.States {
+		page.Sample("workqueue_run_state", truth(kind.State == now), "state", string(kind.State))
 	}
 	page.Single("workqueue_items_ended", "gauge", "Items that are done, dead or cancelled.", float64(c.Ended()))
 	page.Single("workqueue_items_added_total", "counter", "Items added so far.", float64(c.Total()))

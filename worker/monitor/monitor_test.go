@@ -169,7 +169,7 @@ func TestAPI(t *testing.T) {
 		"/download/dead.jsonl?match=oh":  {`"exit_code":3`},
 		"/download/dead.csv?match=never": {"id,item,"},
 		"/metrics": {`workqueue_items{queue="<job2>",state="dead"} 4`, "# TYPE workqueue_items gauge",
-			`workqueue_items_added_total{queue="<job2>"} 10`},
+			`workqueue_items_added_total{queue="<job2>"} 10`, `workqueue_run_state{queue="<job2>",state="running"} 1`, `workqueue_run_state{queue="<job2>",state="failed"} 0`},
 		"/healthz": {},
 		"/readyz":  {},
 	} {

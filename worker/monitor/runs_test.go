@@ -13,6 +13,7 @@ import (
 
 	"github.com/workqueue/workqueue/worker/queue"
 	"github.com/workqueue/workqueue/worker/redistest"
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 // TestHistoryOfARelease: the history has the runs of the release and no others, the latest first; each can be opened.
@@ -111,6 +112,9 @@ func TestTheLatestRunOfAScheduleOpens(t *testing.T) {
 	if _, metrics := get(t, server.URL+"/metrics"); !strings.Contains(metrics, `queue="`+names[2]+`"`) {
 		t.Errorf("the metrics are those of another run:\n%s", metrics)
 	}
+	if _, metrics := get(t, server.URL+"/metrics"); strings.Count(metrics, "workqueue_run_state{") != len(report.States) {
+		t.Errorf("the run is not in one of %d states:\n%s", len(report.States), metrics)
+	}
 	var got []string
 	for _, run := range fetch[[]Run](t, server.URL+"/api/runs") {
 		got = append(got, run.Queue)
@@ -120,6 +124,20 @@ func TestTheLatestRunOfAScheduleOpens(t *testing.T) {
 	}
 	if latest, err := Latest(t.Context(), client, "ns/nightly:"); err != nil || latest != names[4] {
 		t.Errorf("the latest is %q, %v", latest, err)
+	}
+
+	// A run whose list could not be read has a queue in the metrics too: an alert asks for it.
+	const unread = "ns/nightly:unread:44444"
+	lease := queue.New(client, unread).NewSeedLease("items", time.Minute)
+	if outcome, _, _, err := lease.Take(t.Context()); err != nil || outcome != queue.SeedLeased {
+		t.Fatalf("the lease to seed is %s, %v", outcome, err)
+	}
+	if err := lease.Fail(t.Context(), time.Minute, "no such file"); err != nil {
+		t.Fatal(err)
+	}
+	s.runs.all = recent[[]Run]{}
+	if _, metrics := get(t, server.URL+"/metrics"); !strings.Contains(metrics, fmt.Sprintf(`workqueue_run_state{queue=%q,state="seeding"} 1`, unread)) {
+		t.Errorf("the run that was never seeded is not in the metrics:\n%s", metrics)
 	}
 }
 

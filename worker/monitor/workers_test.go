@@ -73,7 +73,7 @@ func TestWorkers(t *testing.T) {
 			}
 		}
 	}
-	all, err = readWorkers(t.Context(), s.first().queue)
+	all, err = ReadWorkers(t.Context(), s.first().queue)
 	if err != nil || all.Running == nil || *all.Running != 1+3+3 {
 		t.Errorf("once all report: %v, %v", all.Running, err)
 	}

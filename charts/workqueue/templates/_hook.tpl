@@ -1,4 +1,24 @@
 {{/*
+Whether Helm runs the hooks: "true" or nothing. It does not where it renders without a cluster, as `helm template` and Kustomize do: others apply
+the objects then, in no order and placeholders included. Helm lists kinds among the API versions only if it has asked a cluster for them.
+*/}}
+{{- define "workqueue.hooks" -}}
+{{- if and .Values.hooks.enabled (.Capabilities.APIVersions.Has "v1/Pod") }}true{{ end }}
+{{- end }}
+
+{{/* Whether a value that is null by default is true: (list $ value). Null is as the hooks are. "true" or nothing. */}}
+{{- define "workqueue.asHooks" -}}
+{{- $value := index . 1 }}
+{{- if kindIs "invalid" $value }}{{ $value = include "workqueue.hooks" (index . 0) }}{{ end }}
+{{- if $value }}true{{ end }}
+{{- end }}
+
+{{/* Whether there is a pod for `helm test`: "true" or nothing. */}}
+{{- define "workqueue.test.enabled" -}}
+{{- if eq .Values.worker.kind "Job" }}{{ include "workqueue.asHooks" (list . .Values.test.enabled) }}{{ end }}
+{{- end }}
+
+{{/*
 An object that has to be there before the release's own: (dict root template events weight deletePolicy).
 
 Helm does not own what its hooks create, and `helm uninstall` leaves it behind. So each hook comes with a placeholder: an
@@ -8,7 +28,7 @@ order. Without hooks, the object is an ordinary one.
 */}}
 {{- define "workqueue.hook" -}}
 {{- $object := include .template .root | fromYaml }}
-{{- if .root.Values.hooks.enabled }}
+{{- if include "workqueue.hooks" .root }}
 {{- $placeholder := deepCopy $object }}
 {{- $_ := unset $placeholder.metadata "annotations" }}
 {{- if eq $object.kind "StatefulSet" }}

@@ -58,9 +58,14 @@
 {{- $name }}
 {{- end }}
 
+{{/* What follows queueStem in the name of the queue of a scheduled run, as a regular expression: the Job, and the beginning of its UID. */}}
+{{- define "workqueue.scheduledRun" -}}
+:[^:]+:[0-9a-f]{5}
+{{- end }}
+
 {{/* A regular expression that matches the names of this release's queues, of former runs too, and of no other's. */}}
 {{- define "workqueue.queuePattern" -}}
 {{- with .Values.queue.name }}{{ regexQuoteMeta . }}|{{ end }}
-{{- include "workqueue.queueStem" . | regexQuoteMeta }}(-[0-9a-f]{10}|:[^:]+:[0-9a-f]{5})|
+{{- include "workqueue.queueStem" . | regexQuoteMeta }}(-[0-9a-f]{10}|{{ include "workqueue.scheduledRun" . }})|
 {{- include "workqueue.lastingQueue" . | regexQuoteMeta }}
 {{- end }}

@@ -274,8 +274,8 @@ worker.resources.requests.{{ .resource.name }}: needed with worker.autoscaling, 
 {{- if and .password .existingSecret.name }}
 redis.password: contradicts redis.existingSecret.name; set one of them
 {{- end }}
-{{- if and (eq (toString .generatePassword) "true") (not $.Values.hooks.enabled) }}
-redis.generatePassword: without hooks nothing tells an install from an upgrade, so each rendering would make up another password; make a Secret yourself, and name it in redis.existingSecret.name
+{{- if and (eq (toString .generatePassword) "true") (not (include "workqueue.hooks" $)) }}
+redis.generatePassword: without hooks, or a cluster that Helm can ask, nothing tells an install from an upgrade, so each rendering would make up another password; make a Secret yourself, and name it in redis.existingSecret.name
 {{- end }}
 {{- if and .acl.enabled $external }}
 redis.acl: is about the chart's own Redis; make the user in yours, and name it in redis.external.username
@@ -311,6 +311,9 @@ redis.external.url: missing; the other values of redis.external are about the Re
 
 {{/* A parent chart may have globals of its own. */}}
 {{- define "workqueue.validate.global" }}
+{{- if not .Values.enabled }}
+enabled: false has no effect here, since only the condition of a parent chart's dependency reads it; leave it out, or add `condition: {{ .Chart.Name }}.enabled` to that dependency
+{{- end }}
 {{- if .Chart.IsRoot }}
 {{- range $key, $_ := omit .Values.global "imageRegistry" "imagePullSecrets" }}
 global.{{ $key }}: this chart reads global.imageRegistry and global.imagePullSecrets alone; leave it out
@@ -420,7 +423,7 @@ worker.{{ $key }}: a port of {{ $names | last }} is that of worker.metrics; choo
 worker.inject: an image as a volume needs Kubernetes 1.35, and this is {{ .Capabilities.KubeVersion.Version }}; set it to init
 {{- end }}
 {{- /* Helm checks the owner of an ordinary object before it takes it over, but not of a hook. */}}
-{{- if .Values.hooks.enabled }}
+{{- if include "workqueue.hooks" . }}
 {{- $hooks := list (list "v1" "Secret" $redis) (list "v1" "ConfigMap" (include "workqueue.installed.name" .)) (list "v1" "ConfigMap" (include "workqueue.seed.itemsName" .)) }}
 {{- if $own }}
 {{- $hooks = concat $hooks (list (list "apps/v1" "StatefulSet" $redis) (list "v1" "Service" (include "workqueue.redis.serviceName" .))) }}

@@ -9,9 +9,7 @@
 
 {{/* Whether the password of Redis is made up here: "true" or nothing. */}}
 {{- define "workqueue.redis.generatesPassword" -}}
-{{- $asked := .Values.redis.generatePassword }}
-{{- if kindIs "invalid" $asked }}{{ $asked = .Values.hooks.enabled }}{{ end }}
-{{- if and $asked (not .Values.redis.password) (not .Values.redis.existingSecret.name) (not (include "workqueue.redis.external" .)) }}true{{ end }}
+{{- if and (include "workqueue.asHooks" (list . .Values.redis.generatePassword)) (not .Values.redis.password) (not .Values.redis.existingSecret.name) (not (include "workqueue.redis.external" .)) }}true{{ end }}
 {{- end }}
 
 {{/* The Secret with the password of Redis: name and key as YAML; empty without a password. */}}

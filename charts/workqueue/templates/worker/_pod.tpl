@@ -23,7 +23,7 @@ With hooks, or a schedule, a queue that was never seeded is one that Redis has l
 annotation, and not part of what the Job is named by, so that the Job has the same name with hooks and without.
 */}}
 {{- define "workqueue.worker.seedTimeout" -}}
-{{- ternary "10s" "0s" (or .Values.hooks.enabled (not (empty .Values.schedule))) }}
+{{- ternary "10s" "0s" (or (eq "true" (include "workqueue.hooks" .)) (not (empty .Values.schedule))) }}
 {{- end }}
 
 {{/* The template of the worker pods, as a Deployment or a Job has it. The Job adds its own labels. */}}
