@@ -31,7 +31,7 @@ var (
 	itemColumn    = textColumn("ITEM", false, func(r record.Record) string { return shownText(r.Item, r.ItemEncoding) })
 	triesColumn   = textColumn("TRIES", true, func(r record.Record) string { return fmt.Sprint(r.Number) })
 	tryColumn     = textColumn("TRY", true, func(r record.Record) string { return fmt.Sprint(r.Number) })
-	tookColumn    = textColumn("TOOK", true, func(r record.Record) string { return rounded(seconds(r.Seconds)).String() })
+	tookColumn    = textColumn("TOOK", true, func(r record.Record) string { return report.Duration(seconds(r.Seconds)) })
 	endedColumn   = textColumn("ENDED", true, func(r record.Record) string { return report.Clock(r.Recorded) })
 	reasonColumn  = textColumn("REASON", false, func(r record.Record) string { return orNothing(r.Reason) })
 	outputColumn  = textColumn("OUTPUT", false, func(r record.Record) string { return orNothing(lastLine(r)) })

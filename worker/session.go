@@ -152,12 +152,12 @@ func change(ctx context.Context, do func(context.Context, *session) error) (queu
 	return counts, do(ctx, s)
 }
 
-// startAgain is the command that starts the worker Job of a run again.
-const startAgain = `helm upgrade RELEASE CHART --reuse-values --set worker.again=$(date +%s)`
+// againValues are the arguments of helm upgrade that start the worker Job of a run again.
+const againValues = "--reuse-values --set worker.again=$(date +%s)"
 
 // warnIfEnded warns that items were put into a queue whose workers have ended.
 func (s *session) warnIfEnded(before queue.Counts) {
 	if !before.Finished.IsZero() || before.Stopped {
-		s.log.Warn("the run had ended before, and its workers with it: start workers again (" + startAgain + "; for a run of a schedule by another Job, docs/recipes.md#every-night)")
+		s.log.Warn("the run had ended before, and its workers with it: start workers again (helm upgrade RELEASE CHART " + againValues + "; for a run of a schedule by another Job, docs/recipes.md#every-night)")
 	}
 }

@@ -227,26 +227,15 @@ func (s *status) items() string {
 func (s *status) speed() string {
 	var parts []string
 	if took := report.WallTime(s.counts); took > 0 {
-		parts = append(parts, fmt.Sprintf("%.1f/s in %v", s.perSecond, rounded(took)))
+		parts = append(parts, report.Rate(s.perSecond)+" in "+report.Duration(took))
 	}
 	if l := s.workers.Latency; l.Attempts > 0 {
-		parts = append(parts, fmt.Sprintf("the latest attempts took: p50 %v, p95 %v", rounded(seconds(l.P50)), rounded(seconds(l.P95))))
+		parts = append(parts, fmt.Sprintf("the latest attempts took: p50 %s, p95 %s", report.Duration(seconds(l.P50)), report.Duration(seconds(l.P95))))
 	}
 	return strings.Join(parts, "; ")
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// rounded returns a time as exact as a person wants to know it.
-func rounded(d time.Duration) time.Duration {
-	switch {
-	case d >= 10*time.Second:
-		return d.Round(time.Second)
-	case d >= time.Second:
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Millisecond)
-}
 
 // running returns the workers whose items have been running for the longest time.
 func (s *status) running() []monitor.Worker {
@@ -276,9 +265,9 @@ func (s *status) printRunning(out io.Writer, t *terminal.Terminal, running []mon
 func (s *status) age(item *dispatch.RunningItem) (string, terminal.Colour) {
 	age := max(0, s.counts.Now.Sub(item.Since))
 	if times := late(age, s.workers.Latency); times > 0 {
-		return fmt.Sprintf("%v, %d × p95", rounded(age), times), terminal.Bad
+		return fmt.Sprintf("%s, %d × p95", report.Duration(age), times), terminal.Bad
 	}
-	return rounded(age).String(), terminal.Plain
+	return report.Duration(age), terminal.Plain
 }
 
 // late returns how many times the 95th percentile an item has been running, 0 if that is not far beyond it.
@@ -356,9 +345,9 @@ func (s *status) next() (commands []string) {
 			commands = append(commands, "kubectl"+in+"describe job,pod -l app.kubernetes.io/instance="+quoted(release)+",app.kubernetes.io/component=worker")
 		}
 	}
-	upgrade := func(change string) {
+	upgrade := func(values, why string) {
 		if known {
-			commands = append(commands, "helm"+in+"upgrade "+quoted(release)+" CHART -f VALUES  # "+change)
+			commands = append(commands, "helm"+in+"upgrade "+quoted(release)+" CHART "+values+"  # "+why)
 		}
 	}
 	for _, w := range s.running() {
@@ -370,16 +359,17 @@ func (s *status) next() (commands []string) {
 	switch s.conclusion.State {
 	case report.StateUnseeded, report.StateVanished:
 		worker("runs")
-		upgrade("with another value of rerun, to run the list again")
+		upgrade("--reuse-values --set rerun=$(date +%s)", "runs the whole list again")
 	case report.StateSeeding:
 		if known {
 			commands = append(commands, "kubectl"+in+"logs --prefix -c seed -l app.kubernetes.io/instance="+quoted(release))
 		}
 	case report.StateWaiting:
 		describe()
+		upgrade(againValues, "if no worker pod is left")
 	case report.StateBroken:
 		describe()
-		upgrade("with the command or the image corrected")
+		upgrade("-f VALUES", "with the command or the image corrected")
 	case report.StatePaused:
 		worker("resume")
 	case report.StateOpen:
@@ -393,8 +383,8 @@ func (s *status) next() (commands []string) {
 	if s.counts.Dead > 0 && stateCodes[s.conclusion.State] != exitOK || s.counts.LastStep == queue.LastStepDead {
 		worker("retry")
 	}
-	if code := stateCodes[s.conclusion.State]; code == exitDead {
-		upgrade("with the cause corrected, which starts workers again")
+	if stateCodes[s.conclusion.State] == exitDead {
+		upgrade(againValues, "starts workers again, when the cause is mended")
 	}
 	if s.conclusion.State == report.StateDone && s.results > 0 {
 		worker("results")
