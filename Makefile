@@ -162,7 +162,7 @@ test-ecosystem: tools worker ## Kueue, Argo CD's engine, the metrics server (or 
 .PHONY: test-browser
 test-browser: worker ## The monitor's page in a real browser; screenshots go to bin/browser/
 	test/deps chromium npm
-	cd test && go test -count=1 -timeout 10m ./browser/...
+	cd test && go test -count=1 -timeout 20m ./browser/...
 
 .PHONY: test-race
 test-race: deps ## The worker's tests with the race detector

@@ -68,12 +68,12 @@ func shows(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	path := ts.MkAbs(args[0])
 	var text []byte
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if text, _ = os.ReadFile(path); line.Match(text) {
 			return
 		}
 	}
-	ts.Fatalf("not within 30 s: %s has a line that matches %s\n%s", args[0], args[1], text)
+	ts.Fatalf("not within a minute: %s has a line that matches %s\n%s", args[0], args[1], text)
 }
 
 // get prints what is at an address: what curl does, where there is one.

@@ -40,6 +40,9 @@ func (p *Process) Start() (*Child, error) {
 // Terminate terminates the process and all that have come down from it. It may be called at any time and more than once.
 func (c *Child) Terminate() { c.tree.terminate() }
 
+// HasEnded reports whether the process itself has ended, whatever it has left behind.
+func (c *Child) HasEnded() bool { return hasEnded(c.tree.leader) }
+
 // Wait waits until the process has ended and its messages and output have been passed on, and ends what it has left behind, as Run does.
 func (c *Child) Wait() Ending {
 	c.tree.awaitLeader()

@@ -24,9 +24,9 @@ func (p *program) watch() {
 		case <-p.ended:
 			return
 		}
-		// A program that exits closes what it has open, too. It has until the next look.
+		// A program that exits closes what it has open, too. It has until the next look, and as long as it takes to end what it has left.
 		closed := p.closed()
-		if closed != nil && before != nil {
+		if closed != nil && before != nil && !p.child.HasEnded() {
 			p.terminate(closed)
 		}
 		before = closed
