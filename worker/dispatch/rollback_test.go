@@ -203,3 +203,47 @@ func TestEndIsLost(t *testing.T) {
 		t.Errorf("the item was run %d times, not twice; the worker ended with %+v (%v)", m.runs["item"], c, err)
 	}
 }
+
+// emptyBatch lets the first batch that is leased be read from a server that has none, as in a Cluster in which another node takes over.
+type emptyBatch struct{ once sync.Once }
+
+func (*emptyBatch) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (*emptyBatch) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (e *emptyBatch) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		if batch, reads := cmds[len(cmds)-1].(*redis.StringSliceCmd); reads && len(batch.Val()) > 0 {
+			e.once.Do(func() { batch.SetVal(nil) })
+		}
+		return err
+	}
+}
+
+// TestBatchIsElsewhere: a worker that cannot read what it has leased asks again, and runs each item once.
+func TestBatchIsElsewhere(t *testing.T) {
+	client := redistest.Start(t).Client()
+	defer client.Close()
+	client.AddHook(&emptyBatch{})
+	q := queue.New(client, "job2")
+	seeder := q.NewSeeder("s")
+	for _, item := range []string{"a", "b", "c"} {
+		if err := seeder.Add(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := seeder.Publish(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	m := &moody{runs: map[string]int{}}
+	w := &dispatch.Worker{Queue: q, Handler: m, Log: slog.New(slog.DiscardHandler), Name: dispatch.NewName("w"),
+		Policy: dispatch.Policy{Slots: 1, MaxAttempts: 1, UnreachableTimeout: time.Minute,
+			Limits: queue.Limits{Lease: 10 * time.Second, BatchBytes: 1 << 20, MaxCrashes: 3}}}
+	if err := w.Run(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if c, err := q.Counts(t.Context()); err != nil || c.Done != 3 || c.Expired != 0 || m.runs["a"] != 1 {
+		t.Errorf("the items were run %v times, and the queue has %+v (%v)", m.runs, c, err)
+	}
+}

@@ -308,10 +308,14 @@ func parseReply(raw []any, values []string) (reply Reply, epoch string, err erro
 	return reply, epoch, nil
 }
 
+// ErrBatchGone is returned when a batch was leased, but the server that was asked for its items has none: in a Cluster another node may
+// take over between the two commands of a call. Repeat leases them, or others.
+var ErrBatchGone = errors.New("its items are not there: another server may have taken over")
+
 // parseBatch reads a batch as exchange.lua stores it: origin ':' time, then payloads or envelopes, from the given position on.
 func parseBatch(id string, first int, values []string) (*Batch, error) {
 	if len(values) == 0 {
-		return nil, errors.New("it is gone")
+		return nil, ErrBatchGone
 	}
 	head, values := values[0], values[1:]
 	from, at, _ := strings.Cut(head, ":")

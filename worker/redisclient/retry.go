@@ -124,6 +124,7 @@ func transient(err error) bool {
 		return isExpired(err) || errors.As(err, &rotating)
 	}
 	return isConnection(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, queue.ErrIncomplete) ||
+		errors.Is(err, queue.ErrBatchGone) ||
 		strings.HasPrefix(err.Error(), "redis: ") // of go-redis itself: no connection free, no node of a Cluster found
 }
 

@@ -39,6 +39,7 @@ func TestTransient(t *testing.T) {
 		{redis.ErrPoolTimeout, true},
 		{errors.New("redis: cluster has no nodes"), true},
 		{fmt.Errorf("%w: it holds 1 of the 2 items", queue.ErrIncomplete), true},
+		{fmt.Errorf("batch w1.a:4: %w", queue.ErrBatchGone), true},
 		{errReplica, true},
 		{reply("LOADING Redis is loading the dataset in memory"), true},
 		{reply("READONLY You can't write against a read only replica."), true},
