@@ -106,6 +106,7 @@ func TestLeasesOutliveAnOutage(t *testing.T) {
 			t.Parallel()
 			lease := test.lease
 			server := redistest.StartWithClock(t)
+			server.StopClock()
 			client := server.Client()
 			defer client.Close()
 			limits := limits

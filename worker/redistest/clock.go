@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// clockShim is put under a redis-server by LD_PRELOAD. It adds the µs that a file holds to the time that Redis reads.
+// clockShim is put under a redis-server by LD_PRELOAD. A file holds two numbers of µs: the first is added to the time that Redis reads, and
+// unless the second is 0, it is that time.
 const clockShim = `
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -24,11 +25,11 @@ int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
   static volatile long long *offset;
   if (!offset) {
     int file = open(getenv("CLOCK_OFFSET"), O_RDONLY);
-    offset = mmap(0, sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
+    offset = mmap(0, 2 * sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
   }
   struct timespec now;
   syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
-  long long us = now.tv_sec * 1000000LL + now.tv_nsec / 1000 + *offset;
+  long long us = (offset[1] ? offset[1] : now.tv_sec * 1000000LL + now.tv_nsec / 1000) + offset[0];
   tv->tv_sec = us / 1000000;
   tv->tv_usec = us % 1000000;
   return 0;
@@ -38,9 +39,20 @@ int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
 // StepClock sets the clock of a server that StartWithClock has started, so far from the machine's.
 func (s *Server) StepClock(offset time.Duration) {
 	s.tb.Helper()
+	s.setClock(0, offset.Microseconds())
+}
+
+// StopClock lets the clock of such a server stand still between two calls of StepClock, however busy the machine is.
+func (s *Server) StopClock() {
+	s.tb.Helper()
+	s.setClock(1, time.Now().UnixMicro())
+}
+
+func (s *Server) setClock(number, µs int64) {
+	s.tb.Helper()
 	file, err := os.OpenFile(s.clock, os.O_WRONLY, 0)
 	if err == nil {
-		_, err = file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(offset.Microseconds())), 0)
+		_, err = file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(µs)), 8*number)
 		_ = file.Close()
 	}
 	if err != nil {
@@ -53,7 +65,7 @@ func StartWithClock(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	dir := tb.TempDir()
 	source, shim, clock := filepath.Join(dir, "clock.c"), filepath.Join(dir, "clock.so"), filepath.Join(dir, "offset")
-	for path, content := range map[string][]byte{source: []byte(clockShim), clock: make([]byte, 8)} {
+	for path, content := range map[string][]byte{source: []byte(clockShim), clock: make([]byte, 16)} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			tb.Fatal(err)
 		}
