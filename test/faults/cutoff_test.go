@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/workqueue/workqueue/worker/redistest"
 )
 
 // Programs that finish their current item when they get TERM and exit 0, although items are left. Each writes a line for every
@@ -50,7 +52,13 @@ func TestCutOff(t *testing.T) {
 			job, q := smallJob(t, payloads, 2, append(env, "WQ_GRACE=100ms", "WQ_CONCURRENCY=2"))
 			job.start()
 			for range 3 {
-				time.Sleep(700 * time.Millisecond)
+				redistest.Eventually(t, "items run", func() error {
+					if c, err := q.Counts(t.Context()); err != nil || c.Leased == 0 && !c.Drained() {
+						return fmt.Errorf("%+v, %v", c, err)
+					}
+					return nil
+				})
+				time.Sleep(100 * time.Millisecond) // amidst an item
 				for _, p := range job.pods {
 					p.signal(syscall.SIGTERM)
 				}

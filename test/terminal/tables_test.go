@@ -21,8 +21,8 @@ func TestTables(t *testing.T) {
 				lines             int
 			}{
 				{"dead", `^ID +ITEM +TRIES +ENDED +REASON +OUTPUT$`, `^3 +bad·\S+ +1 +[0-9:]+ UTC +exit code\S*( 3)? +KeyError:?`, 2},
-				{"results", `^ID +ITEM +TOOK +ENDED +OUTPUT$`, `^1 +good +\d+ms +[0-9:]+ UTC +result of good$`, 3},
-				{"records", `^ID +ITEM +OUTCOME +TRY +TOOK +ENDED +REASON$`, `^3 +bad·\S+ +dead +1 +\d+ms +[0-9:]+ UTC +exit code`, 4},
+				{"results", `^ID +ITEM +TOOK +ENDED +OUTPUT$`, `^1 +good +[<0-9.]+ m?s +[0-9:]+ UTC +result of good$`, 3},
+				{"records", `^ID +ITEM +OUTCOME +TRY +TOOK +ENDED +REASON$`, `^3 +bad·\S+ +dead +1 +[<0-9.]+ m?s +[0-9:]+ UTC +exit code`, 4},
 				{"runs", `^QUEUE +STATE +ITEMS +DONE +DEAD +START\S+ +DURA\S+$`, `^fruits-00000000aa +failed +3 +2 +1 +20`, 2},
 			} {
 				s := q.open(columns, test.verb)
