@@ -47,6 +47,22 @@ var exitMeanings = map[int]string{
 	exitStopped:     "ended by SIGINT or SIGTERM",
 }
 
+// stateCodes has the exit code of status and verify for each state of a run.
+var stateCodes = map[report.State]int{
+	report.StateDone:       exitOK,
+	report.StateFailed:     exitDead,
+	report.StateStopped:    exitDead,
+	report.StateUnseeded:   exitVanished,
+	report.StateVanished:   exitVanished,
+	report.StateUnbalanced: exitVanished,
+	report.StateSeeding:    exitUnfinished,
+	report.StateWaiting:    exitUnfinished,
+	report.StateRunning:    exitUnfinished,
+	report.StatePaused:     exitUnfinished,
+	report.StateOpen:       exitUnfinished,
+	report.StateBroken:     exitConfig,
+}
+
 // signalTimeout limits the time that a verb other than work takes to end after a signal.
 const signalTimeout = 10 * time.Second
 

@@ -53,7 +53,7 @@ func runRuns(ctx context.Context, _ []string) error {
 		started, duration := "-", "-"
 		if run.Started != nil {
 			started = run.Started.UTC().Format(time.RFC3339)
-			duration = report.Duration(time.Duration(run.Seconds * float64(time.Second)))
+			duration = report.Duration(seconds(run.Seconds))
 		}
 		number := func(n int) terminal.Cell { return terminal.Cell{Text: strconv.Itoa(n)} }
 		err := table.Row(terminal.Cell{Text: text.Line(run.Queue, len(run.Queue))}, terminal.Cell{Text: string(run.State), Colour: stateColour(run.State)},

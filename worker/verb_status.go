@@ -34,22 +34,6 @@ var statusVerb = verb{
 	run:   runStatus,
 }
 
-// stateCodes has the exit code of status and verify for each state of a run.
-var stateCodes = map[report.State]int{
-	report.StateDone:       exitOK,
-	report.StateFailed:     exitDead,
-	report.StateStopped:    exitDead,
-	report.StateUnseeded:   exitVanished,
-	report.StateVanished:   exitVanished,
-	report.StateUnbalanced: exitVanished,
-	report.StateSeeding:    exitUnfinished,
-	report.StateWaiting:    exitUnfinished,
-	report.StateRunning:    exitUnfinished,
-	report.StatePaused:     exitUnfinished,
-	report.StateOpen:       exitUnfinished,
-	report.StateBroken:     exitConfig,
-}
-
 // The status fits a screen of 24 lines, or little more.
 const (
 	statusShown  = 3   // items that run, kinds of failure, and errors
@@ -65,7 +49,7 @@ const (
 	lateAtLeast = 5 * time.Second
 )
 
-// status is what the verb shows.
+// status holds what the verb shows.
 type status struct {
 	queue      string
 	release    string // namespace/name, "" if it is unknown
@@ -101,7 +85,7 @@ func runStatus(ctx context.Context, _ []string) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	if code := conclusionCode(now.conclusion); code != exitOK {
+	if code := stateCodes[now.conclusion.State]; code != exitOK {
 		return codeError{code: code}
 	}
 	return nil
@@ -322,7 +306,7 @@ func lastLine(r record.Record) string {
 	return strings.TrimSpace(output[strings.LastIndexAny(output, "\r\n")+1:])
 }
 
-// plainWord is what a shell takes as it is.
+// plainWord matches a word that a shell leaves as it is.
 var plainWord = regexp.MustCompile(`^[\w.:@%+=,/-]+$`)
 
 func quoted(word string) string {

@@ -56,7 +56,7 @@ func runVerify(ctx context.Context, _ []string) error {
 	if err := s.report(ctx, counts, settings.MaxDead.Portion, conclusion); err != nil {
 		return err
 	}
-	if code := conclusionCode(conclusion); code != exitOK {
+	if code := stateCodes[conclusion.State]; code != exitOK {
 		return codeError{code, ended}
 	}
 	return nil
@@ -74,9 +74,6 @@ func (s *session) report(ctx context.Context, counts queue.Counts, maxDead queue
 	}
 	return report.Print(os.Stdout, s.Name, counts, maxDead, dead, conclusion)
 }
-
-// conclusionCode returns the exit code for how a run stands.
-func conclusionCode(c report.Conclusion) int { return stateCodes[c.State] }
 
 // await waits until the run has ended, or cannot go on.
 func await(ctx context.Context, s *session, settings *config.Verify, course *report.Course) (queue.Counts, error) {

@@ -44,11 +44,9 @@ type Setting struct {
 // All returns the variables of all verbs, each once.
 func All() []Setting {
 	var all []Setting
-	seen := map[string]bool{}
 	for _, settings := range everyVerb() {
 		for _, one := range Of(settings) {
-			if !seen[one.Name] {
-				seen[one.Name] = true
+			if !has(all, one.Name) {
 				all = append(all, one)
 			}
 		}

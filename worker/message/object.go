@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/workqueue/workqueue/worker/text"
@@ -101,10 +102,8 @@ func unquote(raw []byte) (s string, err error) {
 }
 
 func (f *fields) set(name string, raw json.RawMessage) error {
-	for _, other := range f.names {
-		if other == name {
-			return fmt.Errorf("it has the field %s twice", text.Shorten(name, 40))
-		}
+	if slices.Contains(f.names, name) {
+		return fmt.Errorf("it has the field %s twice", text.Shorten(name, 40))
 	}
 	f.names = append(f.names, name)
 	switch name {

@@ -11,7 +11,6 @@ const (
 	Good  Colour = "\x1b[32m" // green
 	Bad   Colour = "\x1b[31m" // red
 	Warn  Colour = "\x1b[33m" // yellow
-	Quiet Colour = "\x1b[2m"
 )
 
 const endColour = "\x1b[0m"
