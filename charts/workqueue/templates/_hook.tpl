@@ -18,6 +18,13 @@ the objects then, in no order and placeholders included. Helm lists kinds among 
 {{- if eq .Values.worker.kind "Job" }}{{ include "workqueue.asHooks" (list . .Values.test.enabled) }}{{ end }}
 {{- end }}
 
+{{/* Whether the uninstall purges: "true" or nothing. */}}
+{{- define "workqueue.purge.enabled" -}}
+{{- $purge := .Values.redis.external.keep }}
+{{- if not (kindIs "invalid" $purge) }}{{ $purge = not $purge }}{{ end }}
+{{- if include "workqueue.redis.external" . }}{{ include "workqueue.asHooks" (list . $purge) }}{{ end }}
+{{- end }}
+
 {{/*
 An object that has to be there before the release's own: (dict root template events weight deletePolicy).
 
@@ -54,6 +61,20 @@ order. Without hooks, the object is an ordinary one.
 {{- else }}
 {{- toYaml $object }}
 {{- end }}
+{{- end }}
+
+{{/* A NetworkPolicy that is made twice, once for the time of the hooks: (list $ part spec), the part of the release and the name of the template of its spec. */}}
+{{- define "workqueue.networkPolicy" -}}
+{{- $root := index . 0 }}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ include "workqueue.fullname" $root }}-{{ index . 1 }}
+  namespace: {{ $root.Release.Namespace | quote }}
+  labels:
+    {{- include "workqueue.labels" (list $root (index . 1)) | nindent 4 }}
+spec:
+  {{- include (index . 2) $root | nindent 2 }}
 {{- end }}
 
 {{- define "workqueue.placeholderAnnotations" -}}

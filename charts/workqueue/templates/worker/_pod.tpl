@@ -2,6 +2,16 @@
 {{- if .Values.schedule }}{{ include "workqueue.fullname" . }}{{ else if eq .Values.worker.kind "Job" }}{{ include "workqueue.worker.jobName" . }}{{ else }}{{ include "workqueue.fullname" . }}-worker{{ end }}
 {{- end }}
 
+{{/* Why the worker Job that is there has failed, in a word of Kubernetes; empty if it has not. */}}
+{{- define "workqueue.worker.failure" -}}
+{{- if and (eq .Values.worker.kind "Job") (not .Values.schedule) }}
+{{- $job := lookup "batch/v1" "Job" .Release.Namespace (include "workqueue.worker.name" .) }}
+{{- range (dig "status" "conditions" list $job) }}
+{{- if and (eq .type "Failed") (eq .status "True") }}{{ .reason }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/*
 How many worker pods. A pod more than there are items would have nothing to do; how many items come from elsewhere, or later, is
 not known here.
