@@ -15,6 +15,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/workqueue/workqueue/worker/report"
 )
 
 func TestTheMonitorCanBeLeftOut(t *testing.T) {
@@ -192,6 +194,22 @@ func TestAlertsSelectTheQueuesOfTheRelease(t *testing.T) {
 				t.Errorf("%s does not name the queue: %q", name, a.Annotations["summary"])
 			}
 		}
+	}
+}
+
+// TestAFailedRunAlerts: the alert names every state of a run that is a failure, but the one of a run that is not there.
+func TestAFailedRunAlerts(t *testing.T) {
+	t.Parallel()
+	var failed []string
+	for _, kind := range report.States {
+		if kind.Verdict == report.Failed && kind.State != report.StateUnseeded {
+			failed = append(failed, string(kind.State))
+		}
+	}
+	slices.Sort(failed)
+	expr := alerts(t, release{values: "{items: [a], schedule: '@daily', monitor: {prometheusRule: {enabled: true}}}"}.objects(t))["WorkqueueRunFailed"].Expr
+	if want := `state=~"` + strings.Join(failed, "|") + `"`; !strings.Contains(expr, want) {
+		t.Errorf("%s has not %s", expr, want)
 	}
 }
 
