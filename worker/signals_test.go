@@ -23,7 +23,7 @@ import (
 // promptly is less than main waits for a verb that does not end after a signal, and more than a busy machine takes.
 const promptly = signalTimeout - 2*time.Second
 
-// TestSignalEndsWhatHangs: a verb that cannot heed a signal, here because nobody reads what it prints, is ended all the same.
+// TestSignalEndsWhatHangs: a verb that cannot heed a signal, here because its output is not read, is ended all the same.
 func TestSignalEndsWhatHangs(t *testing.T) {
 	t.Parallel()
 	const atMost = 30 * time.Second // three times what main waits

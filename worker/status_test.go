@@ -52,7 +52,7 @@ func TestLate(t *testing.T) {
 		{time.Hour, 0, 0, 0}, // nothing to compare it with
 		{time.Hour, 30, 100, 120},
 		{4 * time.Minute, 30, 100, 0},
-		{4 * time.Second, .1, 100, 0}, // nobody waits for long
+		{4 * time.Second, .1, 100, 0}, // not long to wait
 		{6 * time.Second, .1, 100, 60},
 		{6 * time.Second, 0, 1, 6000}, // p95 is below a millisecond
 	} {

@@ -286,7 +286,7 @@ redis.acl: a user needs a password; set redis.existingSecret.name
 {{- with .external }}
 {{- /* The schema would print the address, with the password in it. */}}
 {{- if regexMatch "^[^/]*//.*:.*@" .url }}
-redis.external.url: it holds a password, which anybody could read in the release; put that into a Secret, name the Secret in redis.existingSecret.name, and write only redis://host:6379/0 here
+redis.external.url: it holds a password, which the release would show; put that into a Secret, name the Secret in redis.existingSecret.name, and write only redis://host:6379/0 here
 {{- else if not (regexMatch `^(rediss?://([^:@/\s]+@)?[^@\s]+)?$` .url) }}
 redis.external.url: it is not an address such as redis://host:6379/0, or rediss://host:6379/0 for TLS
 {{- end }}

@@ -400,7 +400,7 @@ class Records {
     this.pages = [""]; // where each page starts, up to the one shown
     this.next = "";
     this.shown = null; // fingerprint of what the list was made from
-    this.open = new Set(); // keys of the records that somebody has opened
+    this.open = new Set(); // keys of the records that are open
     this.part("match").addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.first(), 250); });
     this.part("older").addEventListener("click", () => { this.pages.push(this.next); this.load(); });
     this.part("newer").addEventListener("click", () => { this.pages.pop(); this.load(); });
