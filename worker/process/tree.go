@@ -42,7 +42,6 @@ type tree struct {
 	// Only the keeper uses these.
 	sent      map[ident]bool // processes that were sent TERM
 	found     map[ident]bool // processes that were seen in the tree
-	tidies    map[ident]bool // those that one which has had TERM has started since: TERM would cut its tidying up short
 	leftovers []string       // in words, for the log
 }
 
@@ -60,7 +59,7 @@ func newTree(p *Process) *tree {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &tree{killAfter: p.killAfter(), origin: p.Origin, log: log, mark: ownMark + strconv.FormatInt(trees.Add(1), 10),
-		gone: make(chan struct{}), sent: map[ident]bool{}, found: map[ident]bool{}, tidies: map[ident]bool{}}
+		gone: make(chan struct{}), sent: map[ident]bool{}, found: map[ident]bool{}}
 }
 
 // start starts the leader. The process must not be waited for before leave or awaitLeader has returned.
@@ -160,14 +159,12 @@ func (t *tree) step(now time.Time, living map[int]stat) (gone bool) {
 	}
 	var told []stat
 	for _, s := range living {
-		if !t.found[s.ident()] {
-			t.found[s.ident()] = true
-			t.tidies[s.ident()] = t.toldAbove(s, living)
-		}
+		t.found[s.ident()] = true
 		// Programs such as timeout(1) have a group of their own and pass signals on to it. So outside of the leader's group only those
-		// processes get TERM that have nobody above them to pass it on.
+		// processes get TERM that have none above them to pass it on. What a process starts after its own TERM is how it tidies up, and
+		// ends with it.
 		parent, below := living[s.parent]
-		if (s.group == t.leader || !below || parent.group == t.leader) && !t.tidies[s.ident()] {
+		if (s.group == t.leader || !below || parent.group == t.leader) && !t.toldAbove(s, living) {
 			told = append(told, s)
 		}
 	}

@@ -242,6 +242,17 @@ func TestTidyUp(t *testing.T) {
 	}
 }
 
+// TestTidyingUpEnds: what a program has started to tidy up gets TERM, too, once the program itself has ended.
+func TestTidyingUpEnds(t *testing.T) {
+	dir := t.TempDir()
+	const after = `sh -c 'trap "echo >$DIR/told; exit" TERM; echo $$ >$DIR/a.pid; while :; do sleep 0.05; done' &`
+	ending, log := script(t, dir, "after() {\n"+after+"\nsleep 1; exit 1; }\ntrap after TERM; while :; do sleep 0.05; done",
+		func(p *Process) { p.Timeout, p.KillAfter = 4*time.Second, 30*time.Second })
+	if _, err := os.Stat(filepath.Join(dir, "told")); err != nil || !ending.TimedOut || living(t, dir) > 0 {
+		t.Errorf("%v, %+v, %d processes\n%s", err, ending, living(t, dir), log)
+	}
+}
+
 // TestPipeHeld returns a moment after the program's end, though another process holds its output.
 func TestPipeHeld(t *testing.T) {
 	dir := t.TempDir()
