@@ -124,6 +124,17 @@ func TestTheNotesHaveTheNextCommands(t *testing.T) {
 	}
 }
 
+// TestTheNotesSayThatNoVolumeHoldsTheQueue, where the chart's own Redis has none.
+func TestTheNotesSayThatNoVolumeHoldsTheQueue(t *testing.T) {
+	t.Parallel()
+	for redis, want := range map[string]bool{"{}": true, "{persistence: {enabled: true}}": false, "{external: {url: 'redis://host'}}": false} {
+		notes := release{values: "{items: [a], redis: " + redis + "}"}.notes(t)
+		if got := strings.Contains(notes, "The queue is on no volume"); got != want {
+			t.Errorf("with redis: %s the notes say so: %v, want %v", redis, got, want)
+		}
+	}
+}
+
 // TestVerbsRunInTheMonitor: its pod reaches Redis as the others do, and has each variable that a verb reads there.
 func TestVerbsRunInTheMonitor(t *testing.T) {
 	t.Parallel()
